@@ -1,0 +1,74 @@
+import type { Socket } from 'node:net';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyHttpOptions } from 'fastify';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Logger } from 'pino';
+import { parse as parseJson } from 'secure-json-parse';
+import { AppModule } from './app.module.js';
+import { sendError } from './common/api-error.filter.js';
+import { newId } from './common/ids.js';
+import type { Config } from './config/config.js';
+import { NestLogger } from './observability/logger.js';
+import { Metrics } from './observability/metrics.js';
+import { observeRequests, requestIdOf } from './observability/request-log.js';
+
+/** Tokens of some identity services take several kilobytes. */
+const HEADERS_MAX_BYTES = 32_768;
+const PATH_PARAMETER_MAX_CHARS = 16_384;
+
+/**
+ * The control plane as an application that does not listen yet.
+ * @throws Error in the operator's words when the database or the key-encryption keys cannot be used
+ */
+export async function createApplication(config: Config, logger: Logger): Promise<NestFastifyApplication> {
+  const options: FastifyHttpOptions<Server, FastifyBaseLogger> = {
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    requestIdHeader: false,
+    genReqId: (request: IncomingMessage) => requestIdOf(request.headers['x-request-id'], newId),
+    bodyLimit: config.bodyLimitBytes,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: PATH_PARAMETER_MAX_CHARS },
+    requestTimeout: config.requestTimeoutMs,
+    // Without the interval Node looks at slow clients only every 30 s.
+    http: { maxHeaderSize: HEADERS_MAX_BYTES, headersTimeout: config.headersTimeoutMs, requestTimeout: config.requestTimeoutMs, connectionsCheckingInterval: 1000 },
+    clientErrorHandler: refuseConnection,
+    frameworkErrors: (error, request, reply) => {
+      reply.header('x-request-id', request.id);
+      sendError(error, request, reply);
+    },
+  };
+  const adapter = new FastifyAdapter(options as ConstructorParameters<typeof FastifyAdapter>[0]);
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.for(config), adapter, {
+    bodyParser: false,
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  // Huawei's SDK sends `content-type: application/json` on DELETE and GET without a body; Fastify's own parser answers 400.
+  app.useBodyParser('application/json', { bodyLimit: config.bodyLimitBytes }, (_request, body, done) => {
+    if (body.length === 0) return done(null, undefined);
+    try {
+      done(null, parseJson(decoder.decode(body), { protoAction: 'error', constructorAction: 'error' }));
+    } catch (error) {
+      done(Object.assign(new Error('unparsable', { cause: error }), { statusCode: 400 }));
+    }
+  });
+  observeRequests(adapter.getInstance<FastifyInstance>(), app.get(Metrics));
+  return app;
+}
+
+/** What Node refuses before there is a request: headers too large, not HTTP, too slow. The path is unknown, so the words are APIG's. */
+function refuseConnection(this: FastifyInstance, error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
+  const [status, reason, code, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'Request Header Fields Too Large', 'APIG.0201', 'Request headers too large.']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'Request Timeout', 'APIG.0201', 'Request timeout.']
+        : [400, 'Bad Request', 'APIG.2000', 'Parameter error: malformed HTTP'];
+  const body = JSON.stringify({ error_code: code, error_msg: message });
+  socket.end(
+    `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json; charset=utf-8\r\nX-Request-Id: ${newId()}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

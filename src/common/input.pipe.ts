@@ -1,0 +1,62 @@
+import { type ArgumentMetadata, Injectable, ValidationPipe } from '@nestjs/common';
+import type { ValidationError } from 'class-validator';
+import { Fault, type FaultDetail } from './api-error.js';
+
+class Rejected extends Error {
+  constructor(readonly errors: ValidationError[]) {
+    super('rejected');
+  }
+}
+
+/** A DTO whose contract answers 400 with another code than the rule of thumb says so in a static `invalidCode`. */
+export interface InvalidCode {
+  readonly invalidCode?: string;
+}
+
+/**
+ * Input as its DTO says: unknown fields are dropped (clients send more than we know), the first field that breaks its rule
+ * is named in the contract's words, and a value that is wrong is never repeated.
+ */
+@Injectable()
+export class InputPipe extends ValidationPipe {
+  constructor() {
+    super({ whitelist: true, transform: true, stopAtFirstError: true, exceptionFactory: (errors) => new Rejected(errors) });
+  }
+
+  override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    if (metadata.type === 'body' && value !== undefined && value !== null && (typeof value !== 'object' || Array.isArray(value))) {
+      throw new Fault('unparsable', { detail: 'the request body must be a JSON object' });
+    }
+    if (metadata.type === 'query') refuseRepeated(value as Record<string, unknown>);
+    try {
+      return (await super.transform(value ?? (metadata.type === 'body' ? {} : value), metadata)) as unknown;
+    } catch (error) {
+      if (error instanceof Rejected) throw fault(error.errors, metadata);
+      throw error;
+    }
+  }
+}
+
+/** `?limit=1&limit=2` has no one meaning. */
+function refuseRepeated(query: Record<string, unknown>): void {
+  for (const [parameter, value] of Object.entries(query)) {
+    if (Array.isArray(value)) throw new Fault('invalid', { parameter, where: 'query' });
+  }
+}
+
+function fault(errors: readonly ValidationError[], { type, metatype }: ArgumentMetadata): Fault {
+  const { path, missing } = first(errors);
+  const where = type === 'query' ? 'query' : type === 'param' ? 'path' : 'body';
+  const code = (metatype as InvalidCode | undefined)?.invalidCode;
+  const detail: FaultDetail = { parameter: path, where, ...(code && { code }) };
+  return new Fault(missing ? 'missing' : 'invalid', missing ? { parameter: path, where } : detail);
+}
+
+/** The path of the first field at fault, as it stands on the wire: `backend_api.req_uri`, `req_params[0].name`. */
+function first(errors: readonly ValidationError[], prefix = ''): { path: string; missing: boolean } {
+  const error = errors[0];
+  if (!error) return { path: prefix, missing: false };
+  const path = /^\d+$/.test(error.property) ? `${prefix}[${error.property}]` : prefix ? `${prefix}.${error.property}` : error.property;
+  if (error.children && error.children.length > 0) return first(error.children, path);
+  return { path, missing: error.constraints !== undefined && 'isDefined' in error.constraints };
+}

@@ -1,0 +1,56 @@
+import { Transform } from 'class-transformer';
+import { IsInt, IsOptional, IsString } from 'class-validator';
+
+const OFFSET_MAX = 2_147_483_647;
+const LIMIT_DEFAULT = 20;
+const LIMIT_MAX = 500;
+
+/** A decimal whole number and nothing else: `0x10`, `1e2`, ` 1` and `1.0` are not numbers here, and so stay text for the validator to refuse. */
+const strictInteger = (value: unknown): unknown => (typeof value === 'string' && /^-?\d{1,19}$/.test(value) ? Number(value) : value);
+
+/** `offset` and `limit` of every v2 list (apig §4.1): clamped, never refused for being out of range. */
+export class Page {
+  @Transform(({ value }) => clampOffset(strictInteger(value)))
+  @IsInt()
+  @IsOptional()
+  offset: number = 0;
+
+  @Transform(({ value }) => clampLimit(strictInteger(value)))
+  @IsInt()
+  @IsOptional()
+  limit: number = LIMIT_DEFAULT;
+}
+
+const clampOffset = (value: unknown): unknown => (value === '' ? 0 : typeof value === 'number' ? Math.min(Math.max(value, 0), OFFSET_MAX) : value);
+const clampLimit = (value: unknown): unknown =>
+  value === '' ? LIMIT_DEFAULT : typeof value === 'number' ? (value <= 0 ? LIMIT_DEFAULT : Math.min(value, LIMIT_MAX)) : value;
+
+/** A page of a resource that can be searched by name. */
+export class NamedPage extends Page {
+  @EmptyIsAbsent()
+  @IsString()
+  @IsOptional()
+  name?: string;
+
+  /** Names of the parameters to match exactly, separated by commas (apig §1.7, §4.2). */
+  @EmptyIsAbsent()
+  @IsString()
+  @IsOptional()
+  precise_search?: string;
+}
+
+/** Go clients send empty strings for what is unset (apig §1.4): treat them as absent. */
+export function EmptyIsAbsent(): PropertyDecorator {
+  return Transform(({ value }: { value: unknown }) => (value === '' ? undefined : value));
+}
+
+/** Whether `parameter` is to be matched exactly. */
+export const isPrecise = (page: NamedPage, parameter: string) => page.precise_search?.split(',').includes(parameter) ?? false;
+
+/**
+ * The condition and its value for a name filter: equality, or a substring match that is case-sensitive on both databases
+ * (apig §9.4 #11). `!` is the escape character because the backslash is one on MariaDB only.
+ */
+export function nameCondition(column: string, name: string, precise: boolean): { sql: string; value: string } {
+  return precise ? { sql: `${column} = ?`, value: name } : { sql: `${column} LIKE ? ESCAPE '!'`, value: `%${name.replace(/[!%_]/g, '!$&')}%` };
+}

@@ -1,0 +1,41 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+
+/** Who is calling, as the credential proved it. */
+export interface Principal {
+  userId: string;
+  userName: string;
+  domainId: string;
+  domainName: string;
+  /** Absent when the token is scoped to a domain or to nothing. */
+  projectId?: string;
+  projectName?: string;
+  /** Names of the roles held in the scope of the token. */
+  roles: readonly string[];
+  /** First 16 hex digits of the SHA-256 of the credential: names it in the audit trail without revealing it. */
+  credentialHash: string;
+  /** Milliseconds since the epoch after which the credential is refused. */
+  expiresAt: number;
+}
+
+/** A principal and the request it came with: what an audit row says about the actor. */
+export interface Caller {
+  principal: Principal;
+  requestId: string;
+  sourceAddress: string;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the guard on every route that is not public. */
+    principal?: Principal;
+  }
+}
+
+export function callerOf(request: FastifyRequest): Caller {
+  if (!request.principal) throw new Error('a caller was asked for on a route that lets anyone in');
+  return { principal: request.principal, requestId: request.id, sourceAddress: request.ip };
+}
+
+/** Parameter decorator: the {@link Caller} of this request. */
+export const CallerOf = createParamDecorator((_: unknown, context: ExecutionContext) => callerOf(context.switchToHttp().getRequest<FastifyRequest>()));

@@ -1,0 +1,164 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Secret } from './secret.js';
+
+export type Mode = 'local' | 'production';
+
+/** The service's configuration: read once, validated as a whole, frozen. Injected by this class. */
+export class Config {
+  readonly mode: Mode;
+  readonly host: string;
+  readonly port: number;
+  /** Absolute path of the folder for the embedded database and, in the local mode, the key-encryption key. */
+  readonly dataDir: string;
+  /** Absent: embedded SQLite under {@link dataDir}. */
+  readonly databaseUrl: Secret | undefined;
+  readonly databasePoolSize: number;
+  /** Read and validated; carries change notices between control-plane processes once the data plane is there. */
+  readonly redisUrl: Secret | undefined;
+  /** Where the ring of key-encryption keys comes from (docs/operations.md). */
+  readonly kek: { file?: string; inline?: Secret; credentialsDirectory?: string };
+  readonly adminPassword: Secret | undefined;
+  readonly iamFile: string | undefined;
+  readonly tokenTtlSeconds: number;
+  readonly region: string;
+  /** The base URL under which callers reach the service; goes into the service catalogue. */
+  readonly publicUrl: string;
+  readonly bodyLimitBytes: number;
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly shutdownGraceMs: number;
+  readonly logLevel: string;
+  /** What PUT …/signs/{id} does with an omitted key or secret (docs/contract.md). */
+  readonly signUpdateOmitted: 'keep' | 'regenerate';
+  /** Largest number of signature keys in one gateway (`SIGN_NUM_LIMIT`). */
+  readonly signNumLimit: number;
+  readonly instanceNumLimit: number;
+  /** Accept a basic key that starts with a digit, as acceptance configurations do (apig §1.3). */
+  readonly basicKeyLeadingDigit: boolean;
+
+  constructor(values: Omit<Config, never>) {
+    Object.assign(this, values);
+    Object.freeze(this);
+  }
+}
+
+/** Every fault of the environment in one report. */
+export class ConfigError extends Error {
+  constructor(readonly faults: readonly string[]) {
+    super(`The configuration is not usable:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+  }
+}
+
+const MIB = 1024 * 1024;
+const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+
+/** Every variable of ours, with the words `.env.example` and `signet serve --help` say about it. */
+export const VARIABLES: Record<string, string> = {
+  SIGNET_MODE: 'local (default) or production',
+  SIGNET_HOST: 'address to listen on (127.0.0.1)',
+  SIGNET_PORT: 'port to listen on (8700)',
+  SIGNET_PUBLIC_URL: 'base URL under which callers reach the service (http://HOST:PORT)',
+  SIGNET_REGION: 'region name in the service catalogue (local)',
+  SIGNET_DATA_DIR: 'folder of the embedded database and of the local key-encryption key (./data)',
+  SIGNET_DATABASE_POOL_SIZE: 'connections to MariaDB or MySQL (32)',
+  SIGNET_KEK_FILE: 'file with the ring of key-encryption keys, one `id:base64(32 bytes)` a line, the first is the primary',
+  SIGNET_KEK: 'the same lines in the environment; a file is better, since the environment can be read from /proc',
+  SIGNET_ADMIN_PASSWORD: 'password of the user admin, used when it is created; random and printed once if unset',
+  SIGNET_IAM_FILE: 'JSON file with users, projects and role assignments, applied at every start',
+  SIGNET_TOKEN_TTL_SECONDS: 'life of a token (86400)',
+  SIGNET_BODY_LIMIT_BYTES: 'largest request body (12582912)',
+  SIGNET_HEADERS_TIMEOUT_MS: 'time a client has to send its headers (10000)',
+  SIGNET_REQUEST_TIMEOUT_MS: 'time a client has to send a whole request (60000)',
+  SIGNET_SHUTDOWN_GRACE_MS: 'time that requests under way have to finish after SIGTERM (10000)',
+  SIGNET_LOG_LEVEL: `${LEVELS.join(', ')} (info)`,
+  SIGNET_SIGN_UPDATE_OMITTED: 'keep (default) or regenerate: what PUT does with a key or secret that is not in its body',
+  SIGNET_SIGN_NUM_LIMIT: 'largest number of signature keys in one gateway (200)',
+  SIGNET_INSTANCE_NUM_LIMIT: 'largest number of gateways in one project (5)',
+  SIGNET_BASIC_KEY_LEADING_DIGIT: 'true (default) or false: accept a basic key that starts with a digit',
+};
+
+/**
+ * Reads and validates the environment.
+ * @param env usually `process.env`; `SIGNET_KEK` and `SIGNET_ADMIN_PASSWORD` are removed from it once read
+ * @throws ConfigError naming every fault at once
+ */
+export function readConfig(env: Record<string, string | undefined>): Config {
+  const faults: string[] = [];
+  for (const name of Object.keys(env)) {
+    if (name.startsWith('SIGNET_') && !(name in VARIABLES)) faults.push(`${name} is not a variable of Signet (see .env.example)`);
+  }
+  const text = (name: string, fallback: string) => env[name] || fallback;
+  const oneOf = <T extends string>(name: string, allowed: readonly T[], fallback: T): T => {
+    const value = text(name, fallback) as T;
+    if (!allowed.includes(value)) faults.push(`${name} must be one of ${allowed.join(', ')}`);
+    return value;
+  };
+  const whole = (name: string, fallback: number, min: number, max: number): number => {
+    const value = text(name, String(fallback));
+    const number = /^\d{1,12}$/.test(value) ? Number(value) : Number.NaN;
+    if (!(number >= min && number <= max)) faults.push(`${name} must be a whole number from ${min} to ${max}`);
+    return number;
+  };
+  const url = (name: string, protocols: readonly string[]): URL | undefined => {
+    if (!env[name]) return undefined;
+    const parsed = URL.canParse(env[name]) ? new URL(env[name]) : undefined;
+    if (parsed && protocols.includes(parsed.protocol)) return parsed;
+    faults.push(`${name} must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`);
+    return undefined;
+  };
+  const secret = (value: string | undefined) => (value ? new Secret(value) : undefined);
+
+  const mode = oneOf<Mode>('SIGNET_MODE', ['local', 'production'], 'local');
+  const host = text('SIGNET_HOST', '127.0.0.1');
+  const port = whole('SIGNET_PORT', 8700, 0, 65_535);
+  const database = url('DATABASE_URL', ['mysql:', 'mariadb:']);
+  if (database && database.pathname.length < 2) faults.push('DATABASE_URL must name a database, as in mysql://user:password@host:3306/signet');
+  url('REDIS_URL', ['redis:', 'rediss:']);
+  const publicUrl = url('SIGNET_PUBLIC_URL', ['http:', 'https:'])?.href.replace(/\/$/, '') ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const kek = {
+    ...(env['SIGNET_KEK_FILE'] && { file: resolve(env['SIGNET_KEK_FILE']) }),
+    ...(env['SIGNET_KEK'] && { inline: new Secret(env['SIGNET_KEK']) }),
+    ...(env['CREDENTIALS_DIRECTORY'] && { credentialsDirectory: env['CREDENTIALS_DIRECTORY'] }),
+  };
+  if (kek.file && kek.inline) faults.push('SIGNET_KEK_FILE and SIGNET_KEK exclude each other');
+  const config = new Config({
+    mode,
+    host,
+    port,
+    dataDir: resolve(text('SIGNET_DATA_DIR', 'data')),
+    databaseUrl: secret(database?.href),
+    databasePoolSize: whole('SIGNET_DATABASE_POOL_SIZE', 32, 2, 1000),
+    redisUrl: secret(env['REDIS_URL']),
+    kek,
+    adminPassword: secret(env['SIGNET_ADMIN_PASSWORD']),
+    iamFile: env['SIGNET_IAM_FILE'] ? resolve(env['SIGNET_IAM_FILE']) : undefined,
+    tokenTtlSeconds: whole('SIGNET_TOKEN_TTL_SECONDS', 86_400, 60, 86_400 * 7),
+    region: text('SIGNET_REGION', 'local'),
+    publicUrl,
+    bodyLimitBytes: whole('SIGNET_BODY_LIMIT_BYTES', 12 * MIB, 1024, 256 * MIB),
+    headersTimeoutMs: whole('SIGNET_HEADERS_TIMEOUT_MS', 10_000, 100, 600_000),
+    requestTimeoutMs: whole('SIGNET_REQUEST_TIMEOUT_MS', 60_000, 100, 3_600_000),
+    shutdownGraceMs: whole('SIGNET_SHUTDOWN_GRACE_MS', 10_000, 0, 600_000),
+    logLevel: oneOf('SIGNET_LOG_LEVEL', LEVELS, 'info'),
+    signUpdateOmitted: oneOf('SIGNET_SIGN_UPDATE_OMITTED', ['keep', 'regenerate'], 'keep'),
+    signNumLimit: whole('SIGNET_SIGN_NUM_LIMIT', 200, 1, 1_000_000),
+    instanceNumLimit: whole('SIGNET_INSTANCE_NUM_LIMIT', 5, 1, 1_000_000),
+    basicKeyLeadingDigit: oneOf('SIGNET_BASIC_KEY_LEADING_DIGIT', ['true', 'false'], 'true') === 'true',
+  });
+  if (faults.length > 0) throw new ConfigError(faults);
+  delete env['SIGNET_KEK'];
+  delete env['SIGNET_ADMIN_PASSWORD'];
+  return config;
+}
+
+/** Creates the data folder, private to its owner, and answers a path in it. */
+export function inDataDir(config: Config, file: string): string {
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  return join(config.dataDir, file);
+}
+
+const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+/** The product's version, from package.json. */
+export const VERSION = manifest.version;

@@ -1,0 +1,31 @@
+import { type DynamicModule, Global, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { Config } from '../config/config.js';
+import { Database } from './database.js';
+import { dataSourceOptions, type Entities, prepareDatabase } from './open.js';
+
+/** Opens the database, migrates it, and hands out {@link Database}; @nestjs/typeorm owns the DataSource beneath it. */
+@Global()
+@Module({})
+export class DatabaseModule implements OnApplicationShutdown {
+  constructor(private readonly database: Database) {}
+
+  static with(entities: Entities): DynamicModule {
+    return {
+      module: DatabaseModule,
+      imports: [
+        TypeOrmModule.forRootAsync({
+          inject: [Config],
+          useFactory: async (config: Config) => ({ ...(await dataSourceOptions(config, entities)), retryAttempts: 0 }),
+        }),
+      ],
+      providers: [{ provide: Database, inject: [DataSource], useFactory: prepareDatabase }],
+      exports: [Database],
+    };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.database.close();
+  }
+}

@@ -1,0 +1,30 @@
+import type { EntityManager } from 'typeorm';
+
+/** What a statement did. */
+export interface RunResult {
+  affected: number;
+  /** MariaDB: what `LAST_INSERT_ID(expr)` was given. SQLite: the row id. */
+  insertId: number;
+}
+
+/** A value that binds the same way on both databases: no Date, no boolean, no object. */
+export type Param = string | number | null | Uint8Array;
+
+/** One open transaction. Everything inside it goes through it; a statement past it would run on another connection. */
+export interface Tx {
+  readonly engine: 'sqlite' | 'mariadb';
+  /** TypeORM's unit of work on this transaction's connection, for plain rows. */
+  readonly manager: EntityManager;
+  /** A hot SELECT, prepared once per connection. */
+  rows<T>(sql: string, params?: readonly Param[]): Promise<T[]>;
+  /** A hot INSERT, UPDATE or DELETE, prepared once per connection. */
+  run(sql: string, params?: readonly Param[]): Promise<RunResult>;
+}
+
+/** `?, ?, ?`: as many as there are values. */
+export const placeholders = (values: readonly unknown[]) => values.map(() => '?').join(', ');
+
+/** Cuts a list into pieces that one statement can bind (SQLite refuses too many parameters). */
+export function chunks<T>(values: readonly T[], size = 500): T[][] {
+  return Array.from({ length: Math.ceil(values.length / size) }, (_, i) => values.slice(i * size, (i + 1) * size));
+}

@@ -1,0 +1,37 @@
+import { Api } from './apis/api.entity.js';
+import { Environment } from './apis/environment.entity.js';
+import { ApiGroup } from './apis/group.entity.js';
+import { ApiVersion, Publication } from './apis/publication.entity.js';
+import { VpcChannel } from './apis/vpc-channel.entity.js';
+import { AuditEvent } from './audit/audit-event.entity.js';
+import { SignBinding } from './bindings/sign-binding.entity.js';
+import { Change, ChangeCounter } from './changes/change.entity.js';
+import { RoleAssignment, TokenKey, User } from './iam/user.entity.js';
+import { Instance, InstanceFeature } from './instances/instance.entity.js';
+import { Domain, Project } from './projects/project.entity.js';
+import { Sign } from './signs/sign.entity.js';
+import { DataKey, KekCheck } from './vault/data-key.entity.js';
+
+/** The one list of tables. */
+export const entities = [
+  Api,
+  ApiGroup,
+  ApiVersion,
+  AuditEvent,
+  Change,
+  ChangeCounter,
+  DataKey,
+  Domain,
+  Environment,
+  Instance,
+  InstanceFeature,
+  KekCheck,
+  Project,
+  Publication,
+  RoleAssignment,
+  Sign,
+  SignBinding,
+  TokenKey,
+  User,
+  VpcChannel,
+];

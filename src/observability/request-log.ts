@@ -1,0 +1,35 @@
+import type { FastifyInstance } from 'fastify';
+import type { Metrics } from './metrics.js';
+
+/**
+ * One line and one measurement per request: method, path without its query, status, duration, request id, user. Never a
+ * header, a body or a query, which is where secrets travel.
+ */
+export function observeRequests(app: FastifyInstance, metrics: Metrics): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    metrics.requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
+    request.log.info(
+      {
+        method: request.method,
+        path: request.url.split('?', 1)[0],
+        status: reply.statusCode,
+        durationMs: Math.round(reply.elapsedTime * 100) / 100,
+        user: request.principal?.userId,
+        project: request.principal?.projectId,
+      },
+      'request',
+    );
+    done();
+  });
+}
+
+const SANE = /^[A-Za-z0-9_.:+/=-]{1,128}$/;
+
+/** The caller's `X-Request-Id` when it is sane, so that it can follow its own request through our log; else `fresh()`. */
+export const requestIdOf = (header: string | string[] | undefined, fresh: () => string): string =>
+  typeof header === 'string' && SANE.test(header) ? header : fresh();

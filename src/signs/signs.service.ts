@@ -1,0 +1,220 @@
+import { Injectable } from '@nestjs/common';
+import { AuditService } from '../audit/audit.service.js';
+import { ChangesService, type Write } from '../changes/changes.service.js';
+import { InstanceNotFound, invalid } from '../common/api-error.js';
+import { ID_PATTERN, newId } from '../common/ids.js';
+import { isPrecise, nameCondition } from '../common/pagination.js';
+import type { Caller } from '../common/principal.js';
+import type { InstanceScope } from '../common/scope.js';
+import { Config } from '../config/config.js';
+import { Database } from '../database/database.js';
+import { violates } from '../database/errors.js';
+import { inInstance } from '../instances/instance-scope.js';
+import { type KeyRules, keyRules, REQUIRED_FEATURE, type SignAlgorithm, type SignType } from '../lib/signing/algorithms.js';
+import { fromColumn, type SecretPlace, toColumn } from '../vault/sealed.js';
+import { VaultService } from '../vault/vault.service.js';
+import { type OpenSign, type SignInput, type SignListView, type SignQuery, type SignView, toListView, toView } from './signs.dto.js';
+import { SignNameTaken, SignNotFound, SignQuotaExceeded, SignTypeUnsupported } from './signs.errors.js';
+
+const UNIQUE_NAME = { name: 'uq_signs_instance_name', columns: 'signs.instance_id, signs.name' };
+const COLUMNS = 'id, project_id, instance_id, name, sign_type, sign_algorithm, sign_key, sign_secret, secret_version, created_at, updated_at';
+
+/** Where a key's secret is sealed to: its row, its column and the count of secrets it has had. */
+export const secretPlace = (projectId: string, signId: string, version: number): SecretPlace => ({
+  projectId,
+  field: 'signs.sign_secret',
+  rowId: signId,
+  version,
+});
+
+/** A row of `signs` as the hot statements read it; the secret is still sealed. */
+interface SignRow {
+  id: string;
+  name: string;
+  signType: SignType;
+  signAlgorithm: SignAlgorithm | null;
+  signKey: string;
+  sealedSecret: string;
+  secretVersion: number;
+  createdAt: number;
+  updatedAt: number;
+}
+
+const SELECT = `s.id, s.name, s.sign_type AS signType, s.sign_algorithm AS signAlgorithm, s.sign_key AS signKey,
+  s.sign_secret AS sealedSecret, s.secret_version AS secretVersion, s.created_at AS createdAt, s.updated_at AS updatedAt`;
+
+/** Signature keys: apig §1. */
+@Injectable()
+export class SignsService {
+  constructor(
+    private readonly database: Database,
+    private readonly changes: ChangesService,
+    private readonly audit: AuditService,
+    private readonly vault: VaultService,
+    private readonly config: Config,
+  ) {}
+
+  /**
+   * Creates a key; makes whichever of key and secret the caller left out.
+   * @throws Fault 400 for a field that breaks its type's rule
+   * @throws SignTypeUnsupported, SignQuotaExceeded, SignNameTaken, InstanceNotFound
+   */
+  async create(scope: InstanceScope, input: SignInput, caller: Caller): Promise<SignView> {
+    const signType = input.sign_type ?? 'hmac';
+    const signAlgorithm = algorithmOf(signType, input.sign_algorithm);
+    const given = { key: input.sign_key, secret: input.sign_secret };
+    const rules = this.rules(signType, signAlgorithm);
+    assertRules(rules, given);
+    const { key, secret } = await rules.generate(given);
+    const id = newId();
+    const sealed = (await this.vault.box(scope.projectId)).seal(secretPlace(scope.projectId, id, 1), secret);
+
+    return this.changes.write(inInstance(scope), async (write) => {
+      await this.assertSupported(write, signType);
+      const [quota] = await write.rows<{ used: number }>('SELECT COUNT(*) AS used FROM signs WHERE instance_id = ?', [scope.instanceId]);
+      if ((quota?.used ?? 0) >= this.config.signNumLimit) throw new SignQuotaExceeded();
+      const row = [id, scope.projectId, scope.instanceId, input.name, signType, signAlgorithm, key, toColumn(sealed), 1, write.now, write.now];
+      await write.run(`INSERT INTO signs (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, row).catch(nameTaken);
+      await this.audit.record(write, caller, { action: 'CreateSignatureKey', resourceType: 'Signature', resourceId: id, resourceName: input.name });
+      write.change('sign', id, 'created');
+      return toView({ id, name: input.name, signType, signAlgorithm, signKey: key, signSecret: secret, createdAt: write.now, updatedAt: write.now });
+    });
+  }
+
+  /**
+   * Changes a key; its bindings stay. An omitted type stays; an omitted key or secret stays too, unless the kind of key
+   * changes or `SIGNET_SIGN_UPDATE_OMITTED=regenerate` (docs/contract.md).
+   * @throws as create, and SignNotFound
+   */
+  async update(scope: InstanceScope, signId: string, input: SignInput, caller: Caller): Promise<SignView> {
+    const given = { key: input.sign_key, secret: input.sign_secret };
+    if (input.sign_type !== undefined && input.sign_type !== 'aes') assertRules(this.rules(input.sign_type, null), given);
+    if (!ID_PATTERN.test(signId)) throw new SignNotFound(signId);
+    const box = await this.vault.box(scope.projectId);
+
+    return this.changes.write(inInstance(scope), async (write) => {
+      const [before] = await write.rows<SignRow>(`SELECT ${SELECT} FROM signs s WHERE s.id = ? AND s.instance_id = ? AND s.project_id = ?`, [
+        signId,
+        scope.instanceId,
+        scope.projectId,
+      ]);
+      if (!before) throw new SignNotFound(signId);
+      const signType = input.sign_type ?? before.signType;
+      const signAlgorithm = algorithmOf(signType, input.sign_algorithm ?? before.signAlgorithm ?? undefined);
+      const rules = this.rules(signType, signAlgorithm);
+      assertRules(rules, given);
+      await this.assertSupported(write, signType);
+      const old = { key: before.signKey, secret: box.open(secretPlace(scope.projectId, signId, before.secretVersion), fromColumn(before.sealedSecret)) };
+      const keeps = this.config.signUpdateOmitted === 'keep' && signType === before.signType;
+      const { key, secret } = await rules.generate({
+        key: given.key ?? (keeps && rules.key.test(old.key) ? old.key : undefined),
+        secret: given.secret ?? (keeps && rules.secret.test(old.secret) ? old.secret : undefined),
+      });
+      const version = before.secretVersion + 1;
+      const sealed = box.seal(secretPlace(scope.projectId, signId, version), secret);
+      await write
+        .run('UPDATE signs SET name = ?, sign_type = ?, sign_algorithm = ?, sign_key = ?, sign_secret = ?, secret_version = ?, updated_at = ? WHERE id = ?', [
+          input.name,
+          signType,
+          signAlgorithm,
+          key,
+          toColumn(sealed),
+          version,
+          write.now,
+          signId,
+        ])
+        .catch(nameTaken);
+      const detail = { key_changed: key !== old.key, secret_changed: secret !== old.secret };
+      await this.audit.record(write, caller, { action: 'UpdateSignatureKey', resourceType: 'Signature', resourceId: signId, resourceName: input.name, detail });
+      write.change('sign', signId, 'updated');
+      return toView({ id: signId, name: input.name, signType, signAlgorithm, signKey: key, signSecret: secret, createdAt: before.createdAt, updatedAt: write.now });
+    });
+  }
+
+  /**
+   * Deletes a key: it goes, its bindings go with it by foreign key, the audit row says how many, and one change tells every
+   * gateway. All in one transaction (seed page; apig §1.8).
+   * @throws SignNotFound when it is not there, or another project's
+   */
+  async delete(scope: InstanceScope, signId: string, caller: Caller): Promise<void> {
+    if (!ID_PATTERN.test(signId)) throw new SignNotFound(signId);
+    await this.changes.write(inInstance(scope), async (write) => {
+      const [sign] = await write.rows<{ name: string; bound: number }>(
+        `SELECT s.name, (SELECT COUNT(*) FROM sign_bindings b WHERE b.sign_id = s.id) AS bound
+         FROM signs s WHERE s.id = ? AND s.instance_id = ? AND s.project_id = ?`,
+        [signId, scope.instanceId, scope.projectId],
+      );
+      if (!sign) throw new SignNotFound(signId);
+      await write.run('DELETE FROM signs WHERE id = ?', [signId]);
+      const detail = { unbound: sign.bound };
+      await this.audit.record(write, caller, { action: 'DeleteSignatureKey', resourceType: 'Signature', resourceId: signId, resourceName: sign.name, detail });
+      write.change('sign', signId, 'deleted');
+    });
+  }
+
+  /** Keys of a gateway, newest first, with the number of publications each is bound to (apig §1.7). */
+  async list(scope: InstanceScope, query: SignQuery): Promise<SignListView> {
+    const filters: string[] = [];
+    const values: string[] = [];
+    if (query.id !== undefined) {
+      filters.push('AND s.id = ?');
+      values.push(query.id);
+    }
+    if (query.name !== undefined) {
+      const { sql, value } = nameCondition('s.name', query.name, isPrecise(query, 'name'));
+      filters.push(`AND ${sql}`);
+      values.push(value);
+    }
+    // Read from the gateway's side, so that one statement tells an empty gateway from one that is not there.
+    const from = `FROM instances i LEFT JOIN signs s ON s.instance_id = i.id ${filters.join(' ')} WHERE i.id = ? AND i.project_id = ?`;
+    const rows = await this.database.rows<SignRow & { bindNum: number; total: number }>(
+      `SELECT ${SELECT}, (SELECT COUNT(*) FROM sign_bindings b WHERE b.sign_id = s.id) AS bindNum, COUNT(s.id) OVER () AS total
+       ${from} ORDER BY s.id DESC LIMIT ? OFFSET ?`,
+      [...values, scope.instanceId, scope.projectId, String(query.limit), String(query.offset)],
+    );
+    const total = rows[0]?.total ?? (await this.countPastTheEnd(scope, from, values));
+    const signs = await Promise.all(rows.filter(({ id }) => id !== null).map(async (row) => toListView(await this.open(scope, row), row.bindNum)));
+    return { total, size: signs.length, signs };
+  }
+
+  private async countPastTheEnd(scope: InstanceScope, from: string, values: readonly string[]): Promise<number> {
+    const sql = `SELECT COUNT(i.id) AS gateways, COUNT(s.id) AS total ${from}`;
+    const [row] = await this.database.rows<{ gateways: number; total: number }>(sql, [...values, scope.instanceId, scope.projectId]);
+    if (!row || row.gateways === 0) throw new InstanceNotFound(scope.instanceId);
+    return row.total;
+  }
+
+  private rules(signType: SignType, signAlgorithm: SignAlgorithm | null): KeyRules {
+    return keyRules(signType, signAlgorithm, { basicKeyLeadingDigit: this.config.basicKeyLeadingDigit });
+  }
+
+  /** Some types need a feature that the gateway must have switched on (apig §1.10). */
+  private async assertSupported(write: Write, signType: SignType): Promise<void> {
+    const feature = REQUIRED_FEATURE[signType];
+    if (feature === undefined) return;
+    const sql = 'SELECT 1 AS one FROM instance_features WHERE instance_id = ? AND name = ? AND enable = 1';
+    const on = await write.rows(sql, [write.scopeId, feature]);
+    if (on.length === 0) throw new SignTypeUnsupported(signType, write.scopeId);
+  }
+
+  private async open(scope: InstanceScope, row: SignRow): Promise<OpenSign> {
+    return { ...row, signSecret: await this.vault.open(secretPlace(scope.projectId, row.id, row.secretVersion), row.sealedSecret) };
+  }
+}
+
+/** @throws Fault 400 when an aes key has no cipher; other types have none, whatever was sent (docs/contract.md) */
+function algorithmOf(signType: SignType, algorithm: SignAlgorithm | undefined): SignAlgorithm | null {
+  if (signType !== 'aes') return null;
+  if (algorithm === undefined) throw invalid('sign_algorithm');
+  return algorithm;
+}
+
+/** @throws Fault 400 naming the half that breaks its type's rule */
+function assertRules(rules: KeyRules, given: { key?: string; secret?: string }): void {
+  if (given.key !== undefined && !rules.key.test(given.key)) throw invalid('sign_key');
+  if (given.secret !== undefined && !rules.secret.test(given.secret)) throw invalid('sign_secret');
+}
+
+function nameTaken(error: unknown): never {
+  throw violates(error, UNIQUE_NAME) ? new SignNameTaken() : error;
+}

@@ -1,0 +1,77 @@
+import { createSecretKey, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
+import { existsSync, linkSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Config, inDataDir } from '../config/config.js';
+
+/** The ring of key-encryption keys: the first wraps, all unwrap. */
+export interface Ring {
+  primary: string;
+  keys: ReadonlyMap<string, KeyObject>;
+}
+
+/** Name of the ring the local mode makes for itself, in the data folder. */
+export const LOCAL_KEK_FILE = 'kek';
+const CREDENTIAL = 'signet-kek';
+const KEY_BYTES = 32;
+const LINE = /^([A-Za-z0-9._-]{1,64}):([A-Za-z0-9+/]{43}=)$/;
+
+/**
+ * Reads the ring from `SIGNET_KEK_FILE`, a systemd credential `signet-kek`, or `SIGNET_KEK`, in this order. The local mode
+ * makes one in the data folder, readable by its owner only; production refuses to start without one.
+ * @throws Error in the operator's words
+ */
+export function readRing(config: Config): Ring {
+  const { file, inline, credentialsDirectory } = config.kek;
+  if (file) return parse(readPrivate(file), file);
+  const credential = credentialsDirectory && join(credentialsDirectory, CREDENTIAL);
+  if (credential && existsSync(credential)) return parse(readFileSync(credential, 'utf8'), credential);
+  if (inline) return parse(inline.reveal(), 'SIGNET_KEK');
+  if (config.mode === 'production') {
+    throw new Error('no key-encryption key: set SIGNET_KEK_FILE (make one with: signet kek generate > kek && chmod 600 kek). Production does not make its own.');
+  }
+  const local = inDataDir(config, LOCAL_KEK_FILE);
+  if (!existsSync(local)) createOnce(local);
+  return parse(readPrivate(local), local);
+}
+
+/** One line for a ring file: a name from today's date and 32 random bytes. */
+export function generateLine(): string {
+  return `k${new Date().toISOString().slice(0, 10).replaceAll('-', '')}-${randomBytes(3).toString('hex')}:${randomBytes(KEY_BYTES).toString('base64')}\n`;
+}
+
+/** Several processes may start on an empty folder at once: the link is atomic, so all of them read the same key. */
+function createOnce(path: string): void {
+  const draft = `${path}.${randomUUID()}`;
+  writeFileSync(draft, generateLine(), { mode: 0o600, flag: 'wx', flush: true });
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    unlinkSync(draft);
+  }
+}
+
+function readPrivate(path: string): string {
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & 0o137) !== 0) throw new Error(`${path} holds key-encryption keys and has mode ${mode.toString(8)}: chmod 600 (or 640) it`);
+  return readFileSync(path, 'utf8');
+}
+
+function parse(text: string, source: string): Ring {
+  const keys = new Map<string, KeyObject>();
+  const lines = text.split('\n').map((line) => line.trim());
+  for (const [index, line] of lines.entries()) {
+    if (line === '' || line.startsWith('#')) continue;
+    const [, id, base64] = LINE.exec(line) ?? [];
+    if (!id || !base64) throw new Error(`${source}, line ${index + 1}: expected id:base64 of ${KEY_BYTES} bytes`);
+    if (keys.has(id)) throw new Error(`${source}, line ${index + 1}: the id ${id} stands twice`);
+    const bytes = Buffer.from(base64, 'base64');
+    if (new Set(bytes).size < 8) throw new Error(`${source}, line ${index + 1}: the key ${id} is not random`);
+    keys.set(id, createSecretKey(bytes));
+    bytes.fill(0);
+  }
+  const [primary] = keys.keys();
+  if (!primary) throw new Error(`${source} holds no key-encryption key`);
+  return { primary, keys };
+}

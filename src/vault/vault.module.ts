@@ -1,0 +1,6 @@
+import { Global, Module } from '@nestjs/common';
+import { VaultService } from './vault.service.js';
+
+@Global()
+@Module({ providers: [VaultService], exports: [VaultService] })
+export class VaultModule {}
