@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyBaseLogger, FastifyInstance, FastifyHttpOptions } from 'fastify';
+import { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Logger } from 'pino';
 import { parse as parseJson } from 'secure-json-parse';
@@ -24,14 +24,19 @@ const PATH_PARAMETER_MAX_CHARS = 16_384;
 export async function createApplication(config: Config, logger: Logger): Promise<NestFastifyApplication> {
   const options: FastifyHttpOptions<Server, FastifyBaseLogger> = {
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     requestIdHeader: false,
     genReqId: (request: IncomingMessage) => requestIdOf(request.headers['x-request-id'], newId),
     bodyLimit: config.bodyLimitBytes,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: PATH_PARAMETER_MAX_CHARS },
     requestTimeout: config.requestTimeoutMs,
     // Without the interval Node looks at slow clients only every 30 s.
-    http: { maxHeaderSize: HEADERS_MAX_BYTES, headersTimeout: config.headersTimeoutMs, requestTimeout: config.requestTimeoutMs, connectionsCheckingInterval: 1000 },
+    http: {
+      maxHeaderSize: HEADERS_MAX_BYTES,
+      headersTimeout: config.headersTimeoutMs,
+      requestTimeout: config.requestTimeoutMs,
+      connectionsCheckingInterval: 1000,
+    },
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, request, reply) => {
       reply.header('x-request-id', request.id);
@@ -54,7 +59,13 @@ export async function createApplication(config: Config, logger: Logger): Promise
       done(Object.assign(new Error('unparsable', { cause: error }), { statusCode: 400 }));
     }
   });
-  observeRequests(adapter.getInstance<FastifyInstance>(), app.get(Metrics));
+  const server = adapter.getInstance<FastifyInstance>();
+  // Nearly every answer holds a secret or says who has one; none is for a cache.
+  server.addHook('onRequest', (_request, reply, done) => {
+    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
+    done();
+  });
+  observeRequests(server, app.get(Metrics));
   return app;
 }
 

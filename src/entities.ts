@@ -6,7 +6,7 @@ import { VpcChannel } from './apis/vpc-channel.entity.js';
 import { AuditEvent } from './audit/audit-event.entity.js';
 import { SignBinding } from './bindings/sign-binding.entity.js';
 import { Change, ChangeCounter } from './changes/change.entity.js';
-import { RoleAssignment, TokenKey, User } from './iam/user.entity.js';
+import { RevokedToken, RoleAssignment, TokenKey, User } from './iam/user.entity.js';
 import { Instance, InstanceFeature } from './instances/instance.entity.js';
 import { Domain, Project } from './projects/project.entity.js';
 import { Sign } from './signs/sign.entity.js';
@@ -28,6 +28,7 @@ export const entities = [
   KekCheck,
   Project,
   Publication,
+  RevokedToken,
   RoleAssignment,
   Sign,
   SignBinding,

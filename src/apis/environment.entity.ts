@@ -1,8 +1,7 @@
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { Instance } from '../instances/instance.entity.js';
 
-/** The environment every gateway has from its first moment (apig §3.4). */
-export const RELEASE = { id: 'DEFAULT_ENVIRONMENT_RELEASE_ID', name: 'RELEASE' };
+export { RELEASE } from '../instances/release.js';
 
 /** An environment (apig §3.4). The default one has the same id in every gateway, so the gateway is part of the key. */
 @Entity({ name: 'environments' })

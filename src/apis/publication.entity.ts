@@ -9,7 +9,11 @@ import { Environment } from './environment.entity.js';
 @Entity({ name: 'publications' })
 @Index('uq_publications_api_env', ['apiId', 'envId'], { unique: true })
 @Index('ix_publications_instance', ['instanceId', 'id'])
-@ForeignKey(() => Environment, ['instanceId', 'envId'], ['instanceId', 'id'], { name: 'fk_publications_environment', onDelete: 'CASCADE', onUpdate: 'NO ACTION' })
+@ForeignKey(() => Environment, ['instanceId', 'envId'], ['instanceId', 'id'], {
+  name: 'fk_publications_environment',
+  onDelete: 'CASCADE',
+  onUpdate: 'NO ACTION',
+})
 export class Publication {
   /** The contract's `publish_id`. */
   @PrimaryColumn({ type: 'varchar', length: 32 })
@@ -45,6 +49,12 @@ export class Publication {
 /** A definition frozen by a publication (apig §3.6); the ten newest of each API and environment are kept. */
 @Entity({ name: 'api_versions' })
 @Index('ix_api_versions_api_env', ['apiId', 'envId', 'id'])
+@Index('ix_api_versions_env', ['instanceId', 'envId'])
+@ForeignKey(() => Environment, ['instanceId', 'envId'], ['instanceId', 'id'], {
+  name: 'fk_api_versions_environment',
+  onDelete: 'CASCADE',
+  onUpdate: 'NO ACTION',
+})
 export class ApiVersion {
   @PrimaryColumn({ type: 'varchar', length: 32 })
   id: string;

@@ -28,7 +28,10 @@ export class AuditService {
    * numbered by the write's revision.
    */
   async record(write: Write, caller: Caller, entry: AuditEntry): Promise<void> {
-    const [previous] = await write.rows<{ hash: string }>('SELECT hash FROM audit_events WHERE scope_id = ? AND seq = ?', [write.scopeId, write.revision - 1]);
+    const [previous] = await write.rows<{ hash: string }>('SELECT hash FROM audit_events WHERE scope_id = ? AND seq = ?', [
+      write.scopeId,
+      write.revision - 1,
+    ]);
     const { principal, requestId, sourceAddress } = caller;
     const event: Omit<AuditEvent, 'hash'> = {
       scopeId: write.scopeId,

@@ -38,7 +38,11 @@ function tokenOf(request: FastifyRequest): string {
   return token;
 }
 
-function admit(request: FastifyRequest<{ Params: { project_id?: string } }>, access: Exclude<Access, { kind: 'public' }>, principal: Principal): true {
+function admit(
+  request: FastifyRequest<{ Params: { project_id?: string } }>,
+  access: Exclude<Access, { kind: 'public' }>,
+  principal: Principal,
+): true {
   request.principal = principal;
   if (access.kind === 'authenticated') return true;
   if (principal.projectId === undefined) throw new Fault('token_unscoped');

@@ -8,6 +8,11 @@ import { TokenCache } from './token-cache.js';
 @Module({})
 export class AuthModule {
   static with(identity: NonNullable<ModuleMetadata['imports']>[number]): DynamicModule {
-    return { module: AuthModule, imports: [identity], providers: [TokenCache, { provide: APP_GUARD, useClass: AuthGuard }], exports: [TokenCache] };
+    return {
+      module: AuthModule,
+      imports: [identity],
+      providers: [TokenCache, { provide: APP_GUARD, useClass: AuthGuard }],
+      exports: [TokenCache],
+    };
   }
 }

@@ -2,7 +2,15 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@ne
 import { Allow } from '../common/access.js';
 import { type Caller, CallerOf } from '../common/principal.js';
 import { InInstance, type InstanceScope } from '../common/scope.js';
-import { ApisOfSignQuery, BindInput, type BindView, type BoundApisView, type BoundSignsView, SignsOfApiQuery, type UnboundApisView } from './bindings.dto.js';
+import {
+  ApisOfSignQuery,
+  BindInput,
+  type BindView,
+  type BoundApisView,
+  type BoundSignsView,
+  SignsOfApiQuery,
+  type UnboundApisView,
+} from './bindings.dto.js';
 import { BindingsService } from './bindings.service.js';
 
 @Controller('/v2/:project_id/apigw/instances/:instance_id/sign-bindings')

@@ -15,7 +15,12 @@ export class BindInput {
   @IsNotEmpty()
   sign_id: string;
 
-  @ApiProperty({ type: [String], minItems: 1, maxItems: PUBLISH_IDS_MAX, description: 'Publications to bind; an id that stands twice counts once' })
+  @ApiProperty({
+    type: [String],
+    minItems: 1,
+    maxItems: PUBLISH_IDS_MAX,
+    description: 'Publications to bind; an id that stands twice counts once',
+  })
   @IsDefined()
   @IsArray()
   @ArrayNotEmpty()

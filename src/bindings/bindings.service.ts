@@ -14,7 +14,17 @@ import type { SignAlgorithm, SignType } from '../lib/signing/algorithms.js';
 import { SignNotFound } from '../signs/signs.errors.js';
 import { secretPlace } from '../signs/signs.service.js';
 import { VaultService } from '../vault/vault.service.js';
-import type { ApisOfSignQuery, BindInput, BindingView, BindView, BoundApisView, BoundApiView, BoundSignsView, SignsOfApiQuery, UnboundApisView } from './bindings.dto.js';
+import type {
+  ApisOfSignQuery,
+  BindInput,
+  BindingView,
+  BindView,
+  BoundApisView,
+  BoundApiView,
+  BoundSignsView,
+  SignsOfApiQuery,
+  UnboundApisView,
+} from './bindings.dto.js';
 import { ApiNotFound, BindingNotFound, PublicationNotFound } from './bindings.errors.js';
 
 /** A publication with what the views say about its API. */
@@ -31,8 +41,8 @@ interface PublicationRow {
   groupName: string;
   envId: string;
   envName: string;
-  /** JSON array. */
-  tags: string | null;
+  /** A JSON array as text; mysql2 hands MariaDB's out parsed. */
+  tags: string | string[] | null;
 }
 
 interface SignPart {
@@ -86,9 +96,15 @@ export class BindingsService {
       if (!sign) throw new SignNotFound(input.sign_id);
       const publications = await this.onlinePublications(write, scope, publishIds);
       const there = await this.bindingsOn(write, publishIds);
-      const fresh = publishIds.filter((publishId) => there.get(publishId)?.signId !== sign.signId).map((publishId) => ({ id: newId(), publishId }));
+      const fresh = publishIds
+        .filter((publishId) => there.get(publishId)?.signId !== sign.signId)
+        .map((publishId) => ({ id: newId(), publishId }));
       const replaced = fresh.flatMap(({ publishId }) => there.get(publishId) ?? []);
-      for (const part of chunks(replaced)) await write.run(`DELETE FROM sign_bindings WHERE id IN (${placeholders(part)})`, part.map(({ id }) => id));
+      for (const part of chunks(replaced))
+        await write.run(
+          `DELETE FROM sign_bindings WHERE id IN (${placeholders(part)})`,
+          part.map(({ id }) => id),
+        );
       for (const part of chunks(fresh, 100)) {
         await write.run(
           `INSERT INTO sign_bindings (${COLUMNS}) VALUES ${part.map(() => '(?, ?, ?, ?, ?, ?)').join(', ')}`,
@@ -96,8 +112,17 @@ export class BindingsService {
         );
       }
       if (fresh.length > 0) {
-        const detail = { publish_ids: fresh.map(({ publishId }) => publishId), replaced: replaced.map(({ id, signId }) => ({ id, sign_id: signId })) };
-        const entry = { action: 'AssociateSignatureKey', resourceType: 'SignatureBinding', resourceId: sign.signId, resourceName: sign.signName, detail };
+        const detail = {
+          publish_ids: fresh.map(({ publishId }) => publishId),
+          replaced: replaced.map(({ id, signId }) => ({ id, sign_id: signId })),
+        };
+        const entry = {
+          action: 'AssociateSignatureKey',
+          resourceType: 'SignatureBinding',
+          resourceId: sign.signId,
+          resourceName: sign.signName,
+          detail,
+        };
         await this.audit.record(write, caller, entry);
         for (const { publishId } of fresh) write.change('publication', publishId, 'updated');
       }
@@ -126,7 +151,12 @@ export class BindingsService {
       if (!binding) throw new BindingNotFound();
       await write.run('DELETE FROM sign_bindings WHERE id = ?', [bindingId]);
       const detail = { sign_id: binding.signId, publish_ids: [binding.publishId] };
-      await this.audit.record(write, caller, { action: 'DisassociateSignatureKey', resourceType: 'SignatureBinding', resourceId: bindingId, detail });
+      await this.audit.record(write, caller, {
+        action: 'DisassociateSignatureKey',
+        resourceType: 'SignatureBinding',
+        resourceId: bindingId,
+        detail,
+      });
       write.change('publication', binding.publishId, 'updated');
     });
   }
@@ -138,7 +168,13 @@ export class BindingsService {
     const from = `FROM sign_bindings b JOIN signs s ON s.id = b.sign_id JOIN publications p ON p.id = b.publish_id ${OF_PUBLICATION}
       WHERE b.sign_id = ? AND b.instance_id = ? AND b.project_id = ? ${where}`;
     const params = [query.sign_id, scope.instanceId, scope.projectId, ...values];
-    const { total, rows } = await this.page<BindingRow>(`b.id, b.created_at AS createdAt, s.id AS signId, s.name AS signName, ${PUBLICATION}`, from, 'b.id', params, query);
+    const { total, rows } = await this.page<BindingRow>(
+      `b.id, b.created_at AS createdAt, s.id AS signId, s.name AS signName, ${PUBLICATION}`,
+      from,
+      'b.id',
+      params,
+      query,
+    );
     return { total, size: rows.length, bindings: rows.map((row) => boundApi(row, toSeconds(row.createdAt))) };
   }
 
@@ -149,7 +185,13 @@ export class BindingsService {
     const from = `FROM publications p ${OF_PUBLICATION} LEFT JOIN sign_bindings b ON b.publish_id = p.id LEFT JOIN signs s ON s.id = b.sign_id
       WHERE p.instance_id = ? AND p.project_id = ? AND p.online = 1 AND (b.sign_id IS NULL OR b.sign_id <> ?) ${where}`;
     const params = [scope.instanceId, scope.projectId, query.sign_id, ...values];
-    const { total, rows } = await this.page<PublicationRow & { signName: string | null }>(`${PUBLICATION}, s.name AS signName`, from, 'p.id', params, query);
+    const { total, rows } = await this.page<PublicationRow & { signName: string | null }>(
+      `${PUBLICATION}, s.name AS signName`,
+      from,
+      'p.id',
+      params,
+      query,
+    );
     const apis = rows.map((row) => ({
       id: row.apiId,
       name: row.apiName,
@@ -187,12 +229,28 @@ export class BindingsService {
     const from = `FROM publications p JOIN sign_bindings b ON b.publish_id = p.id JOIN signs s ON s.id = b.sign_id ${OF_PUBLICATION}
       WHERE p.api_id = ? AND p.instance_id = ? AND p.project_id = ? ${conditions.join(' ')}`;
     const params = [query.api_id, scope.instanceId, scope.projectId, ...values];
-    const { total, rows } = await this.page<BindingRow>(`b.id, b.created_at AS createdAt, ${SIGN}, ${PUBLICATION}`, from, 'b.id', params, query);
-    return { total, size: rows.length, bindings: await Promise.all(rows.map((row) => this.withSecret(scope, row, toSeconds(row.createdAt)))) };
+    const { total, rows } = await this.page<BindingRow>(
+      `b.id, b.created_at AS createdAt, ${SIGN}, ${PUBLICATION}`,
+      from,
+      'b.id',
+      params,
+      query,
+    );
+    return {
+      total,
+      size: rows.length,
+      bindings: await Promise.all(rows.map((row) => this.withSecret(scope, row, toSeconds(row.createdAt)))),
+    };
   }
 
   /** One page, newest first, and the number of all matches. */
-  private async page<T>(select: string, from: string, order: string, params: readonly Param[], { limit, offset }: { limit: number; offset: number }): Promise<{ total: number; rows: T[] }> {
+  private async page<T>(
+    select: string,
+    from: string,
+    order: string,
+    params: readonly Param[],
+    { limit, offset }: { limit: number; offset: number },
+  ): Promise<{ total: number; rows: T[] }> {
     const sql = `SELECT ${select}, COUNT(*) OVER () AS total ${from} ORDER BY ${order} DESC LIMIT ? OFFSET ?`;
     const rows = await this.database.rows<T & { total: number }>(sql, [...params, String(limit), String(offset)]);
     const first = rows[0];
@@ -213,7 +271,11 @@ export class BindingsService {
     if (row.id === null) throw missing();
   }
 
-  private async onlinePublications(write: Write, scope: InstanceScope, publishIds: readonly string[]): Promise<Map<string, PublicationRow>> {
+  private async onlinePublications(
+    write: Write,
+    scope: InstanceScope,
+    publishIds: readonly string[],
+  ): Promise<Map<string, PublicationRow>> {
     const found = new Map<string, PublicationRow>();
     for (const part of chunks(publishIds)) {
       const rows = await write.rows<PublicationRow>(
@@ -226,7 +288,10 @@ export class BindingsService {
     return found;
   }
 
-  private async bindingsOn(write: Write, publishIds: readonly string[]): Promise<Map<string, { id: string; signId: string; createdAt: number }>> {
+  private async bindingsOn(
+    write: Write,
+    publishIds: readonly string[],
+  ): Promise<Map<string, { id: string; signId: string; createdAt: number }>> {
     const found = new Map<string, { id: string; signId: string; createdAt: number }>();
     for (const part of chunks(publishIds)) {
       const rows = await write.rows<{ id: string; signId: string; publishId: string; createdAt: number }>(
@@ -266,7 +331,7 @@ const boundApi = (row: BindingRow, bindingTime: string): BoundApiView => ({
   tags: tagsOf(row),
 });
 
-const tagsOf = ({ tags }: PublicationRow): string[] => (tags ? (JSON.parse(tags) as string[]) : []);
+const tagsOf = ({ tags }: PublicationRow): string[] => (typeof tags === 'string' ? (JSON.parse(tags) as string[]) : (tags ?? []));
 
 const NO_TAGS = '#no_tags#';
 
@@ -290,7 +355,10 @@ function apiConditions(query: ApisOfSignQuery): { where: string; values: string[
     const tags = query.tags.split(',');
     const column = "COALESCE(JSON_EXTRACT(a.definition, '$.tags'), '[]')";
     const each = tags.map((tag) => (tag === NO_TAGS ? `${column} = '[]'` : `${column} LIKE ? ESCAPE '!'`));
-    add(`(${each.join(' OR ')})`, ...tags.filter((tag) => tag !== NO_TAGS).map((tag) => nameCondition('', JSON.stringify(tag), false).value));
+    add(
+      `(${each.join(' OR ')})`,
+      ...tags.filter((tag) => tag !== NO_TAGS).map((tag) => nameCondition('', JSON.stringify(tag), false).value),
+    );
   }
   return { where: conditions.join(' '), values };
 }

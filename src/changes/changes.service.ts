@@ -100,16 +100,16 @@ interface Pointer {
 /** The new revision, or undefined when the project has no such scope. It is a lock, a certified write and the order of the log. */
 async function bump(tx: Tx, { scopeId, projectId }: WriteScope): Promise<number | undefined> {
   if (tx.engine === 'sqlite') {
-    const [row] = await tx.rows<{ revision: number }>('UPDATE change_counters SET revision = revision + 1 WHERE scope_id = ? AND project_id = ? RETURNING revision', [
-      scopeId,
-      projectId,
-    ]);
+    const [row] = await tx.rows<{ revision: number }>(
+      'UPDATE change_counters SET revision = revision + 1 WHERE scope_id = ? AND project_id = ? RETURNING revision',
+      [scopeId, projectId],
+    );
     return row?.revision;
   }
-  const { affected, insertId } = await tx.run('UPDATE change_counters SET revision = LAST_INSERT_ID(revision + 1) WHERE scope_id = ? AND project_id = ?', [
-    scopeId,
-    projectId,
-  ]);
+  const { affected, insertId } = await tx.run(
+    'UPDATE change_counters SET revision = LAST_INSERT_ID(revision + 1) WHERE scope_id = ? AND project_id = ?',
+    [scopeId, projectId],
+  );
   return affected === 1 ? insertId : undefined;
 }
 

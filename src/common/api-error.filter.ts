@@ -21,7 +21,9 @@ export function toApiError(thrown: unknown): ApiError {
   const status = thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: number } | undefined)?.statusCode;
   const code = (thrown as { code?: string } | undefined)?.code;
   const kind = code === 'FST_ERR_BAD_URL' ? 'bad_url' : (BY_STATUS[status ?? 500] ?? 'internal');
-  return new Fault(kind, kind === 'unparsable' ? { detail: 'Serialization error: the request body is not valid JSON' } : {}, { cause: thrown });
+  return new Fault(kind, kind === 'unparsable' ? { detail: 'Serialization error: the request body is not valid JSON' } : {}, {
+    cause: thrown,
+  });
 }
 
 /** Sends an error in the contract of its path and logs what only the operator may know. */
@@ -29,7 +31,7 @@ export function sendError(thrown: unknown, request: FastifyRequest, reply: Fasti
   const error = toApiError(thrown);
   const { status, contentType, body } = render(error, request.url.split('?', 1)[0] ?? '', request.id);
   if (status >= 500) request.log.error({ err: error.cause ?? error }, 'request failed');
-  void reply.header('cache-control', 'no-store').header('content-type', contentType).status(status).send(body);
+  void reply.header('content-type', contentType).status(status).send(body);
 }
 
 /** The one place that knows how errors look over HTTP. */

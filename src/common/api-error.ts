@@ -62,7 +62,8 @@ export class Fault extends ApiError {
 }
 
 /** 400: a value breaks its field's rule. */
-export const invalid = (parameter: string, fault: Omit<FaultDetail, 'parameter'> = {}) => new Fault('invalid', { where: 'body', ...fault, parameter });
+export const invalid = (parameter: string, fault: Omit<FaultDetail, 'parameter'> = {}) =>
+  new Fault('invalid', { where: 'body', ...fault, parameter });
 
 /** 404 `APIG.3030`: no such gateway in this project, or another project's: the same words for both. */
 export class InstanceNotFound extends ContractError {

@@ -1,4 +1,4 @@
-import { ApiError, ContractError, Fault, type FaultKind } from './api-error.js';
+import { type ApiError, ContractError, type Fault, type FaultKind } from './api-error.js';
 
 /** An error as it goes out: a status and a body in the contract of the path. */
 export interface Rendered {
@@ -69,7 +69,8 @@ const KEYSTONE: Words = {
 };
 
 /** The paths whose errors are of the `APIC.` family (apig §3.1). */
-const APIC_PATH = /^\/v2\/[^/]+\/apigw\/(instances(\/[^/]+(\/(progress|restriction|instance-features)?)?)?|available-zones|instance\/configs)\/?$/;
+const APIC_PATH =
+  /^\/v2\/[^/]+\/apigw\/(instances(\/[^/]+(\/(progress|restriction|instance-features)?)?)?|available-zones|instance\/configs)\/?$/;
 
 function apig(words: Words, error: ApiError): Rendered {
   const json = (status: number, code: string, message: string): Rendered => ({
@@ -80,7 +81,8 @@ function apig(words: Words, error: ApiError): Rendered {
   if (error instanceof ContractError) return json(error.status, error.code, error.message);
   const { kind, fault } = error as Fault;
   const [status, code, message] = words[kind];
-  if (kind !== 'invalid' && kind !== 'missing') return json(status, code, fault.detail && status < 500 ? `${message}: ${fault.detail}` : message);
+  if (kind !== 'invalid' && kind !== 'missing')
+    return json(status, code, fault.detail && status < 500 ? `${message}: ${fault.detail}` : message);
   if (words === APIC) return json(status, code, `${message}, parameter name[${camelCase(fault.parameter ?? '')}]`);
   const ofPlace = kind === 'invalid' && fault.where !== 'body' ? 'APIG.2012' : code;
   return json(status, fault.code ?? ofPlace, `${message},parameterName:${fault.parameter}. ${HELP}`);
@@ -101,11 +103,23 @@ function keystone(error: ApiError): Rendered {
 function problem(error: ApiError, requestId: string): Rendered {
   const contentType = 'application/problem+json; charset=utf-8';
   if (error instanceof ContractError) {
-    return { status: error.status, contentType, body: { type: 'about:blank', title: error.message, status: error.status, code: error.code, request_id: requestId } };
+    return {
+      status: error.status,
+      contentType,
+      body: { type: 'about:blank', title: error.message, status: error.status, code: error.code, request_id: requestId },
+    };
   }
   const { kind, fault } = error as Fault;
   const [status, title, message] = KEYSTONE[kind];
-  const body = { type: 'about:blank', title, status, detail: fault.detail ?? message, code: kind, ...(fault.parameter && { parameter: fault.parameter }), request_id: requestId };
+  const body = {
+    type: 'about:blank',
+    title,
+    status,
+    detail: fault.detail ?? message,
+    code: kind,
+    ...(fault.parameter && { parameter: fault.parameter }),
+    request_id: requestId,
+  };
   return { status, contentType, body };
 }
 

@@ -21,7 +21,8 @@ export class Page {
   limit: number = LIMIT_DEFAULT;
 }
 
-const clampOffset = (value: unknown): unknown => (value === '' ? 0 : typeof value === 'number' ? Math.min(Math.max(value, 0), OFFSET_MAX) : value);
+const clampOffset = (value: unknown): unknown =>
+  value === '' ? 0 : typeof value === 'number' ? Math.min(Math.max(value, 0), OFFSET_MAX) : value;
 const clampLimit = (value: unknown): unknown =>
   value === '' ? LIMIT_DEFAULT : typeof value === 'number' ? (value <= 0 ? LIMIT_DEFAULT : Math.min(value, LIMIT_MAX)) : value;
 
@@ -52,5 +53,7 @@ export const isPrecise = (page: NamedPage, parameter: string) => page.precise_se
  * (apig §9.4 #11). `!` is the escape character because the backslash is one on MariaDB only.
  */
 export function nameCondition(column: string, name: string, precise: boolean): { sql: string; value: string } {
-  return precise ? { sql: `${column} = ?`, value: name } : { sql: `${column} LIKE ? ESCAPE '!'`, value: `%${name.replace(/[!%_]/g, '!$&')}%` };
+  return precise
+    ? { sql: `${column} = ?`, value: name }
+    : { sql: `${column} LIKE ? ESCAPE '!'`, value: `%${name.replace(/[!%_]/g, '!$&')}%` };
 }

@@ -38,4 +38,6 @@ export function callerOf(request: FastifyRequest): Caller {
 }
 
 /** Parameter decorator: the {@link Caller} of this request. */
-export const CallerOf = createParamDecorator((_: unknown, context: ExecutionContext) => callerOf(context.switchToHttp().getRequest<FastifyRequest>()));
+export const CallerOf = createParamDecorator((_: unknown, context: ExecutionContext) =>
+  callerOf(context.switchToHttp().getRequest<FastifyRequest>()),
+);

@@ -113,9 +113,11 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const host = text('SIGNET_HOST', '127.0.0.1');
   const port = whole('SIGNET_PORT', 8700, 0, 65_535);
   const database = url('DATABASE_URL', ['mysql:', 'mariadb:']);
-  if (database && database.pathname.length < 2) faults.push('DATABASE_URL must name a database, as in mysql://user:password@host:3306/signet');
+  if (database && database.pathname.length < 2)
+    faults.push('DATABASE_URL must name a database, as in mysql://user:password@host:3306/signet');
   url('REDIS_URL', ['redis:', 'rediss:']);
-  const publicUrl = url('SIGNET_PUBLIC_URL', ['http:', 'https:'])?.href.replace(/\/$/, '') ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const publicUrl =
+    url('SIGNET_PUBLIC_URL', ['http:', 'https:'])?.href.replace(/\/$/, '') ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   const kek = {
     ...(env['SIGNET_KEK_FILE'] && { file: resolve(env['SIGNET_KEK_FILE']) }),
     ...(env['SIGNET_KEK'] && { inline: new Secret(env['SIGNET_KEK']) }),

@@ -2,6 +2,7 @@ import { type DynamicModule, Global, Module, type OnApplicationShutdown } from '
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { Config } from '../config/config.js';
+import { Health } from '../observability/health.js';
 import { Database } from './database.js';
 import { dataSourceOptions, type Entities, prepareDatabase } from './open.js';
 
@@ -9,7 +10,12 @@ import { dataSourceOptions, type Entities, prepareDatabase } from './open.js';
 @Global()
 @Module({})
 export class DatabaseModule implements OnApplicationShutdown {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    health: Health,
+  ) {
+    health.add('database', async () => void (await this.database.rows('SELECT 1 AS one FROM change_counters LIMIT 1')));
+  }
 
   static with(entities: Entities): DynamicModule {
     return {

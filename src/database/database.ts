@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import pRetry from 'p-retry';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { Fault } from '../common/api-error.js';
-import { CommitOutcomeUnknown, isTransient } from './errors.js';
+import { CommitOutcomeUnknown, isTransient, type UniqueIndex, violates } from './errors.js';
 import type { Param, RunResult, Tx } from './tx.js';
 
 const RETRIES = 7;
@@ -56,6 +56,22 @@ export abstract class Database {
       });
     } catch (error) {
       throw isTransient(error) ? new Fault('unavailable', {}, { cause: error }) : error;
+    }
+  }
+
+  /**
+   * Inserts what has a unique name or id of its own, however many processes try at once. A COMMIT without an answer may be
+   * repeated: the second attempt then finds the row.
+   * @returns false when the row was there already: read it
+   */
+  async insertOnce(insert: (tx: Tx) => Promise<unknown>, ...unique: readonly UniqueIndex[]): Promise<boolean> {
+    try {
+      await this.transaction(insert);
+      return true;
+    } catch (error) {
+      if (error instanceof CommitOutcomeUnknown) return this.insertOnce(insert, ...unique);
+      if (unique.some((index) => violates(error, index))) return false;
+      throw error;
     }
   }
 

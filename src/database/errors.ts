@@ -32,7 +32,14 @@ export function missesParent(error: unknown): boolean {
 
 /** Rolled back by the database, or never begun: the whole transaction may run again (docs/adr/0004). */
 const AGAIN_ERRNO = new Set([1213, 1205, 1020, 1047, 1040, 1203]);
-const CONNECTION_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'PROTOCOL_CONNECTION_LOST', 'PROTOCOL_SEQUENCE_TIMEOUT']);
+const CONNECTION_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'PROTOCOL_CONNECTION_LOST',
+  'PROTOCOL_SEQUENCE_TIMEOUT',
+]);
 
 export function isConnectionError(error: unknown): boolean {
   const { code, fatal, message, errno } = driverError(error);

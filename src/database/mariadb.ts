@@ -8,7 +8,11 @@ import type { Param, RunResult, Tx } from './tx.js';
  * What every connection is set to before its first statement. READ COMMITTED: the first statement of a write locks the
  * scope's counter, and what is read after that must be what is there now, not a snapshot from before the lock (docs/adr/0004).
  */
-const ON_CONNECT = ['SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', 'SET SESSION innodb_lock_wait_timeout = 10', 'SET SESSION wsrep_sync_wait = 1'];
+const ON_CONNECT = [
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+  'SET SESSION innodb_lock_wait_timeout = 10',
+  'SET SESSION wsrep_sync_wait = 1',
+];
 const ER_UNKNOWN_SYSTEM_VARIABLE = 1193;
 
 /** MariaDB or MySQL through mysql2, many processes at once. */
@@ -24,9 +28,11 @@ export class MariadbDatabase extends Database {
   /** @param dataSource initialised */
   static async of(dataSource: DataSource): Promise<MariadbDatabase> {
     const database = new MariadbDatabase(dataSource);
-    database.#pool.on('connection', (connection) => prepare(connection as unknown as PoolConnection));
+    database.#pool.on('connection', (connection) => prepare(connection));
     // TypeORM opened one connection before we could listen; it is the only one in the pool.
-    const first = await new Promise<PoolConnection>((resolve, reject) => database.#pool.getConnection((e, c) => (e ? reject(e) : resolve(c))));
+    const first = await new Promise<PoolConnection>((resolve, reject) =>
+      database.#pool.getConnection((e, c) => (e ? reject(e) : resolve(c))),
+    );
     prepare(first);
     first.release();
     return database;

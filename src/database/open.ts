@@ -37,7 +37,14 @@ export async function prepareDatabase(dataSource: DataSource): Promise<Database>
 }
 
 export async function dataSourceOptions(config: Config, entities: Entities): Promise<DataSourceOptions> {
-  const common = { entities, migrations, migrationsRun: false, migrationsTransactionMode: 'each' as const, synchronize: false, logging: false as const };
+  const common = {
+    entities,
+    migrations,
+    migrationsRun: false,
+    migrationsTransactionMode: 'each' as const,
+    synchronize: false,
+    logging: false as const,
+  };
   if (!config.databaseUrl) {
     return { ...common, type: 'better-sqlite3', database: inDataDir(config, SQLITE_FILE), timeout: 5000, prepareDatabase: prepareSqlite };
   }
@@ -74,7 +81,9 @@ const collationFor = (dataSource: DataSource) => COLLATION[dataSource.options.ty
 
 async function setDefaultCollation(dataSource: DataSource): Promise<void> {
   const wanted = collationFor(dataSource);
-  const [row] = await dataSource.query<{ name: string; collation: string }[]>('SELECT DATABASE() AS name, @@collation_database AS collation');
+  const [row] = await dataSource.query<{ name: string; collation: string }[]>(
+    'SELECT DATABASE() AS name, @@collation_database AS collation',
+  );
   if (!row || row.collation === wanted) return;
   // Only the default of tables yet to be made changes; tables of another collation are refused below.
   await dataSource.query(`ALTER DATABASE \`${row.name.replaceAll('`', '``')}\` CHARACTER SET utf8mb4 COLLATE ${wanted}`);

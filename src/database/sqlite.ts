@@ -24,7 +24,9 @@ export function assertDurable(connection: Connection): void {
   const journal = connection.pragma('journal_mode', { simple: true });
   const synchronous = connection.pragma('synchronous', { simple: true });
   if (journal !== 'wal' || synchronous !== 2) {
-    throw new Error(`the database file must use journal_mode=wal and synchronous=FULL (2), not ${String(journal)} and ${String(synchronous)}`);
+    throw new Error(
+      `the database file must use journal_mode=wal and synchronous=FULL (2), not ${String(journal)} and ${String(synchronous)}`,
+    );
   }
 }
 
@@ -81,7 +83,8 @@ export class SqliteDatabase extends Database {
     return {
       engine: this.engine,
       manager: runner.manager,
-      rows: async <T>(sql: string, params: readonly Param[] = []) => prepared(this.#writer, this.#writeStatements, sql).all(...params) as T[],
+      rows: async <T>(sql: string, params: readonly Param[] = []) =>
+        prepared(this.#writer, this.#writeStatements, sql).all(...params) as T[],
       run: async (sql: string, params: readonly Param[] = []): Promise<RunResult> => {
         const { changes, lastInsertRowid } = prepared(this.#writer, this.#writeStatements, sql).run(...params);
         return { affected: changes, insertId: Number(lastInsertRowid) };
@@ -152,7 +155,7 @@ function serialise(dataSource: DataSource): void {
       }
     }
 
-    /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-argument, @typescript-eslint/no-unsafe-return -- TypeORM's own signature */
+    /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-argument -- TypeORM's own signature */
     override async query(...args: [query: string, parameters?: any[], structured?: any]): Promise<any> {
       // Deferred transactions that upgrade from read to write fail at once when another process writes.
       if (args[0] === 'BEGIN TRANSACTION') args[0] = 'BEGIN IMMEDIATE';

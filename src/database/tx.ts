@@ -16,9 +16,9 @@ export interface Tx {
   /** TypeORM's unit of work on this transaction's connection, for plain rows. */
   readonly manager: EntityManager;
   /** A hot SELECT, prepared once per connection. */
-  rows<T>(sql: string, params?: readonly Param[]): Promise<T[]>;
+  readonly rows: <T>(sql: string, params?: readonly Param[]) => Promise<T[]>;
   /** A hot INSERT, UPDATE or DELETE, prepared once per connection. */
-  run(sql: string, params?: readonly Param[]): Promise<RunResult>;
+  readonly run: (sql: string, params?: readonly Param[]) => Promise<RunResult>;
 }
 
 /** `?, ?, ?`: as many as there are values. */

@@ -1,16 +1,37 @@
 import { Module } from '@nestjs/common';
 import { Identity } from '../auth/identity.js';
-import { Fault } from '../common/api-error.js';
-import type { Principal } from '../common/principal.js';
+import { ProjectsModule } from '../projects/projects.module.js';
+import { AuthTokensController } from './auth-tokens.controller.js';
+import { AuthTokensService } from './auth-tokens.service.js';
+import { DirectoryController } from './directory.controller.js';
+import { Directory } from './directory.js';
+import { DirectoryService } from './directory.service.js';
+import { FirstStart } from './first-start.js';
+import { IamAdminService } from './iam-admin.service.js';
+import { IamFileService } from './iam-file.service.js';
+import { JwtIdentity } from './jwt-identity.js';
+import { Passwords } from './passwords.js';
+import { TokenKeys } from './token-keys.js';
+import { Tokens } from './tokens.js';
+import { VersionsController } from './versions.controller.js';
 
-// Stands in until the identity service is there: takes `stub:<project id>:<role>`.
-class StubIdentity extends Identity {
-  async authenticate(token: string): Promise<Principal> {
-    const [stub, projectId, role] = token.split(':');
-    if (stub !== 'stub' || !role) throw new Fault('token_invalid');
-    return { userId: 'u', userName: 'stub', domainId: 'd', domainName: 'd', projectId, projectName: 'p', roles: [role], credentialHash: 'stub', expiresAt: 8e15 };
-  }
-}
-
-@Module({ providers: [{ provide: Identity, useClass: StubIdentity }], exports: [Identity] })
+/** The embedded identity service: apig §6.1. */
+@Module({
+  imports: [ProjectsModule],
+  controllers: [AuthTokensController, DirectoryController, VersionsController],
+  providers: [
+    AuthTokensService,
+    Directory,
+    DirectoryService,
+    FirstStart,
+    IamAdminService,
+    IamFileService,
+    JwtIdentity,
+    Passwords,
+    TokenKeys,
+    Tokens,
+    { provide: Identity, useExisting: JwtIdentity },
+  ],
+  exports: [Identity, FirstStart, IamAdminService],
+})
 export class IamModule {}

@@ -64,3 +64,14 @@ export class TokenKey {
   @Column({ name: 'created_at', type: 'bigint' })
   createdAt: number;
 }
+
+/** A token that was ended before its time; kept until it would have expired anyway. */
+@Entity({ name: 'revoked_tokens' })
+export class RevokedToken {
+  /** The token's `jti`. */
+  @PrimaryColumn({ type: 'varchar', length: 64 })
+  id: string;
+
+  @Column({ name: 'expires_at', type: 'bigint' })
+  expiresAt: number;
+}

@@ -1,4 +1,16 @@
 import { Module } from '@nestjs/common';
+import { ConfigsController } from './configs.controller.js';
+import { ConfigsService } from './configs.service.js';
+import { FeaturesController } from './features.controller.js';
+import { FeaturesService } from './features.service.js';
+import { GatewayFactsController } from './gateway-facts.controller.js';
+import { GatewayFactsService } from './gateway-facts.service.js';
+import { InstancesController } from './instances.controller.js';
+import { InstancesService } from './instances.service.js';
 
-@Module({})
+@Module({
+  controllers: [InstancesController, GatewayFactsController, ConfigsController, FeaturesController],
+  providers: [InstancesService, GatewayFactsService, ConfigsService, FeaturesService],
+  exports: [InstancesService],
+})
 export class InstancesModule {}

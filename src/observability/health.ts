@@ -21,7 +21,16 @@ export class Health {
   /** Every part by name, `ok` or `failed`; no reason is given, since anyone may ask. */
   async ready(): Promise<{ ready: boolean; checks: Record<string, 'ok' | 'failed'> }> {
     const results = await Promise.all(
-      [...this.#checks].map(async ([name, check]) => [name, await check().then(() => 'ok' as const, () => 'failed' as const)] as const),
+      [...this.#checks].map(
+        async ([name, check]) =>
+          [
+            name,
+            await check().then(
+              () => 'ok' as const,
+              () => 'failed' as const,
+            ),
+          ] as const,
+      ),
     );
     const ready = !this.#stopping && results.every(([, result]) => result === 'ok');
     return { ready, checks: Object.fromEntries([...results, ...(this.#stopping ? [['stopping', 'failed'] as const] : [])]) };

@@ -37,12 +37,12 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
 function errorWithoutParameters(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error };
   const { name, stack } = error;
-  const { code, errno } = error as Error & { code?: unknown; errno?: unknown };
+  const { code, errno } = error as Error & { code?: string; errno?: number };
   // A unique violation's text quotes the offending values: name the kind, not the words.
   const quotes = typeof errno === 'number' || 'parameters' in error;
   return {
     type: name,
-    message: quotes ? String(code ?? name) : error.message,
+    message: quotes ? (code ?? name) : error.message,
     code,
     errno,
     stack: quotes ? stack?.split('\n').slice(1).join('\n') : stack,
@@ -66,7 +66,10 @@ export class NestLogger implements LoggerService {
     this.logger.warn({ context }, String(message));
   }
   error(message: unknown, stack?: string, context?: string): void {
-    this.logger.error({ context, stack, ...(message instanceof Error && { err: message }) }, message instanceof Error ? message.name : String(message));
+    this.logger.error(
+      { context, stack, ...(message instanceof Error && { err: message }) },
+      message instanceof Error ? message.name : String(message),
+    );
   }
   fatal(message: unknown, context?: string): void {
     this.logger.fatal({ context }, String(message));

@@ -1,4 +1,4 @@
-import { Controller, Get, Header, Res } from '@nestjs/common';
+import { Controller, Get, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../common/access.js';
 import { Health } from './health.js';
@@ -15,7 +15,6 @@ export class ObservabilityController {
   /** The process runs. Never looks at the database, so that an outage there does not make everything restart. */
   @Get('/healthz')
   @Public()
-  @Header('cache-control', 'no-store')
   alive(): { status: 'ok' } {
     return { status: 'ok' };
   }
@@ -25,7 +24,7 @@ export class ObservabilityController {
   @Public()
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<{ status: 'ready' | 'not ready'; checks: Record<string, string> }> {
     const { ready, checks } = await this.health.ready();
-    void reply.header('cache-control', 'no-store').status(ready ? 200 : 503);
+    void reply.status(ready ? 200 : 503);
     return { status: ready ? 'ready' : 'not ready', checks };
   }
 

@@ -17,7 +17,12 @@ export class SignsController {
 
   @Put(':sign_id')
   @Allow('apig:signs:update')
-  update(@InInstance() scope: InstanceScope, @Param('sign_id') signId: string, @Body() input: SignInput, @CallerOf() caller: Caller): Promise<SignView> {
+  update(
+    @InInstance() scope: InstanceScope,
+    @Param('sign_id') signId: string,
+    @Body() input: SignInput,
+    @CallerOf() caller: Caller,
+  ): Promise<SignView> {
     return this.signs.update(scope, signId, input, caller);
   }
 

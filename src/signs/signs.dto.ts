@@ -20,13 +20,18 @@ export class SignInput {
   @IsOptional()
   sign_type?: SignType;
 
-  @ApiPropertyOptional({ description: 'Key (hmac: access id, basic: user name, aes: cipher key, public_key: public key). Omitted on create: generated' })
+  @ApiPropertyOptional({
+    description: 'Key (hmac: access id, basic: user name, aes: cipher key, public_key: public key). Omitted on create: generated',
+  })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
   sign_key?: string;
 
-  @ApiPropertyOptional({ description: 'Secret (hmac: shared secret, basic: password, aes: initial vector, public_key: private key). Omitted on create: generated' })
+  @ApiPropertyOptional({
+    description:
+      'Secret (hmac: shared secret, basic: password, aes: initial vector, public_key: private key). Omitted on create: generated',
+  })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()

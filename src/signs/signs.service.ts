@@ -17,7 +17,8 @@ import { type OpenSign, type SignInput, type SignListView, type SignQuery, type 
 import { SignNameTaken, SignNotFound, SignQuotaExceeded, SignTypeUnsupported } from './signs.errors.js';
 
 const UNIQUE_NAME = { name: 'uq_signs_instance_name', columns: 'signs.instance_id, signs.name' };
-const COLUMNS = 'id, project_id, instance_id, name, sign_type, sign_algorithm, sign_key, sign_secret, secret_version, created_at, updated_at';
+const COLUMNS =
+  'id, project_id, instance_id, name, sign_type, sign_algorithm, sign_key, sign_secret, secret_version, created_at, updated_at';
 
 /** Where a key's secret is sealed to: its row, its column and the count of secrets it has had. */
 export const secretPlace = (projectId: string, signId: string, version: number): SecretPlace => ({
@@ -73,11 +74,37 @@ export class SignsService {
       await this.assertSupported(write, signType);
       const [quota] = await write.rows<{ used: number }>('SELECT COUNT(*) AS used FROM signs WHERE instance_id = ?', [scope.instanceId]);
       if ((quota?.used ?? 0) >= this.config.signNumLimit) throw new SignQuotaExceeded();
-      const row = [id, scope.projectId, scope.instanceId, input.name, signType, signAlgorithm, key, toColumn(sealed), 1, write.now, write.now];
+      const row = [
+        id,
+        scope.projectId,
+        scope.instanceId,
+        input.name,
+        signType,
+        signAlgorithm,
+        key,
+        toColumn(sealed),
+        1,
+        write.now,
+        write.now,
+      ];
       await write.run(`INSERT INTO signs (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, row).catch(nameTaken);
-      await this.audit.record(write, caller, { action: 'CreateSignatureKey', resourceType: 'Signature', resourceId: id, resourceName: input.name });
+      await this.audit.record(write, caller, {
+        action: 'CreateSignatureKey',
+        resourceType: 'Signature',
+        resourceId: id,
+        resourceName: input.name,
+      });
       write.change('sign', id, 'created');
-      return toView({ id, name: input.name, signType, signAlgorithm, signKey: key, signSecret: secret, createdAt: write.now, updatedAt: write.now });
+      return toView({
+        id,
+        name: input.name,
+        signType,
+        signAlgorithm,
+        signKey: key,
+        signSecret: secret,
+        createdAt: write.now,
+        updatedAt: write.now,
+      });
     });
   }
 
@@ -93,18 +120,20 @@ export class SignsService {
     const box = await this.vault.box(scope.projectId);
 
     return this.changes.write(inInstance(scope), async (write) => {
-      const [before] = await write.rows<SignRow>(`SELECT ${SELECT} FROM signs s WHERE s.id = ? AND s.instance_id = ? AND s.project_id = ?`, [
-        signId,
-        scope.instanceId,
-        scope.projectId,
-      ]);
+      const [before] = await write.rows<SignRow>(
+        `SELECT ${SELECT} FROM signs s WHERE s.id = ? AND s.instance_id = ? AND s.project_id = ?`,
+        [signId, scope.instanceId, scope.projectId],
+      );
       if (!before) throw new SignNotFound(signId);
       const signType = input.sign_type ?? before.signType;
       const signAlgorithm = algorithmOf(signType, input.sign_algorithm ?? before.signAlgorithm ?? undefined);
       const rules = this.rules(signType, signAlgorithm);
       assertRules(rules, given);
       await this.assertSupported(write, signType);
-      const old = { key: before.signKey, secret: box.open(secretPlace(scope.projectId, signId, before.secretVersion), fromColumn(before.sealedSecret)) };
+      const old = {
+        key: before.signKey,
+        secret: box.open(secretPlace(scope.projectId, signId, before.secretVersion), fromColumn(before.sealedSecret)),
+      };
       const keeps = this.config.signUpdateOmitted === 'keep' && signType === before.signType;
       const { key, secret } = await rules.generate({
         key: given.key ?? (keeps && rules.key.test(old.key) ? old.key : undefined),
@@ -113,21 +142,30 @@ export class SignsService {
       const version = before.secretVersion + 1;
       const sealed = box.seal(secretPlace(scope.projectId, signId, version), secret);
       await write
-        .run('UPDATE signs SET name = ?, sign_type = ?, sign_algorithm = ?, sign_key = ?, sign_secret = ?, secret_version = ?, updated_at = ? WHERE id = ?', [
-          input.name,
-          signType,
-          signAlgorithm,
-          key,
-          toColumn(sealed),
-          version,
-          write.now,
-          signId,
-        ])
+        .run(
+          'UPDATE signs SET name = ?, sign_type = ?, sign_algorithm = ?, sign_key = ?, sign_secret = ?, secret_version = ?, updated_at = ? WHERE id = ?',
+          [input.name, signType, signAlgorithm, key, toColumn(sealed), version, write.now, signId],
+        )
         .catch(nameTaken);
       const detail = { key_changed: key !== old.key, secret_changed: secret !== old.secret };
-      await this.audit.record(write, caller, { action: 'UpdateSignatureKey', resourceType: 'Signature', resourceId: signId, resourceName: input.name, detail });
+      await this.audit.record(write, caller, {
+        action: 'UpdateSignatureKey',
+        resourceType: 'Signature',
+        resourceId: signId,
+        resourceName: input.name,
+        detail,
+      });
       write.change('sign', signId, 'updated');
-      return toView({ id: signId, name: input.name, signType, signAlgorithm, signKey: key, signSecret: secret, createdAt: before.createdAt, updatedAt: write.now });
+      return toView({
+        id: signId,
+        name: input.name,
+        signType,
+        signAlgorithm,
+        signKey: key,
+        signSecret: secret,
+        createdAt: before.createdAt,
+        updatedAt: write.now,
+      });
     });
   }
 
@@ -147,7 +185,13 @@ export class SignsService {
       if (!sign) throw new SignNotFound(signId);
       await write.run('DELETE FROM signs WHERE id = ?', [signId]);
       const detail = { unbound: sign.bound };
-      await this.audit.record(write, caller, { action: 'DeleteSignatureKey', resourceType: 'Signature', resourceId: signId, resourceName: sign.name, detail });
+      await this.audit.record(write, caller, {
+        action: 'DeleteSignatureKey',
+        resourceType: 'Signature',
+        resourceId: signId,
+        resourceName: sign.name,
+        detail,
+      });
       write.change('sign', signId, 'deleted');
     });
   }
@@ -173,7 +217,9 @@ export class SignsService {
       [...values, scope.instanceId, scope.projectId, String(query.limit), String(query.offset)],
     );
     const total = rows[0]?.total ?? (await this.countPastTheEnd(scope, from, values));
-    const signs = await Promise.all(rows.filter(({ id }) => id !== null).map(async (row) => toListView(await this.open(scope, row), row.bindNum)));
+    const signs = await Promise.all(
+      rows.filter(({ id }) => id !== null).map(async (row) => toListView(await this.open(scope, row), row.bindNum)),
+    );
     return { total, size: signs.length, signs };
   }
 

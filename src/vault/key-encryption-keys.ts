@@ -27,7 +27,9 @@ export function readRing(config: Config): Ring {
   if (credential && existsSync(credential)) return parse(readFileSync(credential, 'utf8'), credential);
   if (inline) return parse(inline.reveal(), 'SIGNET_KEK');
   if (config.mode === 'production') {
-    throw new Error('no key-encryption key: set SIGNET_KEK_FILE (make one with: signet kek generate > kek && chmod 600 kek). Production does not make its own.');
+    throw new Error(
+      'no key-encryption key: set SIGNET_KEK_FILE (make one with: signet kek generate > kek && chmod 600 kek). Production does not make its own.',
+    );
   }
   const local = inDataDir(config, LOCAL_KEK_FILE);
   if (!existsSync(local)) createOnce(local);

@@ -93,10 +93,18 @@ export function decode(value: Sealed): { record: Buffer; dataKeyId: number } {
   const text = toColumn(value);
   if (typeof text !== 'string' || !text.startsWith(SEALED_PREFIX)) throw new SealBroken('it is not a sealed record');
   const record = Buffer.from(text.slice(SEALED_PREFIX.length), 'base64url');
-  if (record.length < HEADER_BYTES + IV_BYTES + TAG_BYTES || !record.subarray(0, 2).equals(MAGIC)) throw new SealBroken('it is cut short or of another format');
+  if (record.length < HEADER_BYTES + IV_BYTES + TAG_BYTES || !record.subarray(0, 2).equals(MAGIC))
+    throw new SealBroken('it is cut short or of another format');
   if (record[2] !== ALG_AES_256_GCM) throw new SealBroken(`its algorithm ${record[2]} is unknown`);
   return { record, dataKeyId: record.readUInt32BE(3) };
 }
 
 /** The parts of a secret's place that its seal is bound to. */
-export const contextOf = ({ projectId, field, rowId, version }: SecretPlace): string[] => ['signet/1', 'secret', projectId, field, rowId, String(version)];
+export const contextOf = ({ projectId, field, rowId, version }: SecretPlace): string[] => [
+  'signet/1',
+  'secret',
+  projectId,
+  field,
+  rowId,
+  String(version),
+];

@@ -5,9 +5,20 @@ import { Fault } from '../common/api-error.js';
 import { Clock } from '../common/clock.js';
 import { Config } from '../config/config.js';
 import { Database } from '../database/database.js';
-import { violates } from '../database/errors.js';
+import { Health } from '../observability/health.js';
 import { readRing, type Ring } from './key-encryption-keys.js';
-import { contextOf, decode, encode, fromColumn, openBytes, SealBroken, type Sealed, sealBytes, type SecretPlace, toColumn } from './sealed.js';
+import {
+  contextOf,
+  decode,
+  encode,
+  fromColumn,
+  openBytes,
+  SealBroken,
+  type Sealed,
+  sealBytes,
+  type SecretPlace,
+  toColumn,
+} from './sealed.js';
 
 const CANARY = 'signet key check';
 const PROJECTS_MAX = 10_000;
@@ -53,7 +64,10 @@ export class VaultService implements OnModuleInit {
     private readonly config: Config,
     private readonly database: Database,
     private readonly clock: Clock,
-  ) {}
+    health: Health,
+  ) {
+    health.add('key', () => this.check());
+  }
 
   /** @throws Error when there is no ring, or it is not the one this database was sealed with */
   async onModuleInit(): Promise<void> {
@@ -90,13 +104,15 @@ export class VaultService implements OnModuleInit {
       }
     }
     if (rows.length > 0 && !rows.some(({ rootId }) => this.#ring.keys.has(rootId))) {
-      throw new Error(`this database was sealed with the key-encryption keys ${rows.map(({ rootId }) => rootId).join(', ')}, and the ring holds none of them`);
+      throw new Error(
+        `this database was sealed with the key-encryption keys ${rows.map(({ rootId }) => rootId).join(', ')}, and the ring holds none of them`,
+      );
     }
     const { primary } = this.#ring;
     if (rows.some(({ rootId }) => rootId === primary)) return;
     const canary = encode(sealBytes(this.rootKey(primary), 0, ['signet/1', 'kek-check', primary], Buffer.from(CANARY)));
     const sql = 'INSERT INTO kek_checks (root_id, sealed) VALUES (?, ?)';
-    const inserted = await this.insertOnce(sql, [primary, toColumn(canary)], UNIQUE_CHECK);
+    const inserted = await this.database.insertOnce((tx) => tx.run(sql, [primary, toColumn(canary)]), UNIQUE_CHECK);
     if (!inserted) await this.check();
   }
 
@@ -125,20 +141,10 @@ export class VaultService implements OnModuleInit {
     bytes.fill(0);
     // Two processes may make a project's first key at once; whoever is second reads the first one's.
     const sql = 'INSERT INTO data_keys (project_id, id, root_id, wrapped, created_at) VALUES (?, ?, ?, ?, ?)';
-    await this.insertOnce(sql, [projectId, id, primary, toColumn(wrapped), this.clock.now()], UNIQUE_DATA_KEY);
+    await this.database.insertOnce((tx) => tx.run(sql, [projectId, id, primary, toColumn(wrapped), this.clock.now()]), UNIQUE_DATA_KEY);
     const box = await this.load(projectId);
     if (!box) throw new Error('a data key vanished as soon as it was made');
     return box;
-  }
-
-  private async insertOnce(sql: string, params: (string | number)[], unique: { name: string; columns: string }): Promise<boolean> {
-    try {
-      await this.database.transaction((tx) => tx.run(sql, params));
-      return true;
-    } catch (error) {
-      if (violates(error, unique)) return false;
-      throw error;
-    }
   }
 
   /** A key the ring does not hold (yet) is an outage of this process, not a broken secret. */

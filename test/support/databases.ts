@@ -56,3 +56,7 @@ export function onBothDatabases(suite: (name: 'sqlite' | 'mariadb') => void): vo
   if (reachable) describe('on MariaDB', () => suite('mariadb'));
   else describe.skip('on MariaDB (no server at TEST_MARIADB_URL)', () => suite('mariadb'));
 }
+
+/** A suite about what only a database server has. */
+export const onMariadb = (suite: () => void): void =>
+  reachable ? describe('on MariaDB', suite) : describe.skip('on MariaDB (no server at TEST_MARIADB_URL)', suite);

@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApplication } from '../../src/application.js';
 import { readConfig } from '../../src/config/config.js';
+import { IamAdminService } from '../../src/iam/iam-admin.service.js';
 import { createLogger } from '../../src/observability/logger.js';
 import { ProjectsService } from '../../src/projects/projects.service.js';
 import type { TestDatabase } from './databases.js';
@@ -34,7 +35,8 @@ export class Client {
     const response = await fetch(this.baseUrl + path.replace('{project}', this.projectId), {
       method,
       headers: { 'x-auth-token': this.token, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-      body: body === undefined ? undefined : typeof body === 'string' || body instanceof Uint8Array ? (body as never) : JSON.stringify(body),
+      body:
+        body === undefined ? undefined : typeof body === 'string' || body instanceof Uint8Array ? (body as never) : JSON.stringify(body),
     });
     const text = await response.text();
     return { status: response.status, headers: response.headers, text, body: text === '' ? undefined : parse(text) };
@@ -44,6 +46,54 @@ export class Client {
   post = (path: string, body?: unknown) => this.call('POST', path, body);
   put = (path: string, body?: unknown) => this.call('PUT', path, body);
   delete = (path: string) => this.call('DELETE', path);
+
+  /** Creates a gateway and answers its id; `overrides` are fields of the create body. */
+  async gateway(overrides: Record<string, unknown> = {}): Promise<string> {
+    const answer = await this.post('/v2/{project}/apigw/instances', {
+      instance_name: `gw_${randomBytes(6).toString('hex')}`,
+      spec_id: 'PLATINUM',
+      vpc_id: 'vpc',
+      subnet_id: 'subnet',
+      security_group_id: 'group',
+      available_zone_ids: ['local-a'],
+      ...overrides,
+    });
+    if (answer.status !== 202) throw new Error(`the gateway was not created: ${answer.status} ${answer.text}`);
+    return answer.body.instance_id as string;
+  }
+
+  readonly #groups = new Map<string, string>();
+
+  /**
+   * Creates a MOCK API and publishes it, in RELEASE unless told otherwise; `publishIds` are in the order of `envIds`.
+   * APIs of one gateway go into one group, made at the first call.
+   */
+  async publishedApi(
+    gatewayId: string,
+    { groupId, envIds = ['DEFAULT_ENVIRONMENT_RELEASE_ID'] }: { groupId?: string; envIds?: string[] } = {},
+  ): Promise<{ apiId: string; groupId: string; publishIds: string[] }> {
+    const made = async (path: string, body: unknown) => {
+      const answer = await this.post(`/v2/{project}/apigw/instances/${gatewayId}${path}`, body);
+      if (answer.status !== 201) throw new Error(`POST ${path}: ${answer.status} ${answer.text}`);
+      return answer.body;
+    };
+    const name = randomBytes(6).toString('hex');
+    const group = groupId ?? this.#groups.get(gatewayId) ?? ((await made('/api-groups', { name: `group_${name}` })).id as string);
+    if (!groupId) this.#groups.set(gatewayId, group);
+    const api = await made('/apis', {
+      name: `api_${name}`,
+      type: 1,
+      req_protocol: 'HTTPS',
+      req_method: 'GET',
+      req_uri: `/${name}`,
+      auth_type: 'NONE',
+      backend_type: 'MOCK',
+      group_id: group,
+    });
+    const publishIds: string[] = [];
+    for (const env_id of envIds) publishIds.push((await made('/apis/action', { action: 'online', env_id, api_id: api.id })).publish_id);
+    return { apiId: api.id, groupId: group, publishIds };
+  }
 }
 
 function parse(text: string): unknown {
@@ -71,17 +121,33 @@ export class TestService {
         done();
       },
     });
-    const config = readConfig({ SIGNET_PORT: '0', SIGNET_LOG_LEVEL: 'debug', SIGNET_ADMIN_PASSWORD: ADMIN_PASSWORD, ...database.env, ...env });
+    const config = readConfig({
+      SIGNET_PORT: '0',
+      SIGNET_LOG_LEVEL: 'debug',
+      SIGNET_ADMIN_PASSWORD: ADMIN_PASSWORD,
+      ...database.env,
+      ...env,
+    });
     const app = await createApplication(config, createLogger(config.logLevel, sink));
     await app.listen(0, '127.0.0.1');
     return new TestService(app, await app.getUrl(), logs);
   }
 
   /** A user of a project of its own, new unless named, that holds one role there. */
-  async client({ project = `p${randomBytes(6).toString('hex')}`, role = FULL_ACCESS }: { project?: string; role?: string } = {}): Promise<Client> {
+  async client({
+    project = `p${randomBytes(6).toString('hex')}`,
+    role = FULL_ACCESS,
+  }: {
+    project?: string;
+    role?: string;
+  } = {}): Promise<Client> {
     const projects = this.app.get(ProjectsService);
     const { id } = await projects.ensureProject((await projects.ensureDomain('default')).id, project);
-    return new Client(this.baseUrl, id, `stub:${id}:${role}`);
+    const directory = this.app.get(IamAdminService, { strict: false });
+    const user = `u${randomBytes(6).toString('hex')}`;
+    await directory.addUser({ name: user });
+    await directory.grant({ user, project, role });
+    return new Client(this.baseUrl, id, (await directory.issueToken(user, project)).token);
   }
 
   async stop(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { createTable } from './table.js';
 
-/** Domains, projects, users, roles, token keys. */
+/** Domains, projects, users, roles, token keys, revoked tokens. */
 export class Tenancy1763800000002 implements MigrationInterface {
   readonly name = 'Tenancy1763800000002';
 
@@ -47,9 +47,11 @@ export class Tenancy1763800000002 implements MigrationInterface {
       columns: { id: 'varchar(32)!', private_key: 'text', public_key: 'text', created_at: 'bigint' },
       checks: { ck_token_keys_private_key: "substr(private_key, 1, 3) = 'K1.'" },
     });
+    await createTable(q, 'revoked_tokens', { columns: { id: 'varchar(64)!', expires_at: 'bigint' } });
   }
 
   async down(q: QueryRunner): Promise<void> {
-    for (const table of ['token_keys', 'role_assignments', 'users', 'projects', 'domains']) await q.dropTable(table, true);
+    for (const table of ['revoked_tokens', 'token_keys', 'role_assignments', 'users', 'projects', 'domains'])
+      await q.dropTable(table, true);
   }
 }

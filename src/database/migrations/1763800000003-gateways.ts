@@ -22,7 +22,14 @@ export class Gateways1763800000003 implements MigrationInterface {
       foreignKeys: { fk_instances_project: [['project_id'], 'projects', ['id']] },
     });
     await createTable(q, 'instance_features', {
-      columns: { instance_id: 'varchar(64)!', name: 'varchar(64)!', id: 'varchar(32)', enable: 'boolean', config: 'text', updated_at: 'bigint' },
+      columns: {
+        instance_id: 'varchar(64)!',
+        name: 'varchar(64)!',
+        id: 'varchar(32)',
+        enable: 'boolean',
+        config: 'text',
+        updated_at: 'bigint',
+      },
       foreignKeys: { fk_instance_features_instance: [['instance_id'], 'instances', ['id']] },
     });
   }

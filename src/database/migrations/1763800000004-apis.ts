@@ -84,8 +84,11 @@ export class Apis1763800000004 implements MigrationInterface {
         definition: 'json',
         published_at: 'bigint',
       },
-      indices: { ix_api_versions_api_env: ['api_id', 'env_id', 'id'] },
-      foreignKeys: { fk_api_versions_api: [['api_id'], 'apis', ['id']] },
+      indices: { ix_api_versions_api_env: ['api_id', 'env_id', 'id'], ix_api_versions_env: ['instance_id', 'env_id'] },
+      foreignKeys: {
+        fk_api_versions_api: [['api_id'], 'apis', ['id']],
+        fk_api_versions_environment: [['instance_id', 'env_id'], 'environments', ['instance_id', 'id']],
+      },
     });
     await createTable(q, 'vpc_channels', {
       columns: {
@@ -102,6 +105,7 @@ export class Apis1763800000004 implements MigrationInterface {
   }
 
   async down(q: QueryRunner): Promise<void> {
-    for (const table of ['vpc_channels', 'api_versions', 'publications', 'apis', 'environments', 'api_groups']) await q.dropTable(table, true);
+    for (const table of ['vpc_channels', 'api_versions', 'publications', 'apis', 'environments', 'api_groups'])
+      await q.dropTable(table, true);
   }
 }

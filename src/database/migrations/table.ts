@@ -22,14 +22,22 @@ export async function createTable(q: QueryRunner, name: string, spec: TableSpec)
   const sqlite = q.dataSource.options.type === 'better-sqlite3';
   const table = new Table({
     name,
-    columns: Object.entries(spec.columns).map(([column, type]) => columnOf(column, type)),
+    // TypeORM knows SQLite's whole numbers as `integer` and would see drift in `int`.
+    columns: Object.entries(spec.columns).map(([column, type]) => columnOf(column, sqlite ? type.replace(/^int\b/, 'integer') : type)),
     indices: [
       ...Object.entries(spec.unique ?? {}).map(([index, columnNames]) => new TableIndex({ name: index, columnNames, isUnique: true })),
       ...Object.entries(spec.indices ?? {}).map(([index, columnNames]) => new TableIndex({ name: index, columnNames })),
     ],
     foreignKeys: Object.entries(spec.foreignKeys ?? {}).map(
       ([key, [columnNames, referencedTableName, referencedColumnNames]]) =>
-        new TableForeignKey({ name: key, columnNames, referencedTableName, referencedColumnNames, onDelete: 'CASCADE', onUpdate: 'NO ACTION' }),
+        new TableForeignKey({
+          name: key,
+          columnNames,
+          referencedTableName,
+          referencedColumnNames,
+          onDelete: 'CASCADE',
+          onUpdate: 'NO ACTION',
+        }),
     ),
     checks: sqlite ? Object.entries(spec.checks ?? {}).map(([check, expression]) => ({ name: check, expression })) : [],
   });

@@ -1,0 +1,100 @@
+import { createInterface } from 'node:readline/promises';
+import { Command } from 'commander';
+import type { IamAdminService } from '../iam/iam-admin.service.js';
+
+/** Runs `work` with the directory of the database that the environment names. */
+async function withDirectory<T>(work: (directory: IamAdminService) => Promise<T>): Promise<T> {
+  const [{ withServices }, { IamAdminService: Directory }] = await Promise.all([
+    import('./context.js'),
+    import('../iam/iam-admin.service.js'),
+  ]);
+  return withServices(process.env, (services) => work(services.get(Directory, { strict: false })));
+}
+
+/** A password on standard input, so that it stands in no process list and no shell history. */
+async function readPassword(fromStdin: boolean): Promise<{ password: string } | undefined> {
+  if (!fromStdin) return undefined;
+  const lines = createInterface({ input: process.stdin });
+  for await (const password of lines) return { password };
+  throw new Error('--password-stdin: standard input is empty');
+}
+
+const tellPassword = (password: string | undefined) => password !== undefined && console.log(`password: ${password}`);
+
+/** `signet iam …`: the directory of the embedded identity service. */
+export function iamCommand(): Command {
+  const iam = new Command('iam').description('users, projects and roles of the embedded identity service');
+  const domain = ['--domain <name>', 'domain', 'default'] as const;
+
+  const user = iam.command('user').description('users');
+  user
+    .command('add <name>')
+    .description('add a user without any role; the password is random and printed, or read with --password-stdin')
+    .option(...domain)
+    .option('--password-stdin', 'read the password from standard input', false)
+    .action(async (name: string, options: { domain: string; passwordStdin: boolean }) => {
+      const given = await readPassword(options.passwordStdin);
+      const { id, password } = await withDirectory((directory) => directory.addUser({ name, domain: options.domain }, given));
+      console.log(`id: ${id}`);
+      tellPassword(password);
+    });
+  user
+    .command('password <name>')
+    .description('set a new password, random and printed or read with --password-stdin; tokens issued before it end')
+    .option(...domain)
+    .option('--password-stdin', 'read the password from standard input', false)
+    .action(async (name: string, options: { domain: string; passwordStdin: boolean }) => {
+      const given = await readPassword(options.passwordStdin);
+      tellPassword(await withDirectory((directory) => directory.setPassword({ name, domain: options.domain }, given)));
+    });
+  for (const [verb, enabled] of [
+    ['disable', false],
+    ['enable', true],
+  ] as const) {
+    user
+      .command(`${verb} <name>`)
+      .description(`${verb} a user; takes effect within 30 seconds for tokens in use`)
+      .option(...domain)
+      .action((name: string, options: { domain: string }) =>
+        withDirectory((directory) => directory.setEnabled({ name, domain: options.domain }, enabled)),
+      );
+  }
+  user
+    .command('list')
+    .description('list users with their roles, one JSON object a line')
+    .action(async () => {
+      for (const each of await withDirectory((directory) => directory.listUsers())) console.log(JSON.stringify(each));
+    });
+
+  const project = iam.command('project').description('projects');
+  project
+    .command('add <name>')
+    .description('add a project')
+    .option(...domain)
+    .option('--description <text>', 'description', '')
+    .action(async (name: string, options: { domain: string; description: string }) => {
+      const { id } = await withDirectory((directory) => directory.addProject({ name, domain: options.domain }, options.description));
+      console.log(`id: ${id}`);
+    });
+  project
+    .command('list')
+    .description('list projects, one JSON object a line')
+    .action(async () => {
+      for (const each of await withDirectory((directory) => directory.listProjects())) console.log(JSON.stringify(each));
+    });
+
+  for (const verb of ['grant', 'revoke'] as const) {
+    iam
+      .command(verb)
+      .description(`${verb} a role in a project`)
+      .requiredOption('--user <name>', 'user')
+      .requiredOption('--project <name>', 'project')
+      .requiredOption('--role <name>', 'role: "APIG Administrator", "APIG FullAccess" or "APIG ReadOnlyAccess"')
+      .option(...domain)
+      .action(async (options: { user: string; project: string; role: string; domain: string }) => {
+        const changed = await withDirectory((directory) => directory[verb](options));
+        console.log(changed ? 'done' : 'nothing to do');
+      });
+  }
+  return iam;
+}

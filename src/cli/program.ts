@@ -1,0 +1,61 @@
+import { Command } from 'commander';
+import { iamCommand } from './iam.js';
+import { VARIABLES, VERSION } from '../config/config.js';
+
+const environment = [
+  '',
+  'Environment:',
+  ...Object.entries(VARIABLES).map(([name, what]) => `  ${name}  ${what}`),
+  '  DATABASE_URL  mysql://user:password@host:3306/database; unset: embedded SQLite',
+  '  REDIS_URL  redis://host:6379',
+].join('\n');
+
+/**
+ * The command line. Commands load what they need only when they run, so that `--help` is at once.
+ * @param argv as in `process.argv`
+ */
+export async function run(argv: readonly string[]): Promise<void> {
+  const program = new Command('signet')
+    .description('Signature keys for API gateways: created, bound, rotated, destroyed, and proved destroyed.')
+    .version(VERSION);
+
+  program
+    .command('serve')
+    .description('run the control plane')
+    .addHelpText('after', environment)
+    .action(async () => (await import('./serve.js')).serve(process.env));
+
+  program
+    .command('migrate')
+    .description('bring the database up to date and exit (serve does it too)')
+    .action(async () => (await import('./commands.js')).migrate(process.env));
+
+  program
+    .command('token')
+    .description('print a token without a password, for scripts on this machine (local mode only)')
+    .requiredOption('--user <name>', 'user name')
+    .requiredOption('--project <name>', 'project name')
+    .action(async (options: { user: string; project: string }) => (await import('./commands.js')).token(process.env, options));
+
+  program.addCommand(iamCommand());
+
+  const audit = program.command('audit').description('the audit trail');
+  audit
+    .command('verify')
+    .description('walk every chain of the trail; exits with 1 when a row was changed, dropped or moved')
+    .action(async () => (await import('./commands.js')).verifyAudit(process.env));
+
+  const kek = program.command('kek').description('key-encryption keys');
+  kek
+    .command('generate')
+    .description('print one line for a key-encryption key file')
+    .action(async () => void process.stdout.write((await import('../vault/key-encryption-keys.js')).generateLine()));
+
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    // The operator's words; a stack would hide them.
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  }
+}

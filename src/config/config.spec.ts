@@ -1,0 +1,60 @@
+import { inspect } from 'node:util';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { type ConfigError, readConfig, VARIABLES } from './config.js';
+import { Secret } from './secret.js';
+
+function faults(env: Record<string, string>): readonly string[] {
+  try {
+    readConfig(env);
+    return [];
+  } catch (error) {
+    return (error as ConfigError).faults;
+  }
+}
+
+describe('the configuration', () => {
+  it('needs nothing', () => {
+    expect(readConfig({})).toMatchObject({
+      mode: 'local',
+      host: '127.0.0.1',
+      port: 8700,
+      publicUrl: 'http://127.0.0.1:8700',
+      signUpdateOmitted: 'keep',
+    });
+  });
+
+  it('reports every fault at once', () => {
+    expect(
+      faults({ SIGNET_PORT: '0x10', SIGNET_MODE: 'prod', DATABASE_URL: 'postgres://x/y', SIGNET_TOKEN_TTL_SECONDS: '1e3' }),
+    ).toHaveLength(4);
+  });
+
+  it('refuses a variable of ours that it does not know', () => {
+    expect(faults({ SIGNET_PROT: '8700' })).toEqual(['SIGNET_PROT is not a variable of Signet (see .env.example)']);
+  });
+
+  it('refuses a database URL without a database', () => {
+    expect(faults({ DATABASE_URL: 'mysql://root@127.0.0.1:3306' })[0]).toContain('must name a database');
+  });
+
+  it('cannot be changed once it was read', () => {
+    expect(() => Object.assign(readConfig({}), { port: 1 })).toThrow(TypeError);
+  });
+
+  it('prints no secret, however it is printed', () => {
+    const config = readConfig({
+      DATABASE_URL: 'mysql://u:canary-7f3a@127.0.0.1/x',
+      SIGNET_ADMIN_PASSWORD: 'canary-7f3a',
+      REDIS_URL: 'redis://:canary-7f3a@127.0.0.1',
+    });
+    expect(JSON.stringify(config) + inspect(config, { depth: 9 }) + String(config.databaseUrl)).not.toContain('canary-7f3a');
+    expect(new Secret('x').reveal()).toBe('x');
+  });
+
+  it('is described whole in .env.example', () => {
+    const example = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8');
+    const named = [...example.matchAll(/^#?\s?([A-Z_]+)=/gm)].map(([, name]) => name);
+    expect(named.sort()).toEqual([...Object.keys(VARIABLES), 'DATABASE_URL', 'REDIS_URL'].sort());
+  });
+});

@@ -1,0 +1,86 @@
+import { Injectable } from '@nestjs/common';
+import { Fault } from '../common/api-error.js';
+import type { Caller, Principal } from '../common/principal.js';
+import { Config } from '../config/config.js';
+import { ProjectsService } from '../projects/projects.service.js';
+import { ADMINISTRATOR } from './auth-tokens.service.js';
+import { catalogFor } from './auth-tokens.views.js';
+import { Directory } from './directory.js';
+import type { NameQuery, ProjectInput, ProjectQuery } from './directory.dto.js';
+import {
+  type CatalogView,
+  type DomainListView,
+  listLinks,
+  type ProjectAnswerView,
+  type ProjectListView,
+  type RegionListView,
+  toProjectView,
+  toUserView,
+  type UserListView,
+} from './directory.views.js';
+import { assignRoles } from './roles.js';
+
+/** What a caller may see of the directory, and the one thing it may add to it: apig §6.1, §6.5. */
+@Injectable()
+export class DirectoryService {
+  readonly #base: string;
+
+  constructor(
+    private readonly config: Config,
+    private readonly directory: Directory,
+    private readonly projects: ProjectsService,
+  ) {
+    this.#base = `${config.publicUrl}/v3`;
+  }
+
+  /** Projects in which the caller holds a role. */
+  async listProjects(path: string, query: ProjectQuery, caller: Principal): Promise<ProjectListView> {
+    const rows = await this.directory.projectsOf(caller.userId, { name: query.name, domainId: query.domain_id });
+    return { projects: rows.map((row) => toProjectView(this.#base, row)), links: listLinks(this.#base + path) };
+  }
+
+  /**
+   * Creates a project in the caller's domain; the caller holds there the roles it holds in the token's scope.
+   * @throws Fault `forbidden` for whoever is no administrator, or asks for another domain; `conflict` when the name is taken
+   */
+  async createProject({ project: input }: ProjectInput, caller: Caller): Promise<ProjectAnswerView> {
+    const { userId, domainId, domainName, roles } = caller.principal;
+    if (!roles.includes(ADMINISTRATOR)) throw new Fault('forbidden');
+    if (input.domain_id !== undefined && input.domain_id !== domainId) throw new Fault('forbidden');
+    const { name, description = '' } = input;
+    const project = await this.projects.create(domainId, { name, description }, caller, (write) => assignRoles(write, userId, roles));
+    return { project: toProjectView(this.#base, { ...project, domainName }) };
+  }
+
+  /** The caller's own domain. */
+  listDomains(query: NameQuery, { domainId, domainName }: Principal): DomainListView {
+    const own = { id: domainId, name: domainName, enabled: true, description: '', links: { self: `${this.#base}/domains/${domainId}` } };
+    const domains = query.name === undefined || query.name === domainName ? [own] : [];
+    return { domains, links: listLinks(`${this.#base}/auth/domains`) };
+  }
+
+  /** Users of the caller's domain; without an administrator's role, the caller alone. */
+  async listUsers(query: NameQuery, { userId, domainId, roles }: Principal): Promise<UserListView> {
+    const users = await this.directory.users(domainId, { name: query.name, ...(!roles.includes(ADMINISTRATOR) && { id: userId }) });
+    return { users: users.map((user) => toUserView(this.#base, user)), links: listLinks(`${this.#base}/users`) };
+  }
+
+  /** The one region there is (`SIGNET_REGION`). */
+  listRegions(): RegionListView {
+    const { region } = this.config;
+    const view = {
+      id: region,
+      type: 'public' as const,
+      description: '',
+      parent_region_id: null,
+      locales: { 'en-us': region },
+      links: { self: `${this.#base}/regions/${region}` },
+    };
+    return { regions: [view], links: listLinks(`${this.#base}/regions`) };
+  }
+
+  /** The services the token's scope can reach. */
+  catalog({ projectId }: Principal): CatalogView {
+    return { catalog: catalogFor(this.config, projectId), links: { self: `${this.#base}/auth/catalog` } };
+  }
+}

@@ -1,0 +1,185 @@
+import { readFileSync } from 'node:fs';
+import { plainToInstance, Type } from 'class-transformer';
+import {
+  IsArray,
+  IsBoolean,
+  IsDefined,
+  IsIn,
+  IsNotEmpty,
+  IsString,
+  Matches,
+  MaxLength,
+  ValidateNested,
+  ValidateIf,
+  validateSync,
+  type ValidationError,
+} from 'class-validator';
+import { ROLES } from '../auth/permissions.js';
+import { PROJECT_NAME } from '../projects/projects.service.js';
+import { PASSWORD_MAX_CHARS } from './auth-tokens.dto.js';
+import { isUsableHash } from './passwords.js';
+import { USER_NAME } from './user-name.js';
+
+/** The domain of whatever names none. */
+export const DEFAULT_DOMAIN = 'default';
+/** The project that is always there. */
+export const DEFAULT_PROJECT = 'default';
+
+/** Absent, but not `null`. Fields with a default need no such word. */
+const MayBeLeftOut = () => ValidateIf((_, value: unknown) => value !== undefined);
+
+class DomainEntry {
+  @Matches(PROJECT_NAME, { message: 'is no domain name' })
+  name: string;
+}
+
+class ProjectEntry {
+  @Matches(PROJECT_NAME, { message: 'is no project name' })
+  name: string;
+
+  @IsString({ message: 'must be a text' })
+  domain: string = DEFAULT_DOMAIN;
+
+  @MaxLength(255, { message: 'must be a text of at most 255 characters' })
+  description: string = '';
+}
+
+class RoleEntry {
+  @IsDefined({ message: 'is missing' })
+  @IsString({ message: 'must be a text' })
+  project: string;
+
+  @IsIn(ROLES, { message: `must be one of ${ROLES.join(', ')}` })
+  role: string;
+}
+
+class UserEntry {
+  @Matches(USER_NAME, { message: 'is no user name' })
+  name: string;
+
+  @IsString({ message: 'must be a text' })
+  domain: string = DEFAULT_DOMAIN;
+
+  @MaxLength(PASSWORD_MAX_CHARS, { message: `must be a text of at most ${PASSWORD_MAX_CHARS} characters` })
+  @IsNotEmpty({ message: 'must not be empty' })
+  @MayBeLeftOut()
+  password?: string;
+
+  /** Argon2id in PHC format. */
+  @IsString({ message: 'must be a text' })
+  @MayBeLeftOut()
+  password_hash?: string;
+
+  /** Left out: as it is; a new user is enabled. */
+  @IsBoolean({ message: 'must be true or false' })
+  @MayBeLeftOut()
+  enabled?: boolean;
+
+  @Type(() => RoleEntry)
+  @ValidateNested({ each: true, message: 'must be objects' })
+  @IsArray({ message: 'must be a list' })
+  roles: RoleEntry[] = [];
+}
+
+/** What `SIGNET_IAM_FILE` says. Roles that it does not name are left alone. */
+export class IamFile {
+  @Type(() => DomainEntry)
+  @ValidateNested({ each: true, message: 'must be objects' })
+  @IsArray({ message: 'must be a list' })
+  domains: DomainEntry[] = [];
+
+  @Type(() => ProjectEntry)
+  @ValidateNested({ each: true, message: 'must be objects' })
+  @IsArray({ message: 'must be a list' })
+  projects: ProjectEntry[] = [];
+
+  @Type(() => UserEntry)
+  @ValidateNested({ each: true, message: 'must be objects' })
+  @IsArray({ message: 'must be a list' })
+  users: UserEntry[] = [];
+}
+
+/** Every fault of the file in one report, by path; never a value, since passwords stand in it. */
+export class IamFileError extends Error {
+  constructor(file: string, faults: readonly string[]) {
+    super(`${file} (SIGNET_IAM_FILE) is not usable:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+  }
+}
+
+/** What is in the database already, so that the file may refer to it. */
+export interface Known {
+  domains: ReadonlySet<string>;
+  /** As {@link projectKey}. */
+  projects: ReadonlySet<string>;
+}
+
+/** A project's name with the name of its domain. */
+export const projectKey = (domain: string, project: string) => `${domain}/${project}`;
+
+/**
+ * Reads and validates the file.
+ * @throws IamFileError naming every fault at once
+ */
+export function readIamFile(path: string, known: Known): IamFile {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    // The parser's message quotes the text around the fault.
+    throw new IamFileError(path, [
+      error instanceof SyntaxError ? 'it is not valid JSON' : `it cannot be read: ${(error as Error).message}`,
+    ]);
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw new IamFileError(path, ['it must hold one JSON object']);
+  const file = plainToInstance(IamFile, parsed, { exposeDefaultValues: true });
+  const broken = validateSync(file, { whitelist: true, forbidNonWhitelisted: true, stopAtFirstError: true }).flatMap((error) =>
+    faultsOf(error),
+  );
+  const faults = broken.length > 0 ? broken : inconsistencies(file, known);
+  if (faults.length > 0) throw new IamFileError(path, faults);
+  return file;
+}
+
+function faultsOf({ property, constraints, children }: ValidationError, prefix = ''): string[] {
+  const path = /^\d+$/.test(property) ? `${prefix}[${property}]` : prefix ? `${prefix}.${property}` : property;
+  const own = Object.entries(constraints ?? {}).map(
+    ([kind, words]) => `${path} ${kind === 'whitelistValidation' ? 'is not known' : words}`,
+  );
+  return [...own, ...(children ?? []).flatMap((child) => faultsOf(child, path))];
+}
+
+/** What no single field shows: names that stand twice, references to nothing, a password twice or not at all. */
+function inconsistencies(file: IamFile, known: Known): string[] {
+  const faults: string[] = [];
+  const unique = (kind: string, keys: readonly string[]) =>
+    keys.forEach((key, i) => keys.indexOf(key) !== i && faults.push(`${kind}[${i}] stands twice: ${key}`));
+  unique(
+    'domains',
+    file.domains.map(({ name }) => name),
+  );
+  unique(
+    'projects',
+    file.projects.map(({ domain, name }) => projectKey(domain, name)),
+  );
+  unique(
+    'users',
+    file.users.map(({ domain, name }) => `${domain}/${name}`),
+  );
+
+  const domains = new Set([DEFAULT_DOMAIN, ...known.domains, ...file.domains.map(({ name }) => name)]);
+  const projects = new Set([...known.projects, ...file.projects.map(({ domain, name }) => projectKey(domain, name))]);
+  const needDomain = (path: string, domain: string) => !domains.has(domain) && faults.push(`${path}.domain names no domain: ${domain}`);
+  file.projects.forEach(({ domain }, i) => needDomain(`projects[${i}]`, domain));
+  file.users.forEach(({ domain, password, password_hash: hash, roles }, i) => {
+    needDomain(`users[${i}]`, domain);
+    if ((password === undefined) === (hash === undefined)) faults.push(`users[${i}] needs either password or password_hash`);
+    if (hash !== undefined && !isUsableHash(hash))
+      faults.push(`users[${i}].password_hash must be Argon2id in PHC format with 8 to 128 MiB`);
+    roles.forEach(({ project }, r) => {
+      if (!projects.has(projectKey(domain, project)))
+        faults.push(`users[${i}].roles[${r}].project names no project of ${domain}: ${project}`);
+    });
+  });
+  return faults;
+}

@@ -1,0 +1,50 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiProperty } from '@nestjs/swagger';
+import { Public } from '../common/access.js';
+import { Config } from '../config/config.js';
+
+class VersionLinkView {
+  @ApiProperty({ enum: ['self'] }) rel: 'self';
+  @ApiProperty({ format: 'uri' }) href: string;
+}
+
+class VersionView {
+  @ApiProperty() id: string;
+  @ApiProperty({ enum: ['stable'] }) status: 'stable';
+  @ApiProperty({ type: [VersionLinkView] }) links: VersionLinkView[];
+}
+
+class VersionListView {
+  @ApiProperty({ type: [VersionView] }) values: VersionView[];
+}
+
+class VersionsView {
+  @ApiProperty({ type: VersionListView }) versions: VersionListView;
+}
+
+class VersionAnswerView {
+  @ApiProperty({ type: VersionView }) version: VersionView;
+}
+
+/** Which identity API this is: clients whose `auth_url` does not end in `/v3` ask (apig §6.6). */
+@Controller()
+export class VersionsController {
+  readonly #version: VersionView;
+
+  constructor({ publicUrl }: Config) {
+    this.#version = { id: 'v3.14', status: 'stable', links: [{ rel: 'self', href: `${publicUrl}/v3/` }] };
+  }
+
+  @Get('/')
+  @Public()
+  list(): VersionsView {
+    return { versions: { values: [this.#version] } };
+  }
+
+  /** Keystone names the one version in the singular under its own path. */
+  @Get('/v3')
+  @Public()
+  show(): VersionAnswerView {
+    return { version: this.#version };
+  }
+}
