@@ -21,7 +21,7 @@ import {
   PolicyQuotaExceeded,
 } from './apis.errors.js';
 import type { ApiInput, BackendType } from './apis.dto.js';
-import { CONDITIONS_MAX, PARAMS_MAX, POLICIES_MAX } from './limits.js';
+import type { Limits } from './limits.js';
 
 type WithId<T> = T & { id: string };
 /** A backend parameter points at the request parameter that it takes its value from; empty when it takes none. */
@@ -62,17 +62,18 @@ const orEmpty = (text: string | null | undefined) => text ?? '';
 /**
  * An input as it is stored: defaults filled in, backends and policies of other types left out, and an id for each part; a
  * part that was there before keeps its id.
+ * @param limits of the gateway
  * @param before the definition that is replaced
  * @throws ParamQuotaExceeded, PolicyQuotaExceeded, ConditionQuotaExceeded, ParamNameTaken, PolicyNameTaken, MappedParamUndefined
  */
-export function definitionOf(input: ApiInput, before?: ApiDefinition): ApiDefinition {
+export function definitionOf(input: ApiInput, limits: Limits, before?: ApiDefinition): ApiDefinition {
   const type = input.backend_type;
   const http = type === 'HTTP' || type === 'GRPC';
   const given = input.req_params ?? [];
-  if (given.length > PARAMS_MAX || (input.backend_params ?? []).length > PARAMS_MAX) throw new ParamQuotaExceeded();
+  if (Math.max(given.length, (input.backend_params ?? []).length) > limits('API_PARAM_NUM_LIMIT')) throw new ParamQuotaExceeded();
   const reqParams = keepIds(given, before?.req_params, byNameAndLocation, ParamNameTaken);
   const policies = <P extends BackendPolicy>(list: P[] | null | undefined, old: Policy<P>[] | undefined) =>
-    policiesOf(list ?? [], old, reqParams);
+    policiesOf(list ?? [], old, reqParams, limits);
   return {
     backend_type: type,
     version: orEmpty(input.version),
@@ -140,8 +141,9 @@ function policiesOf<P extends BackendPolicy>(
   policies: readonly P[],
   before: readonly Policy<P>[] | undefined,
   reqParams: readonly WithId<ReqParam>[],
+  limits: Limits,
 ): Policy<P>[] {
-  if (policies.length > POLICIES_MAX) throw new PolicyQuotaExceeded();
+  if (policies.length > limits('API_POLICY_NUM_LIMIT')) throw new PolicyQuotaExceeded();
   const old = new Map((before ?? []).map((policy) => [policy.name, policy]));
   const names = new Set<string>();
   return policies.map((policy) => {
@@ -149,8 +151,8 @@ function policiesOf<P extends BackendPolicy>(
     names.add(policy.name);
     const was = old.get(policy.name);
     const { conditions, backend_params: params = [] } = policy;
-    if (conditions.length > CONDITIONS_MAX) throw new ConditionQuotaExceeded();
-    if ((params ?? []).length > PARAMS_MAX) throw new ParamQuotaExceeded();
+    if (conditions.length > limits('API_CONDITION_NUM_LIMIT')) throw new ConditionQuotaExceeded();
+    if ((params ?? []).length > limits('API_PARAM_NUM_LIMIT')) throw new ParamQuotaExceeded();
     return {
       ...policy,
       id: was?.id ?? newId(),

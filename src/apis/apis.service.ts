@@ -23,7 +23,7 @@ import {
 } from './apis.errors.js';
 import type { ApiCheckInput, ApiInput, ApiQuery } from './apis.dto.js';
 import { API, type ApiListView, type ApiRow, type ApiView, type OnlineIn, toApiView } from './apis.views.js';
-import { APIS_PER_GROUP_MAX, apisMax } from './limits.js';
+import { limitsOf } from './limits.js';
 import { Filters, findIn, fromJson, listOf, toJson } from './listing.js';
 
 const UNIQUE_NAME = { name: 'uq_apis_group_name', columns: 'apis.group_id, apis.name' };
@@ -67,11 +67,12 @@ export class ApisService {
    */
   create(scope: InstanceScope, input: ApiInput, caller: Caller): Promise<ApiView> {
     const id = newId();
-    const definition = definitionOf(input);
+    const definition = definitionOf(input, limitsOf(this.config));
     return this.changes.write(inInstance(scope), async (write) => {
       const room = await this.assertRoom(write, scope, input.group_id);
-      if (room.inGateway >= apisMax(room.spec)) throw new ApiQuotaExceeded();
-      if (room.inGroup >= APIS_PER_GROUP_MAX) throw new ApisPerGroupQuotaExceeded();
+      const limits = limitsOf(this.config, room.spec);
+      if (room.inGateway >= limits('API_NUM_LIMIT')) throw new ApiQuotaExceeded();
+      if (room.inGroup >= limits('API_NUM_LIMIT_PER_GROUP')) throw new ApisPerGroupQuotaExceeded();
       await this.assertFree(write, id, input);
       await this.assertChannels(write, scope, definition);
       const values = [scope.projectId, scope.instanceId, ...columnsOf(input, definition), write.now, write.now];
@@ -85,11 +86,12 @@ export class ApisService {
   /** Replaces the definition; what is online stays as it was published. @throws ApiNotFound, and as create */
   update(scope: InstanceScope, apiId: string, input: ApiInput, caller: Caller): Promise<ApiView> {
     return this.changes.write(inInstance(scope), async (write) => {
+      const limits = limitsOf(this.config);
       const before = await findApi(write, scope, apiId);
       if (!before) throw new ApiNotFound(apiId);
-      const definition = definitionOf(input, fromJson<ApiDefinition>(before.definition));
+      const definition = definitionOf(input, limits, fromJson<ApiDefinition>(before.definition));
       const room = await this.assertRoom(write, scope, input.group_id);
-      if (before.groupId !== input.group_id && room.inGroup >= APIS_PER_GROUP_MAX) throw new ApisPerGroupQuotaExceeded();
+      if (before.groupId !== input.group_id && room.inGroup >= limits('API_NUM_LIMIT_PER_GROUP')) throw new ApisPerGroupQuotaExceeded();
       await this.assertFree(write, apiId, input);
       await this.assertChannels(write, scope, definition);
       const sets =

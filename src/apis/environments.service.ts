@@ -5,6 +5,7 @@ import { newId } from '../common/ids.js';
 import { isPrecise } from '../common/pagination.js';
 import type { Caller } from '../common/principal.js';
 import type { InstanceScope } from '../common/scope.js';
+import { Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { violates } from '../database/errors.js';
 import { inInstance } from '../instances/instance-scope.js';
@@ -24,7 +25,7 @@ import {
   type EnvironmentView,
   toEnvironmentView,
 } from './environments.dto.js';
-import { ENVIRONMENTS_MAX } from './limits.js';
+import { limitsOf } from './limits.js';
 import { Filters, listOf } from './listing.js';
 
 const UNIQUE_NAME = { name: 'uq_environments_instance_name', columns: 'environments.instance_id, environments.name' };
@@ -46,6 +47,7 @@ export class EnvironmentsService {
     private readonly database: Database,
     private readonly changes: ChangesService,
     private readonly audit: AuditService,
+    private readonly config: Config,
   ) {}
 
   /** @throws EnvironmentQuotaExceeded, EnvironmentNameTaken, InstanceNotFound */
@@ -56,7 +58,7 @@ export class EnvironmentsService {
       const [quota] = await write.rows<{ used: number }>('SELECT COUNT(*) AS used FROM environments WHERE instance_id = ?', [
         scope.instanceId,
       ]);
-      if ((quota?.used ?? 0) >= ENVIRONMENTS_MAX) throw new EnvironmentQuotaExceeded();
+      if ((quota?.used ?? 0) >= limitsOf(this.config)('ENVIRONMENT_NUM_LIMIT')) throw new EnvironmentQuotaExceeded();
       const values = [scope.instanceId, id, scope.projectId, input.name, remark, write.now];
       await write.run(`INSERT INTO environments (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)`, values).catch(nameTaken);
       await this.audit.record(write, caller, {

@@ -20,7 +20,7 @@ import {
   type VariableListView,
   type VariableQuery,
 } from './groups.dto.js';
-import { GROUPS_MAX } from './limits.js';
+import { limitsOf } from './limits.js';
 import { Filters, findIn, listOf } from './listing.js';
 
 const UNIQUE_NAME = { name: 'uq_api_groups_instance_name', columns: 'api_groups.instance_id, api_groups.name' };
@@ -47,7 +47,7 @@ export class GroupsService {
       const [quota] = await write.rows<{ used: number }>('SELECT COUNT(*) AS used FROM api_groups WHERE instance_id = ?', [
         scope.instanceId,
       ]);
-      if ((quota?.used ?? 0) >= GROUPS_MAX) throw new GroupQuotaExceeded();
+      if ((quota?.used ?? 0) >= limitsOf(this.config)('APIGROUP_NUM_LIMIT')) throw new GroupQuotaExceeded();
       const values = [id, scope.projectId, scope.instanceId, input.name, remark, 1, write.now, write.now];
       await write.run(`INSERT INTO api_groups (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, values).catch(nameTaken);
       await this.note(write, caller, 'CreateApiGroup', { id, name: input.name });

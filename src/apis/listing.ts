@@ -52,14 +52,17 @@ interface Listing {
 export async function listOf<T extends { id: string }>(
   database: Database,
   scope: InstanceScope,
-  { select, from: table, joins = '', filters, order }: Listing,
+  { select, from: table, joins = '', filters, order = `${table.split(' ')[1]}.id DESC` }: Listing,
   { limit, offset }: { limit: number; offset: number },
 ): Promise<{ total: number; rows: T[] }> {
   const alias = table.split(' ')[1];
-  const from = `FROM instances i LEFT JOIN ${table} ON ${alias}.instance_id = i.id ${filters.sql} ${joins} WHERE i.id = ? AND i.project_id = ?`;
+  const from = `FROM instances i LEFT JOIN ${table} ON ${alias}.instance_id = i.id ${filters.sql} WHERE i.id = ? AND i.project_id = ?`;
   const params = [...filters.values, scope.instanceId, scope.projectId];
+  // The page is cut by id alone: counting over whole rows would read every definition there is.
   const rows = await database.rows<T & { total: number }>(
-    `SELECT ${select}, COUNT(${alias}.id) OVER () AS total ${from} ORDER BY ${order ?? `${alias}.id DESC`} LIMIT ? OFFSET ?`,
+    `SELECT ${select}, page.total FROM (
+       SELECT ${alias}.id, i.id AS instance_id, COUNT(${alias}.id) OVER () AS total ${from} ORDER BY ${order} LIMIT ? OFFSET ?
+     ) page LEFT JOIN ${table} ON ${alias}.id = page.id AND ${alias}.instance_id = page.instance_id ${joins} ORDER BY ${order}`,
     [...params, String(limit), String(offset)],
   );
   const first = rows[0];

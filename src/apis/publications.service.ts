@@ -6,13 +6,14 @@ import { toNanoseconds } from '../common/clock.js';
 import { newId } from '../common/ids.js';
 import type { Caller } from '../common/principal.js';
 import type { InstanceScope } from '../common/scope.js';
+import { Config } from '../config/config.js';
 import { chunks, placeholders } from '../database/tx.js';
 import { inInstance } from '../instances/instance-scope.js';
 import { ApiNotFound, BatchActionInvalid, EnvironmentNotFound, GroupNotFound, PublicationNotFound } from './apis.errors.js';
 import { API, type ApiRow, toApiBody } from './apis.views.js';
 import { findEnvironment } from './environments.service.js';
 import type { EnvironmentRow } from './environments.dto.js';
-import { VERSIONS_MAX } from './limits.js';
+import { limitsOf } from './limits.js';
 import { toJson } from './listing.js';
 import {
   ACTIONS,
@@ -53,6 +54,7 @@ export class PublicationsService {
   constructor(
     private readonly changes: ChangesService,
     private readonly audit: AuditService,
+    private readonly config: Config,
   ) {}
 
   /**
@@ -162,6 +164,7 @@ export class PublicationsService {
       write,
       apis.map(({ id }) => id),
       envId,
+      limitsOf(this.config)('API_VERSION_NUM_LIMIT'),
     );
     return frozen.map(({ api, versionId, publishId }) => ({
       apiId: api.id,
@@ -286,14 +289,14 @@ async function updatePublications(write: Write, remark: string, frozen: readonly
 }
 
 /** Keeps the newest versions of each API here; the one in effect counts as the newest, whenever it was made (apig §3.6). */
-async function dropOldVersions(write: Write, apiIds: readonly string[], envId: string): Promise<void> {
+async function dropOldVersions(write: Write, apiIds: readonly string[], envId: string, keep: number): Promise<void> {
   await write.run(
     `DELETE FROM api_versions WHERE id IN (SELECT id FROM (
        SELECT v.id, ROW_NUMBER() OVER (PARTITION BY v.api_id ORDER BY CASE WHEN p.id IS NULL THEN 1 ELSE 0 END, v.id DESC) AS age
        FROM api_versions v LEFT JOIN publications p ON p.api_id = v.api_id AND p.env_id = v.env_id AND p.version_id = v.id
        WHERE v.api_id IN (${placeholders(apiIds)}) AND v.env_id = ?
-     ) aged WHERE age > ${VERSIONS_MAX})`,
-    [...apiIds, envId],
+     ) aged WHERE age > ?)`,
+    [...apiIds, envId, keep],
   );
 }
 

@@ -6,7 +6,7 @@ import { newId } from '../common/ids.js';
 import { EmptyIsAbsent, NamedPage } from '../common/pagination.js';
 import { ChannelMemberQuotaExceeded } from './apis.errors.js';
 import { OptionalFlag, OptionalOneOf, OptionalPart, OptionalParts, OptionalText, OptionalWhole } from './fields.js';
-import { VPC_CHANNEL_MEMBERS_MAX } from './limits.js';
+import type { Limits } from './limits.js';
 import { fromJson } from './listing.js';
 
 const NAME = /^[A-Za-z\u4e00-\u9fa5][A-Za-z0-9_\-.\u4e00-\u9fa5]{2,63}$/;
@@ -158,7 +158,7 @@ export interface ChannelRow {
  * An input as it is stored; members stay as they were when none are named.
  * @throws ChannelMemberQuotaExceeded
  */
-export function channelDefinitionOf(input: VpcChannelInput, before?: ChannelDefinition): ChannelDefinition {
+export function channelDefinitionOf(input: VpcChannelInput, limits: Limits, before?: ChannelDefinition): ChannelDefinition {
   const { port, balance_strategy, member_type, type, dict_code, member_groups, members, vpc_health_config } = input;
   return {
     port,
@@ -167,7 +167,7 @@ export function channelDefinitionOf(input: VpcChannelInput, before?: ChannelDefi
     type,
     dict_code,
     member_groups: member_groups ?? [],
-    members: members ? mergeMembers([], members, before?.members) : (before?.members ?? []),
+    members: members ? mergeMembers([], members, limits, before?.members) : (before?.members ?? []),
     vpc_health_config,
   };
 }
@@ -179,12 +179,13 @@ export function channelDefinitionOf(input: VpcChannelInput, before?: ChannelDefi
 export function mergeMembers(
   there: ChannelDefinition['members'],
   incoming: readonly ChannelMember[],
+  limits: Limits,
   known = there,
 ): ChannelDefinition['members'] {
   const merged = new Map(there.map((member) => [memberKey(member), member]));
   const ids = new Map(known.map((member) => [memberKey(member), member.id]));
   for (const member of incoming) merged.set(memberKey(member), { ...member, id: ids.get(memberKey(member)) ?? newId() });
-  if (merged.size > VPC_CHANNEL_MEMBERS_MAX) throw new ChannelMemberQuotaExceeded();
+  if (merged.size > limits('VPC_INSTANCE_NUM_LIMIT')) throw new ChannelMemberQuotaExceeded();
   return [...merged.values()];
 }
 

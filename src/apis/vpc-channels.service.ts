@@ -5,11 +5,12 @@ import { newId } from '../common/ids.js';
 import { isPrecise, type Page } from '../common/pagination.js';
 import type { Caller } from '../common/principal.js';
 import type { InstanceScope } from '../common/scope.js';
+import { Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { violates } from '../database/errors.js';
 import { inInstance } from '../instances/instance-scope.js';
 import { VpcChannelInUse, VpcChannelNameTaken, VpcChannelNotFound, VpcChannelQuotaExceeded } from './apis.errors.js';
-import { VPC_CHANNELS_MAX } from './limits.js';
+import { limitsOf } from './limits.js';
 import { Filters, findIn, fromJson, listOf, toJson } from './listing.js';
 import {
   type ChannelDefinition,
@@ -36,17 +37,19 @@ export class VpcChannelsService {
     private readonly database: Database,
     private readonly changes: ChangesService,
     private readonly audit: AuditService,
+    private readonly config: Config,
   ) {}
 
   /** @throws VpcChannelQuotaExceeded, VpcChannelNameTaken, InstanceNotFound */
   create(scope: InstanceScope, input: VpcChannelInput, caller: Caller): Promise<VpcChannelView> {
     const id = newId();
-    const definition = toJson(channelDefinitionOf(input));
+    const limits = limitsOf(this.config);
+    const definition = toJson(channelDefinitionOf(input, limits));
     return this.changes.write(inInstance(scope), async (write) => {
       const [quota] = await write.rows<{ used: number }>('SELECT COUNT(*) AS used FROM vpc_channels WHERE instance_id = ?', [
         scope.instanceId,
       ]);
-      if ((quota?.used ?? 0) >= VPC_CHANNELS_MAX) throw new VpcChannelQuotaExceeded();
+      if ((quota?.used ?? 0) >= limits('VPC_NUM_LIMIT')) throw new VpcChannelQuotaExceeded();
       const sql = 'INSERT INTO vpc_channels (id, project_id, instance_id, name, definition, created_at) VALUES (?, ?, ?, ?, ?, ?)';
       await write.run(sql, [id, scope.projectId, scope.instanceId, input.name, definition, write.now]).catch(nameTaken);
       await this.note(write, caller, 'CreateVpcChannel', { id, name: input.name });
@@ -59,7 +62,7 @@ export class VpcChannelsService {
   update(scope: InstanceScope, channelId: string, input: VpcChannelInput, caller: Caller): Promise<VpcChannelView> {
     return this.changes.write(inInstance(scope), async (write) => {
       const before = await this.find(write, scope, channelId);
-      const definition = toJson(channelDefinitionOf(input, fromJson<ChannelDefinition>(before.definition)));
+      const definition = toJson(channelDefinitionOf(input, limitsOf(this.config), fromJson<ChannelDefinition>(before.definition)));
       await write
         .run('UPDATE vpc_channels SET name = ?, definition = ? WHERE id = ?', [input.name, definition, channelId])
         .catch(nameTaken);
@@ -106,7 +109,7 @@ export class VpcChannelsService {
     return this.changes.write(inInstance(scope), async (write) => {
       const channel = await this.find(write, scope, channelId);
       const before = fromJson<ChannelDefinition>(channel.definition);
-      const definition = toJson({ ...before, members: mergeMembers(before.members, input.members) });
+      const definition = toJson({ ...before, members: mergeMembers(before.members, input.members, limitsOf(this.config)) });
       await write.run('UPDATE vpc_channels SET definition = ? WHERE id = ?', [definition, channelId]);
       await this.note(write, caller, 'UpdateVpcChannel', channel);
       write.change('channel', channelId, 'updated');

@@ -32,6 +32,8 @@ export class InputPipe extends ValidationPipe {
       return (await super.transform(value ?? (metadata.type === 'body' ? {} : value), metadata)) as unknown;
     } catch (error) {
       if (error instanceof Rejected) throw fault(error.errors, metadata);
+      // The transformation is recursive: thousands of nested brackets exhaust its stack.
+      if (error instanceof RangeError) throw new Fault('unparsable', { detail: 'the request body is nested too deeply' }, { cause: error });
       throw error;
     }
   }

@@ -22,6 +22,13 @@ export interface InstanceDetails {
   endpointName: string | null;
 }
 
+/**
+ * The text of the column. Half a surrogate pair, which JSON can name and no encoding can hold, becomes U+FFFD: MariaDB and
+ * MySQL refuse it in a JSON column.
+ */
+export const toColumn = (details: InstanceDetails): string =>
+  JSON.stringify(details, (_, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value));
+
 const DEFAULT_WINDOW = { begin: '22:00:00', end: '02:00:00' };
 const WINDOW_HOURS = 4;
 const FIRST_HOUR = 2;

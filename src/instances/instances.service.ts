@@ -16,7 +16,7 @@ import { DEMO } from './demo.js';
 import { editionOf } from './editions.js';
 import { onGateway } from './instance-scope.js';
 import { RUNNING, statusNumber } from './instance-status.js';
-import { detailsOf, type InstanceDetails, windowOf } from './instances.details.js';
+import { detailsOf, type InstanceDetails, toColumn, windowOf } from './instances.details.js';
 import type { InstanceInput, InstanceQuery, InstanceUpdateInput } from './instances.dto.js';
 import { GatewayNotFound, InstanceIdTaken, InstanceNameTaken, InstanceQuotaExceeded, SpecNotFound } from './instances.errors.js';
 import {
@@ -80,7 +80,7 @@ export class InstancesService {
           input.spec_id,
           RUNNING,
           input.description ?? '',
-          JSON.stringify(details),
+          toColumn(details),
           caller.principal.userId,
           write.now,
         ])
@@ -174,7 +174,7 @@ export class InstancesService {
         .run('UPDATE instances SET instance_name = ?, description = ?, details = ? WHERE id = ?', [
           after.instanceName,
           after.description,
-          JSON.stringify(after.details),
+          toColumn(after.details),
           instanceId,
         ])
         .catch(taken);

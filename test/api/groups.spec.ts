@@ -109,6 +109,8 @@ onBothDatabases((engine) => {
       expect((await client.post(at('/api-groups'), {})).body).toEqual(missing);
       expect((await client.post(at('/api-groups'), { name: 'fine', remark: 'x'.repeat(1001) })).body).toEqual(invalid('remark'));
       expect((await client.post(at('/api-groups'), '{')).body.error_code).toBe('APIG.2000');
+      const deep = await client.post(at('/api-groups'), `{"name":"deep","junk":${'['.repeat(50_000)}${']'.repeat(50_000)}}`);
+      expect([deep.status, deep.body]).toEqual([400, words('APIG.2000', 'Parameter error: the request body is nested too deeply')]);
     });
 
     it('for a name that is taken, and never 500 for anything else', async () => {

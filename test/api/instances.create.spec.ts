@@ -117,6 +117,13 @@ onBothDatabases((name) => {
       expect((await client.get(`${GATEWAYS}/${id}/instance-tags`)).body).toEqual({ tags: [{ key: 'team', value: '' }] });
     });
 
+    it('keeps text that is not well-formed Unicode, or gives it back repaired', async () => {
+      const client = await service.client();
+      const id = await client.gateway({ vpc_id: '\ud800', description: 'a\u0000\udfff', tags: [{ key: '\udc00', value: '\u0000"\\' }] });
+      expect((await client.get(`${GATEWAYS}/${id}`)).status).toBe(200);
+      expect((await client.get(`${GATEWAYS}/${id}/instance-tags`)).body.tags[0].value).toBe('\u0000"\\');
+    });
+
     it('for a name that another project uses', async () => {
       for (const client of [await service.client(), await service.client()]) {
         expect((await client.post(GATEWAYS, body({ instance_name: 'shared' }))).status).toBe(202);

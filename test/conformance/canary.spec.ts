@@ -1,0 +1,100 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { Database } from '../../src/database/database.js';
+import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
+import { ADMIN_PASSWORD, type Client, TestService } from '../support/service.js';
+
+/** Everything a service wrote: every file of its folder, and every row of every table as its server hands it out. */
+async function everythingStored(test: TestDatabase, service: TestService): Promise<Buffer> {
+  const files = readdirSync(test.dataDir, { recursive: true })
+    .map((file) => join(test.dataDir, String(file)))
+    .filter((file) => statSync(file).isFile())
+    .map((file) => readFileSync(file));
+  const database = service.app.get(Database);
+  const tables = database.dataSource.entityMetadatas.map(({ tableName }) => tableName);
+  const rows = await Promise.all(tables.map((table) => database.rows(`SELECT * FROM ${table}`)));
+  return Buffer.concat([...files, Buffer.from(JSON.stringify(rows))]);
+}
+
+/** A secret in the forms in which it could have been written. */
+const formsOf = (secret: string) => [
+  secret,
+  Buffer.from(secret).toString('base64').replace(/=+$/, ''),
+  Buffer.from(secret).toString('hex'),
+  encodeURIComponent(secret),
+];
+
+onBothDatabases((name) => {
+  describe('a secret', () => {
+    it('is in no log line, no error, no audit row and no file or table of the database', async () => {
+      const test = await createTestDatabase(name);
+      const service = await TestService.start(test, { SIGNET_LOG_LEVEL: 'trace' });
+      const errors: string[] = [];
+      const secrets = new Set<string>([ADMIN_PASSWORD]);
+      try {
+        const client: Client = await service.client();
+        secrets.add(client.token);
+        const gateway = await client.gateway();
+        const at = (path: string) => `/v2/{project}/apigw/instances/${gateway}${path}`;
+        const refused = async (method: string, path: string, body?: unknown, headers?: Record<string, string>) => {
+          const answer = await client.call(method, path, body, headers);
+          expect(answer.status).toBeGreaterThanOrEqual(400);
+          errors.push(answer.text, JSON.stringify([...answer.headers]));
+        };
+        await client.post(at('/features'), { name: 'public_key', enable: true, config: '{"enable":"on"}' });
+        for (const [i, input] of [
+          {},
+          { sign_type: 'basic' },
+          { sign_type: 'aes', sign_algorithm: 'aes-128-cfb' },
+          { sign_type: 'aes', sign_algorithm: 'aes-256-cfb' },
+          { sign_type: 'public_key' },
+          { sign_secret: 'canary-given-0123456789' },
+        ].entries()) {
+          const { status, body } = await client.post(at('/signs'), { name: `canary_${i}`, ...input });
+          expect(status).toBe(201);
+          secrets.add(body.sign_secret);
+          const { publishIds } = await client.publishedApi(gateway);
+          await client.post(at('/sign-bindings'), { sign_id: body.id, publish_ids: publishIds });
+          const updated = await client.put(at(`/signs/${body.id}`), { name: `canary_${i}` });
+          expect(updated.status).toBe(200);
+          if (i % 2) await client.delete(at(`/signs/${body.id}`));
+        }
+        const canary = { sign_key: 'canary-key-in-error', sign_secret: 'canary-secret-in-error' };
+        secrets.add(canary.sign_secret);
+        await refused('POST', at('/signs'), { name: 'canary_0', ...canary });
+        await refused('POST', at('/signs'), { name: '!', ...canary });
+        await refused('POST', at('/signs'), { name: 'bad_secret', sign_secret: 'canary-secret-in-error with spaces' });
+        await refused('POST', at('/signs'), `{"name":"cut_json","sign_secret":"${canary.sign_secret}"`);
+        await refused('PUT', at(`/signs/${'0'.repeat(32)}`), { name: 'nobody', ...canary });
+        await refused('GET', at(`/signs?limit=abc&sign_secret=${canary.sign_secret}`));
+        await refused('GET', at('/signs'), undefined, { 'x-auth-token': 'canary-token-in-header' });
+        await refused('POST', '/v3/auth/tokens', {
+          auth: {
+            identity: {
+              methods: ['password'],
+              password: { user: { name: 'admin', password: 'canary-wrong-password', domain: { name: 'default' } } },
+            },
+          },
+        });
+        secrets.add('canary-token-in-header').add('canary-wrong-password');
+
+        const stored = await everythingStored(test, service);
+        const logs = service.logs.join('');
+        expect(logs).toContain('/signs');
+        for (const secret of secrets) {
+          for (const form of formsOf(secret)) {
+            expect([form.slice(0, 6), 'logs', logs.includes(form)]).toEqual([form.slice(0, 6), 'logs', false]);
+            expect([form.slice(0, 6), 'errors', errors.join('').includes(form)]).toEqual([form.slice(0, 6), 'errors', false]);
+            expect([form.slice(0, 6), 'stored', stored.includes(form)]).toEqual([form.slice(0, 6), 'stored', false]);
+          }
+        }
+        // The search itself works: what is stored in clear on purpose is found.
+        expect(stored.includes('canary_0')).toBe(true);
+      } finally {
+        await service.stop();
+        await test.drop();
+      }
+    });
+  });
+});
