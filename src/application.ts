@@ -12,6 +12,7 @@ import type { Config } from './config/config.js';
 import { NestLogger } from './observability/logger.js';
 import { Metrics } from './observability/metrics.js';
 import { observeRequests, requestIdOf } from './observability/request-log.js';
+import { serveReference } from './openapi/openapi.js';
 
 /** Tokens of some identity services take several kilobytes. */
 const HEADERS_MAX_BYTES = 32_768;
@@ -66,6 +67,7 @@ export async function createApplication(config: Config, logger: Logger): Promise
     done();
   });
   observeRequests(server, app.get(Metrics));
+  serveReference(app);
   return app;
 }
 

@@ -1,34 +1,35 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Post, Put, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { Allow } from '../common/access.js';
+import { Answers } from '../common/answers.js';
 import { type Caller, CallerOf } from '../common/principal.js';
 import { InInstance, type InstanceScope } from '../common/scope.js';
-import {
-  EnvironmentCreateInput,
-  EnvironmentInput,
-  type EnvironmentListView,
-  EnvironmentQuery,
-  type EnvironmentView,
-} from './environments.dto.js';
+import { ENVIRONMENT_ERRORS } from './apis.answers.js';
+import { EnvironmentCreateInput, EnvironmentInput, EnvironmentListView, EnvironmentQuery, EnvironmentView } from './environments.dto.js';
 import { EnvironmentsService } from './environments.service.js';
 
+@ApiTags('Environments')
 @Controller('/v2/:project_id/apigw/instances/:instance_id/envs')
 export class EnvironmentsController {
   constructor(private readonly environments: EnvironmentsService) {}
 
   @Post()
   @Allow('apig:envs:create')
+  @Answers(201, EnvironmentView, 'CreateEnvironmentV2', 'Create an environment', ENVIRONMENT_ERRORS.create)
   create(@InInstance() scope: InstanceScope, @Body() input: EnvironmentCreateInput, @CallerOf() caller: Caller): Promise<EnvironmentView> {
     return this.environments.create(scope, input, caller);
   }
 
   @Get()
   @Allow('apig:envs:list')
+  @Answers(200, EnvironmentListView, 'ListEnvironmentsV2', 'List environments: RELEASE, then the others, newest first')
   list(@InInstance() scope: InstanceScope, @Query() query: EnvironmentQuery): Promise<EnvironmentListView> {
     return this.environments.list(scope, query);
   }
 
   @Put(':env_id')
   @Allow('apig:envs:update')
+  @Answers(200, EnvironmentView, 'UpdateEnvironmentV2', 'Modify an environment', ENVIRONMENT_ERRORS.update)
   update(
     @InInstance() scope: InstanceScope,
     @Param('env_id') envId: string,
@@ -39,8 +40,8 @@ export class EnvironmentsController {
   }
 
   @Delete(':env_id')
-  @HttpCode(204)
   @Allow('apig:envs:delete')
+  @Answers(204, undefined, 'DeleteEnvironmentV2', 'Delete an environment in which no API is published', ENVIRONMENT_ERRORS.delete)
   delete(@InInstance() scope: InstanceScope, @Param('env_id') envId: string, @CallerOf() caller: Caller): Promise<void> {
     return this.environments.delete(scope, envId, caller);
   }

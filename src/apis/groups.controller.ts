@@ -1,50 +1,58 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Post, Put, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { Allow } from '../common/access.js';
+import { Answers } from '../common/answers.js';
 import { type Caller, CallerOf } from '../common/principal.js';
 import { InInstance, type InstanceScope } from '../common/scope.js';
+import { GROUP_ERRORS } from './apis.answers.js';
 import {
   GroupCheckInput,
   GroupInput,
-  type GroupListView,
+  GroupListView,
   GroupQuery,
-  type GroupView,
+  GroupView,
   SlDomainAccessInput,
-  type VariableListView,
+  VariableListView,
   VariableQuery,
 } from './groups.dto.js';
 import { GroupsService } from './groups.service.js';
 
+@ApiTags('API groups')
 @Controller('/v2/:project_id/apigw/instances/:instance_id')
 export class GroupsController {
   constructor(private readonly groups: GroupsService) {}
 
   @Post('api-groups')
   @Allow('apig:groups:create')
+  @Answers(201, GroupView, 'CreateApiGroupV2', 'Create an API group', GROUP_ERRORS.create)
   create(@InInstance() scope: InstanceScope, @Body() input: GroupInput, @CallerOf() caller: Caller): Promise<GroupView> {
     return this.groups.create(scope, input, caller);
   }
 
   @Post('api-groups/check')
-  @HttpCode(204)
   @Allow('apig:groups:create')
+  @Answers(204, undefined, 'CheckApiGroupsV2', 'Check that a group name is free', GROUP_ERRORS.check)
   check(@InInstance() scope: InstanceScope, @Body() input: GroupCheckInput): Promise<void> {
     return this.groups.check(scope, input.name);
   }
 
   @Get('api-groups')
   @Allow('apig:groups:list')
+  @Answers(200, GroupListView, 'ListApiGroupsV2', 'List API groups, newest first')
   list(@InInstance() scope: InstanceScope, @Query() query: GroupQuery): Promise<GroupListView> {
     return this.groups.list(scope, query);
   }
 
   @Get('api-groups/:group_id')
   @Allow('apig:groups:get')
+  @Answers(200, GroupView, 'ShowDetailsOfApiGroupV2', 'Show an API group', GROUP_ERRORS.get)
   get(@InInstance() scope: InstanceScope, @Param('group_id') groupId: string): Promise<GroupView> {
     return this.groups.get(scope, groupId);
   }
 
   @Put('api-groups/:group_id')
   @Allow('apig:groups:update')
+  @Answers(200, GroupView, 'UpdateApiGroupV2', 'Modify an API group', GROUP_ERRORS.update)
   update(
     @InInstance() scope: InstanceScope,
     @Param('group_id') groupId: string,
@@ -55,8 +63,8 @@ export class GroupsController {
   }
 
   @Put('api-groups/:group_id/sl-domain-access-settings')
-  @HttpCode(204)
   @Allow('apig:domains:updateSLDomainSetting')
+  @Answers(204, undefined, 'UpdateSlDomainSettingV2', 'Note whether the debugging domain of a group may be used', GROUP_ERRORS.get)
   setSlDomainAccess(
     @InInstance() scope: InstanceScope,
     @Param('group_id') groupId: string,
@@ -67,14 +75,15 @@ export class GroupsController {
   }
 
   @Delete('api-groups/:group_id')
-  @HttpCode(204)
   @Allow('apig:groups:delete')
+  @Answers(204, undefined, 'DeleteApiGroupV2', 'Delete an API group without APIs', GROUP_ERRORS.delete)
   delete(@InInstance() scope: InstanceScope, @Param('group_id') groupId: string, @CallerOf() caller: Caller): Promise<void> {
     return this.groups.delete(scope, groupId, caller);
   }
 
   @Get('env-variables')
   @Allow('apig:variables:list')
+  @Answers(200, VariableListView, 'ListEnvironmentVariablesV2', 'List environment variables: there are none', GROUP_ERRORS.get)
   variables(@InInstance() scope: InstanceScope, @Query() query: VariableQuery): Promise<VariableListView> {
     return this.groups.variables(scope, query);
   }

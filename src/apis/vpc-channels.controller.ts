@@ -1,42 +1,50 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Post, Put, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { Allow } from '../common/access.js';
+import { Answers } from '../common/answers.js';
 import { Page } from '../common/pagination.js';
 import { type Caller, CallerOf } from '../common/principal.js';
 import { InInstance, type InstanceScope } from '../common/scope.js';
+import { CHANNEL_ERRORS } from './apis.answers.js';
 import {
   ChannelMembersInput,
-  type ChannelMembersView,
+  ChannelMembersView,
   VpcChannelInput,
-  type VpcChannelListView,
+  VpcChannelListView,
   VpcChannelQuery,
-  type VpcChannelView,
+  VpcChannelView,
 } from './vpc-channels.dto.js';
 import { VpcChannelsService } from './vpc-channels.service.js';
 
+@ApiTags('Load balance channels')
 @Controller('/v2/:project_id/apigw/instances/:instance_id/vpc-channels')
 export class VpcChannelsController {
   constructor(private readonly channels: VpcChannelsService) {}
 
   @Post()
   @Allow('apig:vpcChannels:create')
+  @Answers(201, VpcChannelView, 'CreateVpcChannelV2', 'Create a load balance channel', CHANNEL_ERRORS.create)
   create(@InInstance() scope: InstanceScope, @Body() input: VpcChannelInput, @CallerOf() caller: Caller): Promise<VpcChannelView> {
     return this.channels.create(scope, input, caller);
   }
 
   @Get()
   @Allow('apig:vpcChannels:list')
+  @Answers(200, VpcChannelListView, 'ListVpcChannelsV2', 'List load balance channels, newest first')
   list(@InInstance() scope: InstanceScope, @Query() query: VpcChannelQuery): Promise<VpcChannelListView> {
     return this.channels.list(scope, query);
   }
 
   @Get(':vpc_channel_id')
   @Allow('apig:vpcChannels:get')
+  @Answers(200, VpcChannelView, 'ShowDetailsOfVpcChannelV2', 'Show a load balance channel', CHANNEL_ERRORS.get)
   get(@InInstance() scope: InstanceScope, @Param('vpc_channel_id') channelId: string): Promise<VpcChannelView> {
     return this.channels.get(scope, channelId);
   }
 
   @Put(':vpc_channel_id')
   @Allow('apig:vpcChannels:update')
+  @Answers(200, VpcChannelView, 'UpdateVpcChannelV2', 'Modify a load balance channel', CHANNEL_ERRORS.update)
   update(
     @InInstance() scope: InstanceScope,
     @Param('vpc_channel_id') channelId: string,
@@ -47,14 +55,15 @@ export class VpcChannelsController {
   }
 
   @Delete(':vpc_channel_id')
-  @HttpCode(204)
   @Allow('apig:vpcChannels:delete')
+  @Answers(204, undefined, 'DeleteVpcChannelV2', 'Delete a load balance channel that no API uses', CHANNEL_ERRORS.delete)
   delete(@InInstance() scope: InstanceScope, @Param('vpc_channel_id') channelId: string, @CallerOf() caller: Caller): Promise<void> {
     return this.channels.delete(scope, channelId, caller);
   }
 
   @Get(':vpc_channel_id/members')
   @Allow('apig:vpcChannels:get')
+  @Answers(200, ChannelMembersView, 'ListBackendInstancesV2', 'List the servers of a load balance channel', CHANNEL_ERRORS.get)
   members(
     @InInstance() scope: InstanceScope,
     @Param('vpc_channel_id') channelId: string,
@@ -65,6 +74,13 @@ export class VpcChannelsController {
 
   @Post(':vpc_channel_id/members')
   @Allow('apig:vpcChannels:update')
+  @Answers(
+    201,
+    ChannelMembersView,
+    'AddingBackendInstancesV2',
+    'Add servers to a load balance channel, or give those that are there new values',
+    CHANNEL_ERRORS.addMembers,
+  )
   addMembers(
     @InInstance() scope: InstanceScope,
     @Param('vpc_channel_id') channelId: string,

@@ -1,49 +1,73 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { Allow } from '../common/access.js';
+import { Answers } from '../common/answers.js';
 import { type Caller, CallerOf } from '../common/principal.js';
 import { InInstance, type InstanceScope } from '../common/scope.js';
-import {
-  ApisOfSignQuery,
-  BindInput,
-  type BindView,
-  type BoundApisView,
-  type BoundSignsView,
-  SignsOfApiQuery,
-  type UnboundApisView,
-} from './bindings.dto.js';
+import { ApisOfSignQuery, BindInput, BindView, BoundApisView, BoundSignsView, SignsOfApiQuery, UnboundApisView } from './bindings.dto.js';
+import { BINDING_ERRORS } from './bindings.errors.js';
 import { BindingsService } from './bindings.service.js';
 
+@ApiTags('Signature key bindings')
 @Controller('/v2/:project_id/apigw/instances/:instance_id/sign-bindings')
 export class BindingsController {
   constructor(private readonly bindings: BindingsService) {}
 
   @Post()
   @Allow('apig:apis:bindSigns')
+  @Answers(
+    201,
+    BindView,
+    'AssociateSignatureKeyV2',
+    'Bind a signature key to published APIs, in place of the keys bound before',
+    BINDING_ERRORS.bind,
+  )
   bind(@InInstance() scope: InstanceScope, @Body() input: BindInput, @CallerOf() caller: Caller): Promise<BindView> {
     return this.bindings.bind(scope, input, caller);
   }
 
   @Delete(':sign_bindings_id')
-  @HttpCode(204)
   @Allow('apig:apis:unbindSigns')
+  @Answers(204, undefined, 'DisassociateSignatureKeyV2', 'Unbind a signature key from a published API', BINDING_ERRORS.unbind)
   unbind(@InInstance() scope: InstanceScope, @Param('sign_bindings_id') bindingId: string, @CallerOf() caller: Caller): Promise<void> {
     return this.bindings.unbind(scope, bindingId, caller);
   }
 
   @Get('binded-apis')
   @Allow('apig:signs:listBindedApis')
+  @Answers(
+    200,
+    BoundApisView,
+    'ListApisBindedToSignatureKeyV2',
+    'List the published APIs that a signature key is bound to',
+    BINDING_ERRORS.ofSign,
+  )
   boundApis(@InInstance() scope: InstanceScope, @Query() query: ApisOfSignQuery): Promise<BoundApisView> {
     return this.bindings.boundApis(scope, query);
   }
 
   @Get('unbinded-apis')
   @Allow('apig:signs:listUnbindedApis')
+  @Answers(
+    200,
+    UnboundApisView,
+    'ListApisNotBoundWithSignatureKeyV2',
+    'List the published APIs that a signature key is not bound to',
+    BINDING_ERRORS.ofSign,
+  )
   unboundApis(@InInstance() scope: InstanceScope, @Query() query: ApisOfSignQuery): Promise<UnboundApisView> {
     return this.bindings.unboundApis(scope, query);
   }
 
   @Get('binded-signs')
   @Allow('apig:apis:listBindedSigns')
+  @Answers(
+    200,
+    BoundSignsView,
+    'ListSignatureKeysBindedToApiV2',
+    'List the signature keys bound to an API, one per environment',
+    BINDING_ERRORS.ofApi,
+  )
   boundSigns(@InInstance() scope: InstanceScope, @Query() query: SignsOfApiQuery): Promise<BoundSignsView> {
     return this.bindings.boundSigns(scope, query);
   }

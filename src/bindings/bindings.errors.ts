@@ -1,4 +1,5 @@
-import { ContractError } from '../common/api-error.js';
+import { ContractError, invalid } from '../common/api-error.js';
+import { SignNotFound } from '../signs/signs.errors.js';
 
 export class BindingNotFound extends ContractError {
   constructor() {
@@ -18,3 +19,11 @@ export class ApiNotFound extends ContractError {
     super(404, 'APIG.3002', `API ${apiId} does not exist`);
   }
 }
+
+/** What an operation answers of its own (apig §2.5). */
+export const BINDING_ERRORS = {
+  bind: [invalid('sign_id', { code: 'APIG.2012' }), new SignNotFound('{sign_id}'), new PublicationNotFound()],
+  unbind: [invalid('id', { where: 'path' }), new BindingNotFound()],
+  ofSign: [new SignNotFound('{sign_id}')],
+  ofApi: [new ApiNotFound('{api_id}')],
+};

@@ -112,9 +112,10 @@ export class BindingsService {
         );
       }
       if (fresh.length > 0) {
+        // The ids of the records replaced would outgrow the column with a full request; their keys are few.
         const detail = {
           publish_ids: fresh.map(({ publishId }) => publishId),
-          replaced: replaced.map(({ id, signId }) => ({ id, sign_id: signId })),
+          replaced_sign_ids: [...new Set(replaced.map(({ signId }) => signId))],
         };
         const entry = {
           action: 'AssociateSignatureKey',

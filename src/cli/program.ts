@@ -37,6 +37,11 @@ export async function run(argv: readonly string[]): Promise<void> {
     .requiredOption('--project <name>', 'project name')
     .action(async (options: { user: string; project: string }) => (await import('./commands.js')).token(process.env, options));
 
+  program
+    .command('openapi')
+    .description('print the OpenAPI 3.1 document of the service (serve answers it at /openapi.json)')
+    .action(async () => (await import('./openapi.js')).printOpenApi());
+
   program.addCommand(iamCommand());
 
   const audit = program.command('audit').description('the audit trail');
@@ -56,6 +61,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   } catch (error) {
     // The operator's words; a stack would hide them.
     console.error(error instanceof Error ? error.message : String(error));
-    process.exitCode = 1;
+    // A pool that was opened before the failure would keep the process alive.
+    process.exit(1);
   }
 }

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -32,6 +33,8 @@ async function demoGateway(app: NestFastifyApplication): Promise<{ projectId: st
   return { projectId, instanceId: await app.get(InstancesService, { strict: false }).ensureDemo(projectId) };
 }
 
+const SWEEP_MS = 50;
+
 function stopOnSignal(app: NestFastifyApplication, config: Config, logger: Logger): void {
   let stopping = false;
   const stop = async (signal: string) => {
@@ -44,7 +47,10 @@ function stopOnSignal(app: NestFastifyApplication, config: Config, logger: Logge
       process.exit(1);
     }, TURN_AWAY_MS[config.mode] + config.shutdownGraceMs).unref();
     await delay(TURN_AWAY_MS[config.mode]);
+    // A connection that was busy when the port closed is kept alive after its answer, and Node waits for it.
+    const sweep = setInterval(() => (app.getHttpServer() as Server).closeIdleConnections(), SWEEP_MS);
     await app.close();
+    clearInterval(sweep);
     logger.info('stopped');
     process.exit(0);
   };

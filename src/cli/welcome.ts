@@ -1,13 +1,14 @@
+import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Config } from '../config/config.js';
 import { FirstStart } from '../iam/first-start.js';
 import { IamAdminService } from '../iam/iam-admin.service.js';
 
 /** Prints the administrator's password if this start made it up. Nothing else ever prints it. */
-export function tellGeneratedPassword(app: NestFastifyApplication): void {
+export function tellGeneratedPassword(app: INestApplicationContext, print: (line: string) => void = console.log): void {
   const password = app.get(FirstStart, { strict: false }).takeGeneratedPassword();
   if (password !== undefined)
-    console.log(
+    print(
       `The user admin was created with the password ${password}\nIt is shown this once: keep it, or set another with: signet iam user password admin\n`,
     );
 }

@@ -1,4 +1,5 @@
-import { SetMetadata } from '@nestjs/common';
+import { applyDecorators, SetMetadata } from '@nestjs/common';
+import { ApiExtension } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 
 /** Metadata key under which a route declares who may call it. */
@@ -11,17 +12,32 @@ export type Access =
   /** A token of the project in the path, if the path names one, that holds the action. */
   | { kind: 'action'; action: string | ((request: FastifyRequest) => string); actions: readonly string[] };
 
+/** The extension in which an operation's access waits for src/openapi to word it; it does not stand in the document. */
+export const ACCESS_EXTENSION = 'x-signet-access';
+
+/** The part of {@link Access} that is data. */
+export interface DeclaredAccess {
+  kind: Access['kind'];
+  actions: readonly string[];
+}
+
+const declare = (access: Access) =>
+  applyDecorators(
+    SetMetadata(ACCESS, access),
+    ApiExtension(ACCESS_EXTENSION, { kind: access.kind, actions: access.kind === 'action' ? access.actions : [] } satisfies DeclaredAccess),
+  );
+
 /** Anyone may call this route. */
-export const Public = () => SetMetadata<symbol, Access>(ACCESS, { kind: 'public' });
+export const Public = () => declare({ kind: 'public' });
 
 /** Anyone with a valid token may call this route. */
-export const Authenticated = () => SetMetadata<symbol, Access>(ACCESS, { kind: 'authenticated' });
+export const Authenticated = () => declare({ kind: 'authenticated' });
 
 /**
  * The route needs this action (apig §7.1, §7.2), e.g. `apig:signs:create`.
  * @param action the action's name
  */
-export const Allow = (action: string) => SetMetadata<symbol, Access>(ACCESS, { kind: 'action', action, actions: [action] });
+export const Allow = (action: string) => declare({ kind: 'action', action, actions: [action] });
 
 /**
  * The route needs one of several actions, chosen by the request: `POST …/apis/action` publishes or takes offline.
@@ -29,4 +45,4 @@ export const Allow = (action: string) => SetMetadata<symbol, Access>(ACCESS, { k
  * @param choose picks the action of one request
  */
 export const AllowOneOf = (actions: readonly string[], choose: (request: FastifyRequest) => string) =>
-  SetMetadata<symbol, Access>(ACCESS, { kind: 'action', action: choose, actions });
+  declare({ kind: 'action', action: choose, actions });

@@ -128,9 +128,20 @@ function problem(error: ApiError, requestId: string): Rendered {
  * @param path the request's path without its query
  */
 export function render(error: ApiError, path: string, requestId: string): Rendered {
-  if (path.startsWith('/v3/') || path === '/v3') return keystone(error);
-  if (path.startsWith('/v2/')) return apig(APIC_PATH.test(path) ? APIC : APIG, error);
-  return problem(error, requestId);
+  const family = familyOf(path);
+  if (family === 'Keystone') return keystone(error);
+  if (family === 'Problem') return problem(error, requestId);
+  return apig(family === 'Apic' ? APIC : APIG, error);
+}
+
+/** Whose words the errors of a path are in: two families of codes, Keystone's shape, and RFC 9457. */
+export type Family = 'Apig' | 'Apic' | 'Keystone' | 'Problem';
+
+/** @param path the request's path without its query, or a route's with `{name}` for its parameters */
+export function familyOf(path: string): Family {
+  if (path.startsWith('/v3/') || path === '/v3') return 'Keystone';
+  if (path.startsWith('/v2/')) return APIC_PATH.test(path) ? 'Apic' : 'Apig';
+  return 'Problem';
 }
 
 const camelCase = (snake: string) => snake.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

@@ -1,3 +1,4 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsInt, IsOptional, IsString } from 'class-validator';
 
@@ -10,11 +11,17 @@ const strictInteger = (value: unknown): unknown => (typeof value === 'string' &&
 
 /** `offset` and `limit` of every v2 list (apig §4.1): clamped, never refused for being out of range. */
 export class Page {
+  @ApiPropertyOptional({ type: 'integer', default: 0, description: 'Rows to skip; less than 0 counts as 0' })
   @Transform(({ value }) => clampOffset(strictInteger(value)))
   @IsInt()
   @IsOptional()
   offset: number = 0;
 
+  @ApiPropertyOptional({
+    type: 'integer',
+    default: LIMIT_DEFAULT,
+    description: `Rows in a page, 1 to ${LIMIT_MAX}; less counts as ${LIMIT_DEFAULT}, more as ${LIMIT_MAX}`,
+  })
   @Transform(({ value }) => clampLimit(strictInteger(value)))
   @IsInt()
   @IsOptional()
@@ -28,12 +35,14 @@ const clampLimit = (value: unknown): unknown =>
 
 /** A page of a resource that can be searched by name. */
 export class NamedPage extends Page {
+  @ApiPropertyOptional({ description: 'Part of the name' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
   name?: string;
 
   /** Names of the parameters to match exactly, separated by commas (apig §1.7, §4.2). */
+  @ApiPropertyOptional({ description: 'Parameters whose value is the whole and not a part, separated by commas', example: 'name' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()

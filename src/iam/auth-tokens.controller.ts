@@ -1,13 +1,18 @@
-import { Body, Controller, Delete, Get, Header, Headers, HttpCode, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, Headers, Post, Query, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Authenticated, Public } from '../common/access.js';
+import { Answers } from '../common/answers.js';
 import { type Caller, CallerOf } from '../common/principal.js';
 import { TokenInput, TokenQuery } from './auth-tokens.dto.js';
 import { AuthTokensService } from './auth-tokens.service.js';
-import type { TokenAnswerView } from './auth-tokens.views.js';
+import { TokenAnswerView } from './auth-tokens.views.js';
+import { TOKEN_ERRORS } from './iam.answers.js';
 
 const SUBJECT_TOKEN = 'X-Subject-Token';
+const SUBJECT_TOKEN_HEADER = { headers: { [SUBJECT_TOKEN]: { description: 'The token', schema: { type: 'string' } } } } as const;
 
+@ApiTags('Identity')
 @Controller('/v3/auth/tokens')
 export class AuthTokensController {
   constructor(private readonly tokens: AuthTokensService) {}
@@ -15,6 +20,7 @@ export class AuthTokensController {
   @Post()
   @Public()
   @Header('cache-control', 'no-store')
+  @Answers(201, TokenAnswerView, 'KeystoneCreateToken', 'Issue a token', TOKEN_ERRORS.issue, SUBJECT_TOKEN_HEADER)
   async issue(
     @Body() input: TokenInput,
     @Query() { nocatalog }: TokenQuery,
@@ -28,6 +34,7 @@ export class AuthTokensController {
   @Get()
   @Authenticated()
   @Header('cache-control', 'no-store')
+  @Answers(200, TokenAnswerView, 'KeystoneValidateToken', 'Show what a token proves', TOKEN_ERRORS.subject, SUBJECT_TOKEN_HEADER)
   async validate(
     @Headers(SUBJECT_TOKEN) subjectToken: string | undefined,
     @Query() { nocatalog }: TokenQuery,
@@ -40,8 +47,8 @@ export class AuthTokensController {
   }
 
   @Delete()
-  @HttpCode(204)
   @Authenticated()
+  @Answers(204, undefined, 'KeystoneRevokeToken', 'Revoke a token', TOKEN_ERRORS.subject)
   revoke(@Headers(SUBJECT_TOKEN) subjectToken: string | undefined, @CallerOf() { principal }: Caller): Promise<void> {
     return this.tokens.revoke(subjectToken, principal);
   }

@@ -80,15 +80,14 @@ export class AuthTokensService {
   /** Ends a token before its time: at once in this process, within the cache's 30 seconds in others. @throws as validate */
   async revoke(subjectToken: string | undefined, caller: Principal): Promise<void> {
     const { claims } = await this.validate(subjectToken, caller);
-    const row = [claims.tokenId, claims.expiresAt];
-    try {
-      await this.database.transaction(async (tx) => {
-        await tx.run('DELETE FROM revoked_tokens WHERE expires_at < ?', [this.clock.now()]);
-        await tx.run('INSERT INTO revoked_tokens (id, expires_at) VALUES (?, ?)', row);
+    await this.database.transaction(async (tx) => {
+      await tx.run('DELETE FROM revoked_tokens WHERE expires_at < ?', [this.clock.now()]);
+      const row = [claims.tokenId, claims.expiresAt];
+      await tx.run('INSERT INTO revoked_tokens (id, expires_at) VALUES (?, ?)', row).catch((error: unknown) => {
+        // Somebody else ended it in the same moment.
+        if (!violates(error, UNIQUE_REVOKED)) throw error;
       });
-    } catch (error) {
-      if (!violates(error, UNIQUE_REVOKED)) throw error;
-    }
+    });
     this.cache.forget(subjectToken ?? '');
   }
 

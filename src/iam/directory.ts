@@ -87,9 +87,9 @@ export class Directory {
     );
     const [first] = rows;
     if (!first) return undefined;
-    const { role: _, enabled, ...rest } = first;
-    const project = { ...rest, enabled: enabled === 1 };
-    return { project, roles: rows.filter(({ id }) => id === project.id).map(({ role }) => role) };
+    const { id, name, description, domainId, domainName } = first;
+    const project = { id, name, description, domainId, domainName, enabled: true };
+    return { project, roles: rows.filter((row) => row.id === id).map(({ role }) => role) };
   }
 
   /** The roles a user holds anywhere in a domain: those of a token that is scoped to the domain. */

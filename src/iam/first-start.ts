@@ -65,30 +65,24 @@ export class FirstStart implements OnApplicationBootstrap {
     const password = configured ?? generatePassword();
     const hash = await this.passwords.hash(password);
     const id = newId();
-    const made = await this.changes
-      .write(inProject({ projectId }), async (write) => {
-        const there = await write.rows('SELECT 1 AS one FROM users WHERE domain_id = ? AND name = ?', [domain.id, ADMIN]);
-        if (there.length > 0) return false;
-        const sql =
-          'INSERT INTO users (id, domain_id, name, password_hash, enabled, tokens_valid_from, created_at) VALUES (?, ?, ?, ?, 1, 0, ?)';
-        await write.run(sql, [id, domain.id, ADMIN, hash, write.now]);
-        // In the same transaction as the user: an operator who takes a role away later must not find it back after a restart.
-        await assignRoles(write, id, ADMIN_ROLES);
-        const detail = { user: ADMIN, roles: ADMIN_ROLES };
-        await this.audit.record(write, operator('signet'), {
-          action: 'GrantRole',
-          resourceType: 'Role',
-          resourceId: id,
-          resourceName: ADMINISTRATOR,
-          detail,
-        });
-        write.change('role', id, 'created');
-        return true;
-      })
-      .catch((error: unknown) => {
-        if (violates(error, UNIQUE_USER_NAME)) return false;
-        throw error;
-      });
+    const made = await this.changes.write(inProject({ projectId }), async (write) => {
+      const sql =
+        'INSERT INTO users (id, domain_id, name, password_hash, enabled, tokens_valid_from, created_at) VALUES (?, ?, ?, ?, 1, 0, ?)';
+      const inserted = await write.run(sql, [id, domain.id, ADMIN, hash, write.now]).then(
+        () => true,
+        (error: unknown) => {
+          if (violates(error, UNIQUE_USER_NAME)) return false;
+          throw error;
+        },
+      );
+      if (!inserted) return false;
+      // In the same transaction as the user: an operator who takes a role away later must not find it back after a restart.
+      await assignRoles(write, id, ADMIN_ROLES);
+      const entry = { action: 'GrantRole', resourceType: 'Role', resourceId: id, resourceName: ADMINISTRATOR };
+      await this.audit.record(write, operator('signet'), { ...entry, detail: { user: ADMIN, roles: ADMIN_ROLES } });
+      write.change('role', id, 'created');
+      return true;
+    });
     if (made && configured === undefined) this.#generatedPassword = new Secret(password);
   }
 }

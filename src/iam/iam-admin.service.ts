@@ -84,16 +84,13 @@ export class IamAdminService {
     const id = newId();
     // A user that is new has no old tokens, whatever the other processes' clocks say.
     const row = [id, domainId, name, hash, enabled ? 1 : 0, 0, this.clock.now()];
-    try {
-      await this.database.transaction((tx) =>
-        tx.run(
-          'INSERT INTO users (id, domain_id, name, password_hash, enabled, tokens_valid_from, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
-          row,
-        ),
-      );
-    } catch (error) {
-      throw violates(error, UNIQUE_USER_NAME) ? new IamAdminError(`the user ${name} is there already`) : error;
-    }
+    const sql =
+      'INSERT INTO users (id, domain_id, name, password_hash, enabled, tokens_valid_from, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)';
+    await this.database.transaction((tx) =>
+      tx.run(sql, row).catch((error: unknown) => {
+        throw violates(error, UNIQUE_USER_NAME) ? new IamAdminError(`the user ${name} is there already`) : error;
+      }),
+    );
     return { id, ...(generated !== undefined && { password: generated }) };
   }
 

@@ -1,6 +1,6 @@
 import { hash } from '@node-rs/argon2';
 import { describe, expect, it } from '@jest/globals';
-import { Fault } from '../common/api-error.js';
+import type { Fault } from '../common/api-error.js';
 import { generatePassword, isUsableHash, Passwords } from './passwords.js';
 
 describe('Passwords', () => {

@@ -89,13 +89,12 @@ export class TokenKeys {
     const secret = privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64');
     const sealed = (await this.vault.box(BOX)).seal(place(id), secret);
     const row = [id, toColumn(sealed), spki(publicKey), this.clock.now()];
-    try {
-      await this.database.transaction((tx) =>
-        tx.run('INSERT INTO token_keys (id, private_key, public_key, created_at) VALUES (?, ?, ?, ?)', row),
-      );
-    } catch (error) {
-      if (!violates(error, UNIQUE_ID)) throw error;
-    }
+    await this.database.transaction((tx) =>
+      tx.run('INSERT INTO token_keys (id, private_key, public_key, created_at) VALUES (?, ?, ?, ?)', row).catch((error: unknown) => {
+        // Another process was faster; both read what is there.
+        if (!violates(error, UNIQUE_ID)) throw error;
+      }),
+    );
   }
 }
 

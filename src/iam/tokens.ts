@@ -113,7 +113,7 @@ function claimsOf(payload: unknown, now: number): Claims {
   return {
     userId: sub,
     tokenId: jti,
-    methods: methods as string[],
+    methods,
     issuedAt,
     expiresAt,
     ...(project !== undefined && { projectId: project }),

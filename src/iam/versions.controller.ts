@@ -1,6 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiTags } from '@nestjs/swagger';
 import { Public } from '../common/access.js';
+import { Answers } from '../common/answers.js';
 import { Config } from '../config/config.js';
 
 class VersionLinkView {
@@ -27,6 +28,7 @@ class VersionAnswerView {
 }
 
 /** Which identity API this is: clients whose `auth_url` does not end in `/v3` ask (apig §6.6). */
+@ApiTags('Identity')
 @Controller()
 export class VersionsController {
   readonly #version: VersionView;
@@ -37,6 +39,7 @@ export class VersionsController {
 
   @Get('/')
   @Public()
+  @Answers(200, VersionsView, 'KeystoneListVersions', 'List the versions of the identity service')
   list(): VersionsView {
     return { versions: { values: [this.#version] } };
   }
@@ -44,6 +47,7 @@ export class VersionsController {
   /** Keystone names the one version in the singular under its own path. */
   @Get('/v3')
   @Public()
+  @Answers(200, VersionAnswerView, 'KeystoneShowVersion', 'Show the version of the identity service')
   show(): VersionAnswerView {
     return { version: this.#version };
   }

@@ -1,36 +1,43 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Post, Put, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { Allow } from '../common/access.js';
+import { Answers } from '../common/answers.js';
 import { type Caller, CallerOf } from '../common/principal.js';
 import { InProject, type ProjectScope } from '../common/scope.js';
 import { InstanceInput, InstanceQuery, InstanceUpdateInput } from './instances.dto.js';
+import { INSTANCE_ERRORS } from './instances.errors.js';
 import { InstancesService } from './instances.service.js';
-import type { InstanceCreatedView, InstanceDetailView, InstanceListView } from './instances.views.js';
+import { InstanceCreatedView, InstanceDetailView, InstanceListView } from './instances.views.js';
 
+@ApiTags('Gateways')
 @Controller('/v2/:project_id/apigw/instances')
 export class InstancesController {
   constructor(private readonly instances: InstancesService) {}
 
   @Post()
-  @HttpCode(202)
   @Allow('apig:instances:create')
+  @Answers(202, InstanceCreatedView, 'CreateInstanceV2', 'Create a gateway', INSTANCE_ERRORS.create)
   create(@InProject() scope: ProjectScope, @Body() input: InstanceInput, @CallerOf() caller: Caller): Promise<InstanceCreatedView> {
     return this.instances.create(scope, input, caller);
   }
 
   @Get()
   @Allow('apig:instances:list')
+  @Answers(200, InstanceListView, 'ListInstancesV2', 'List gateways, newest first')
   list(@InProject() scope: ProjectScope, @Query() query: InstanceQuery): Promise<InstanceListView> {
     return this.instances.list(scope, query);
   }
 
   @Get(':instance_id')
   @Allow('apig:instances:get')
+  @Answers(200, InstanceDetailView, 'ShowDetailsOfInstanceV2', 'Show a gateway', INSTANCE_ERRORS.detail)
   detail(@InProject() scope: ProjectScope, @Param('instance_id') instanceId: string): Promise<InstanceDetailView> {
     return this.instances.detail(scope, instanceId);
   }
 
   @Put(':instance_id')
   @Allow('apig:instances:update')
+  @Answers(200, InstanceDetailView, 'UpdateInstanceV2', 'Modify a gateway', INSTANCE_ERRORS.update)
   update(
     @InProject() scope: ProjectScope,
     @Param('instance_id') instanceId: string,
@@ -41,8 +48,8 @@ export class InstancesController {
   }
 
   @Delete(':instance_id')
-  @HttpCode(204)
   @Allow('apig:instances:delete')
+  @Answers(204, undefined, 'DeleteInstancesV2', 'Delete a gateway and everything in it', INSTANCE_ERRORS.detail)
   delete(@InProject() scope: ProjectScope, @Param('instance_id') instanceId: string, @CallerOf() caller: Caller): Promise<void> {
     return this.instances.delete(scope, instanceId, caller);
   }

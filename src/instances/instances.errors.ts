@@ -61,3 +61,19 @@ export class FeatureChangedTooSoon extends ContractError {
     super(409, 'APIG.3711', 'A configuration parameter can be modified only once per minute.');
   }
 }
+
+/** What an operation answers of its own (apig §3.1, §3.2). */
+export const INSTANCE_ERRORS = {
+  create: [
+    new SpecNotFound(),
+    new ZoneMissing(),
+    new MaintenanceWindowLength(),
+    new MaintenanceWindowHour(),
+    new InstanceNameTaken(),
+    new InstanceIdTaken(),
+    new InstanceQuotaExceeded(),
+  ],
+  detail: [new GatewayNotFound()],
+  update: [new GatewayNotFound(), new MaintenanceWindowLength(), new MaintenanceWindowHour(), new InstanceNameTaken()],
+  setFeature: [new FeatureUnrecognized('{name}'), new FeatureChangedTooSoon()],
+};

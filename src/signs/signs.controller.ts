@@ -1,22 +1,28 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Post, Put, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { Allow } from '../common/access.js';
+import { Answers } from '../common/answers.js';
 import { type Caller, CallerOf } from '../common/principal.js';
 import { InInstance, type InstanceScope } from '../common/scope.js';
-import { SignInput, type SignListView, SignQuery, type SignView } from './signs.dto.js';
+import { SignInput, SignListView, SignQuery, SignView } from './signs.dto.js';
+import { SIGN_ERRORS } from './signs.errors.js';
 import { SignsService } from './signs.service.js';
 
+@ApiTags('Signature keys')
 @Controller('/v2/:project_id/apigw/instances/:instance_id/signs')
 export class SignsController {
   constructor(private readonly signs: SignsService) {}
 
   @Post()
   @Allow('apig:signs:create')
+  @Answers(201, SignView, 'CreateSignatureKeyV2', 'Create a signature key', SIGN_ERRORS.create)
   create(@InInstance() scope: InstanceScope, @Body() input: SignInput, @CallerOf() caller: Caller): Promise<SignView> {
     return this.signs.create(scope, input, caller);
   }
 
   @Put(':sign_id')
   @Allow('apig:signs:update')
+  @Answers(200, SignView, 'UpdateSignatureKeyV2', 'Modify a signature key', SIGN_ERRORS.update)
   update(
     @InInstance() scope: InstanceScope,
     @Param('sign_id') signId: string,
@@ -27,14 +33,15 @@ export class SignsController {
   }
 
   @Delete(':sign_id')
-  @HttpCode(204)
   @Allow('apig:signs:delete')
+  @Answers(204, undefined, 'DeleteSignatureKeyV2', 'Delete a signature key and detach it from every API', SIGN_ERRORS.delete)
   delete(@InInstance() scope: InstanceScope, @Param('sign_id') signId: string, @CallerOf() caller: Caller): Promise<void> {
     return this.signs.delete(scope, signId, caller);
   }
 
   @Get()
   @Allow('apig:signs:list')
+  @Answers(200, SignListView, 'ListSignatureKeysV2', 'List signature keys, newest first')
   list(@InInstance() scope: InstanceScope, @Query() query: SignQuery): Promise<SignListView> {
     return this.signs.list(scope, query);
   }

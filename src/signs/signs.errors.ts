@@ -24,3 +24,10 @@ export class SignTypeUnsupported extends ContractError {
     super(412, 'APIG.3548', `sign_type=${signType} not supported by instance ${instanceId}`);
   }
 }
+
+/** What an operation answers of its own (apig §1.9). */
+export const SIGN_ERRORS = {
+  create: [new SignNameTaken(), new SignQuotaExceeded(), new SignTypeUnsupported('{sign_type}', '{instance_id}')],
+  update: [new SignNotFound('{sign_id}'), new SignNameTaken(), new SignTypeUnsupported('{sign_type}', '{instance_id}')],
+  delete: [new SignNotFound('{sign_id}')],
+};

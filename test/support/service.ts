@@ -129,7 +129,10 @@ export class TestService {
       ...env,
     });
     const app = await createApplication(config, createLogger(config.logLevel, sink));
-    await app.listen(0, '127.0.0.1');
+    await app.listen(0, '127.0.0.1').catch(async (error: unknown) => {
+      await app.close();
+      throw error;
+    });
     return new TestService(app, await app.getUrl(), logs);
   }
 

@@ -1,0 +1,14 @@
+import { Fault } from '../common/api-error.js';
+import { ProjectNameTaken } from '../projects/projects.errors.js';
+
+/** What an operation on tokens answers of its own (apig §6.1). */
+export const TOKEN_ERRORS = {
+  /** The second for a scope that is not there or in which the user holds no role, and for a token that cannot be exchanged. */
+  issue: [new Fault('credentials_wrong'), new Fault('token_invalid')],
+  /** The last in one wording for a token that is bad and for one that is none of the caller's business. */
+  subject: [new Fault('missing', { parameter: 'X-Subject-Token' }), new Fault('not_found')],
+};
+
+export const PROJECT_ERRORS = {
+  create: [new Fault('forbidden'), new ProjectNameTaken()],
+};

@@ -1,0 +1,36 @@
+/** What the document says about itself. */
+export const ABOUT = `Signet manages signature keys for API gateways. Everything below \`/v2\` is wire-compatible with Huawei Cloud APIG v2, \
+everything below \`/v3\` with OpenStack Keystone v3; Signet's own surfaces are below \`/signet/v1\`.
+
+Every answer carries \`X-Request-Id\`, the caller's own if it sent a sane one, and \`Cache-Control: no-store\`. Unknown fields of \
+a body and unknown query parameters are ignored. A path that does not exist is answered with 404, one that cannot be decoded with 400, \
+in the words of the family it stands in.`;
+
+/** Every tag, in the order in which a reader meets them. */
+export const TAGS: Record<string, string> = {
+  'Signature keys': 'Keys with which a gateway signs requests to backends.',
+  'Signature key bindings': 'Which key signs for which API in which environment: one key for each API and environment.',
+  Gateways: 'Gateways of a project; in the paths they are called instances.',
+  'Gateway limits and features': 'How much fits into a gateway, and what can be switched on in it.',
+  'API groups': 'Every API is in a group.',
+  Environments: 'Where APIs are published.',
+  APIs: 'APIs of a gateway.',
+  Publication: 'APIs online in environments, and the versions that were.',
+  'Load balance channels': 'Servers that backends of APIs name; in the paths they are called VPC channels.',
+  Identity: 'Tokens, and the projects and users they are for.',
+  Audit: 'Who changed what.',
+  Operation: 'For load balancers and monitoring.',
+};
+
+/** Every parameter of a path. */
+export const PATH_PARAMETERS: Record<string, string> = {
+  project_id: 'Project of the token',
+  instance_id: 'Gateway',
+  sign_id: 'Signature key',
+  sign_bindings_id: 'Binding record; not the key',
+  group_id: 'API group',
+  env_id: 'Environment',
+  api_id: 'API',
+  version_id: 'Version of an API',
+  vpc_channel_id: 'Load balance channel',
+};
