@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { ArrayMaxSize, ArrayNotEmpty, IsArray, IsDefined, IsNotEmpty, IsOptional, IsString } from 'class-validator';
 import { EmptyIsAbsent, Page } from '../common/pagination.js';
-import { SIGN_TYPES, type SignType } from '../lib/signing/algorithms.js';
+import { SIGN_ALGORITHMS, SIGN_TYPES, type SignType } from '../lib/signing/algorithms.js';
 
 const PUBLISH_IDS_MAX = 1000;
 
@@ -9,7 +9,7 @@ const PUBLISH_IDS_MAX = 1000;
 export class BindInput {
   static readonly invalidCode = 'APIG.2012';
 
-  @ApiProperty()
+  @ApiProperty({ description: 'Signature key' })
   @IsDefined()
   @IsString()
   @IsNotEmpty()
@@ -31,19 +31,19 @@ export class BindInput {
 
 /** Query of the APIs bound, and of those not bound, to a key (apig §2.1). */
 export class ApisOfSignQuery extends Page {
-  @ApiProperty()
+  @ApiProperty({ description: 'Signature key' })
   @EmptyIsAbsent()
   @IsDefined()
   @IsString()
   sign_id: string;
 
-  @ApiPropertyOptional()
+  @ApiPropertyOptional({ description: 'Environment' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
   env_id?: string;
 
-  @ApiPropertyOptional()
+  @ApiPropertyOptional({ description: 'API' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -55,7 +55,7 @@ export class ApisOfSignQuery extends Page {
   @IsOptional()
   api_name?: string;
 
-  @ApiPropertyOptional()
+  @ApiPropertyOptional({ description: 'API group' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -70,13 +70,13 @@ export class ApisOfSignQuery extends Page {
 
 /** Query of the keys bound to an API (apig §2.1). */
 export class SignsOfApiQuery extends Page {
-  @ApiProperty()
+  @ApiProperty({ description: 'API' })
   @EmptyIsAbsent()
   @IsDefined()
   @IsString()
   api_id: string;
 
-  @ApiPropertyOptional()
+  @ApiPropertyOptional({ description: 'Signature key' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -88,7 +88,7 @@ export class SignsOfApiQuery extends Page {
   @IsOptional()
   sign_name?: string;
 
-  @ApiPropertyOptional()
+  @ApiPropertyOptional({ description: 'Environment' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -98,27 +98,27 @@ export class SignsOfApiQuery extends Page {
 /** A binding seen from its key (apig §2.2 `SignApiBindingBase`). */
 export class BoundApiView {
   @ApiProperty({ description: 'Binding record id' }) id: string;
-  @ApiProperty() publish_id: string;
-  @ApiProperty() api_id: string;
-  @ApiProperty() api_name: string;
+  @ApiProperty({ description: 'Publication of the API in the environment' }) publish_id: string;
+  @ApiProperty({ description: 'API' }) api_id: string;
+  @ApiProperty({ description: 'API name' }) api_name: string;
   @ApiProperty({ type: 'integer', enum: [1, 2], description: '1 public, 2 private' }) api_type: number;
-  @ApiProperty() api_remark: string;
-  @ApiProperty() group_name: string;
-  @ApiProperty() req_method: string;
-  @ApiProperty() env_id: string;
-  @ApiProperty() env_name: string;
-  @ApiProperty({ format: 'date-time' }) binding_time: string;
-  @ApiProperty() sign_id: string;
-  @ApiProperty() sign_name: string;
-  @ApiProperty({ type: [String] }) tags: string[];
+  @ApiProperty({ description: 'Description of the API' }) api_remark: string;
+  @ApiProperty({ description: 'Name of the API group' }) group_name: string;
+  @ApiProperty({ description: 'Method of the API' }) req_method: string;
+  @ApiProperty({ description: 'Environment' }) env_id: string;
+  @ApiProperty({ description: 'Environment name' }) env_name: string;
+  @ApiProperty({ format: 'date-time', description: 'When the key was bound' }) binding_time: string;
+  @ApiProperty({ description: 'Signature key' }) sign_id: string;
+  @ApiProperty({ description: 'Signature key name' }) sign_name: string;
+  @ApiProperty({ type: [String], description: 'Tags of the API' }) tags: string[];
 }
 
 /** A binding with its key (apig §2.2 `SignApiBindingInfo`). */
 export class BindingView extends BoundApiView {
-  @ApiProperty({ enum: SIGN_TYPES }) sign_type: SignType;
-  @ApiProperty() sign_key: string;
-  @ApiProperty() sign_secret: string;
-  @ApiPropertyOptional({ description: 'Present for aes keys only' }) sign_algorithm?: string;
+  @ApiProperty({ enum: SIGN_TYPES, description: 'How the key signs' }) sign_type: SignType;
+  @ApiProperty({ description: 'Key, in clear' }) sign_key: string;
+  @ApiProperty({ description: 'Secret, in clear' }) sign_secret: string;
+  @ApiPropertyOptional({ enum: SIGN_ALGORITHMS, description: 'Cipher; present for aes keys only' }) sign_algorithm?: string;
 }
 
 export class BindView {
@@ -126,37 +126,37 @@ export class BindView {
 }
 
 export class BoundApisView {
-  @ApiProperty({ type: 'integer' }) total: number;
-  @ApiProperty({ type: 'integer' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
   @ApiProperty({ type: [BoundApiView] }) bindings: BoundApiView[];
 }
 
 export class BoundSignsView {
-  @ApiProperty({ type: 'integer' }) total: number;
-  @ApiProperty({ type: 'integer' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
   @ApiProperty({ type: [BindingView] }) bindings: BindingView[];
 }
 
 /** A publication that a key could be bound to (apig §2.2 `ApiForSign`): one row per API and environment. */
 export class UnboundApiView {
-  @ApiProperty() id: string;
-  @ApiProperty() name: string;
-  @ApiProperty({ type: 'integer', enum: [1, 2] }) type: number;
-  @ApiProperty() auth_type: string;
-  @ApiProperty() req_uri: string;
-  @ApiProperty() req_method: string;
-  @ApiProperty() remark: string;
-  @ApiProperty() group_id: string;
-  @ApiProperty() group_name: string;
-  @ApiProperty() run_env_id: string;
-  @ApiProperty() run_env_name: string;
-  @ApiProperty() publish_id: string;
+  @ApiProperty({ description: 'API' }) id: string;
+  @ApiProperty({ description: 'API name' }) name: string;
+  @ApiProperty({ type: 'integer', enum: [1, 2], description: '1 public, 2 private' }) type: number;
+  @ApiProperty({ description: 'How callers of the API prove who they are' }) auth_type: string;
+  @ApiProperty({ description: 'Path of the API' }) req_uri: string;
+  @ApiProperty({ description: 'Method of the API' }) req_method: string;
+  @ApiProperty({ description: 'Description of the API' }) remark: string;
+  @ApiProperty({ description: 'API group' }) group_id: string;
+  @ApiProperty({ description: 'Name of the API group' }) group_name: string;
+  @ApiProperty({ description: 'Environment' }) run_env_id: string;
+  @ApiProperty({ description: 'Environment name' }) run_env_name: string;
+  @ApiProperty({ description: 'Publication of the API in the environment' }) publish_id: string;
   @ApiProperty({ description: 'Name of the key bound to this publication now; empty when there is none' }) signature_name: string;
-  @ApiProperty({ type: [String] }) tags: string[];
+  @ApiProperty({ type: [String], description: 'Tags of the API' }) tags: string[];
 }
 
 export class UnboundApisView {
-  @ApiProperty({ type: 'integer' }) total: number;
-  @ApiProperty({ type: 'integer' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
   @ApiProperty({ type: [UnboundApiView] }) apis: UnboundApiView[];
 }

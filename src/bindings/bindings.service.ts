@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { ApiNotFound, PublicationNotFound } from '../apis/apis.errors.js';
 import { AuditService } from '../audit/audit.service.js';
 import { ChangesService, type Write } from '../changes/changes.service.js';
 import { InstanceNotFound, invalid } from '../common/api-error.js';
@@ -25,7 +26,7 @@ import type {
   SignsOfApiQuery,
   UnboundApisView,
 } from './bindings.dto.js';
-import { ApiNotFound, BindingNotFound, PublicationNotFound } from './bindings.errors.js';
+import { BindingNotFound } from './bindings.errors.js';
 
 /** A publication with what the views say about its API. */
 interface PublicationRow {
