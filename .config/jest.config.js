@@ -29,6 +29,7 @@ export default {
   projects: [
     project('unit', 'src/**/*.spec.ts'),
     project('architecture', 'test/architecture/**/*.spec.ts'),
+    project('signing', 'test/signing/**/*.spec.ts'),
     project('api', 'test/api/**/*.spec.ts'),
     project('conformance', 'test/conformance/**/*.spec.ts'),
     project('system', 'test/system/**/*.spec.ts'),

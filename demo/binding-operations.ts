@@ -1,5 +1,14 @@
-import { apiNotFound, badParameter, bindingNotFound, EXAMPLE_ID, kindFields, missing, NO_CONTENT, publicationNotFound } from './contract.ts';
-import { signNotFound, unparsable, WRITTEN } from './contract.ts';
+import {
+  apiNotFound,
+  badParameter,
+  bindingNotFound,
+  EXAMPLE_ID,
+  kindFields,
+  missing,
+  NO_CONTENT,
+  publicationNotFound,
+} from './contract.ts';
+import { signNotFound, stored, unparsable, WRITTEN } from './contract.ts';
 import { including } from './expect.ts';
 import type { Gateway } from './gateway.ts';
 import { type Binding, boundAnswerRow, boundRow, boundSignRow, type Key, page, type Publication } from './model.ts';
@@ -81,7 +90,11 @@ async function unboundApis(gateway: Gateway, key: Key): Promise<void> {
   const { api, at, model } = gateway;
   const all = model.unboundOf(key);
   const rows = (publications: readonly Publication[], total = publications.length) =>
-    page('apis', publications.map((each) => model.unboundRow(each)), total);
+    page(
+      'apis',
+      publications.map((each) => model.unboundRow(each)),
+      total,
+    );
   const url = (query: string) => at(`/sign-bindings/unbinded-apis?sign_id=${key.id}${query}`);
   await api.get(url(''), rows(all.slice(0, 20), all.length));
   await api.get(url('&limit=1000'), rows(all));
@@ -105,7 +118,10 @@ function filters(publications: readonly Publication[]): (readonly [query: string
     ['tags=orders', tagged('orders')],
     ['tags=eu,billing', (publication) => tagged('eu')(publication) || tagged('billing')(publication)],
     [`tags=${encodeURIComponent('#no_tags#')}`, ({ api }) => api.tags.length === 0],
-    [`api_id=${some.api.id}&env_id=${other.environment.id}`, ({ api, environment }) => api.id === some.api.id && environment.id === other.environment.id],
+    [
+      `api_id=${some.api.id}&env_id=${other.environment.id}`,
+      ({ api, environment }) => api.id === some.api.id && environment.id === other.environment.id,
+    ],
   ];
 }
 
@@ -137,19 +153,34 @@ async function boundSigns({ api, at, model }: Gateway, { api: { id }, environmen
 async function lifeCycle(gateway: Gateway, one: Key, two: Key): Promise<void> {
   const { api, at, model } = gateway;
   const changed = { name: 'key_one', ...kindFields('aes-128-cfb'), sign_key: 'aes-key-16-chars', sign_secret: 'aes-iv--16-chars' };
-  Object.assign(one, await api.put(at(`/signs/${one.id}`), changed, { status: 200, body: including(changed) }), { create_time: one.create_time });
+  const body = { id: one.id, ...changed, create_time: stored(one.create_time), update_time: WRITTEN };
+  const { update_time } = await api.put(at(`/signs/${one.id}`), changed, { status: 200, body });
+  Object.assign(one, changed, { update_time });
   const publication = model.publications[0] as Publication;
-  const binding = model.bindings.get(publication.publishId) as Binding;
-  await api.get(at(`/sign-bindings/binded-signs?api_id=${publication.api.id}`), page('bindings', model.bindingsOfApi(publication.api.id).map(boundSignRow)));
+  await api.get(
+    at(`/sign-bindings/binded-signs?api_id=${publication.api.id}`),
+    page('bindings', model.bindingsOfApi(publication.api.id).map(boundSignRow)),
+  );
 
   const act = (action: string) =>
-    api.post(at('/apis/action'), { action, env_id: publication.environment.id, api_id: publication.api.id }, {
-      status: 201,
-      body: including({ publish_id: publication.publishId, api_id: publication.api.id, publish_time: WRITTEN }),
-    });
+    api.post(
+      at('/apis/action'),
+      { action, env_id: publication.environment.id, api_id: publication.api.id },
+      {
+        status: 201,
+        body: including({ publish_id: publication.publishId, api_id: publication.api.id, publish_time: WRITTEN }),
+      },
+    );
   const bound = at(`/sign-bindings/binded-apis?sign_id=${one.id}&api_id=${publication.api.id}`);
   const unbound = at(`/sign-bindings/unbinded-apis?sign_id=${two.id}&api_id=${publication.api.id}&env_id=${publication.environment.id}`);
-  const rows = () => page('bindings', model.bindingsOf(one).filter((each) => each.publication.api.id === publication.api.id).map(boundRow));
+  const rows = () =>
+    page(
+      'bindings',
+      model
+        .bindingsOf(one)
+        .filter((each) => each.publication.api.id === publication.api.id)
+        .map(boundRow),
+    );
   await act('offline');
   await api.get(bound, rows());
   await api.get(unbound, page('apis', []));
@@ -157,13 +188,7 @@ async function lifeCycle(gateway: Gateway, one: Key, two: Key): Promise<void> {
   await act('online');
   await api.get(bound, rows());
   await api.get(unbound, page('apis', [model.unboundRow(publication)]));
-  await api.get(at(`/sign-bindings/binded-signs?api_id=${publication.api.id}&sign_id=${one.id}`), {
-    status: 200,
-    body: including({ bindings: [including({ id: binding.id, sign_secret: changed.sign_secret }), ...extra(model.bindingsOfApi(publication.api.id).length - 1)] }),
-  });
 }
-
-const extra = (count: number) => Array.from({ length: Math.max(count, 0) }, () => including({}));
 
 /** Unbind (apig §2.1): by the record's id, once. */
 async function unbind({ api, at, model }: Gateway, key: Key): Promise<void> {
@@ -176,10 +201,18 @@ async function unbind({ api, at, model }: Gateway, key: Key): Promise<void> {
   await api.delete(at(`/sign-bindings/${key.id}`), bindingNotFound);
   await api.delete(at(`/sign-bindings/${encodeURIComponent('no id.')}`), badParameter('id'));
   await api.get(at(`/sign-bindings/binded-apis?sign_id=${key.id}&limit=500`), page('bindings', model.bindingsOf(key).map(boundRow)));
-  const unbound = at(`/sign-bindings/unbinded-apis?sign_id=${key.id}&api_id=${binding.publication.api.id}&env_id=${binding.publication.environment.id}`);
+  const unbound = at(
+    `/sign-bindings/unbinded-apis?sign_id=${key.id}&api_id=${binding.publication.api.id}&env_id=${binding.publication.environment.id}`,
+  );
   await api.get(unbound, page('apis', [model.unboundRow(binding.publication)]));
-  await api.post(at('/sign-bindings'), { sign_id: key.id, publish_ids: [kept.publication.publishId, binding.publication.publishId] }, {
-    status: 201,
-    body: { bindings: [{ ...boundSignRow(kept), binding_time: kept.binding_time }, boundAnswerRow(key, binding.publication)] },
-  }).then(({ bindings }) => model.bind({ ...binding, id: bindings[1].id, binding_time: bindings[1].binding_time }));
+  await api
+    .post(
+      at('/sign-bindings'),
+      { sign_id: key.id, publish_ids: [kept.publication.publishId, binding.publication.publishId] },
+      {
+        status: 201,
+        body: { bindings: [{ ...boundSignRow(kept), binding_time: kept.binding_time }, boundAnswerRow(key, binding.publication)] },
+      },
+    )
+    .then(({ bindings }) => model.bind({ ...binding, id: bindings[1].id, binding_time: bindings[1].binding_time }));
 }

@@ -32,21 +32,25 @@ export class Wire {
   requests = 0;
   /** Told after each request. */
   onRequest: () => void = () => {};
+  /** Set from outside: nothing more is sent. */
+  interrupted = false;
 
   constructor(baseUrl: string) {
     this.#pool = new Pool(baseUrl, { connections: CONNECTIONS, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
   }
 
   async send(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Received> {
-    const answer = await this.#pool.request({ method: method as 'GET', path, headers, body: body ?? null });
+    if (this.interrupted) throw new Error('interrupted');
+    const answer = await this.#pool.request({ method, path, headers, body: body ?? null });
     const text = await answer.body.text();
     this.requests++;
     this.onRequest();
     return { status: answer.statusCode, headers: answer.headers, text, body: parse(text) };
   }
 
-  close(): Promise<void> {
-    return this.#pool.close();
+  /** May be called again. */
+  async close(): Promise<void> {
+    if (!this.#pool.closed) await this.#pool.close();
   }
 }
 

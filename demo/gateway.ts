@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Client, inParallel } from './client.ts';
-import { ID, kindFields, type Kind, stored, WRITTEN } from './contract.ts';
+import { ID, kindFields, type Kind, WRITTEN } from './contract.ts';
 import { check, including } from './expect.ts';
 import { type Binding, boundAnswerRow, createdKey, type Key, Model, type Publication } from './model.ts';
 
@@ -38,10 +38,11 @@ export class Gateway {
     return new Gateway(api, instance_id as string);
   }
 
-  /** One that is there already. @throws Difference when something is in it */
+  /** One that is there already. @throws Difference when something was done in it */
   static async existing(api: Client, id: string): Promise<Gateway> {
     const gateway = new Gateway(api, id);
     await api.get(gateway.at('/signs'), { status: 200, body: { total: 0, size: 0, signs: [] } });
+    await api.get(gateway.at('/features'), { status: 200, body: { total: 0, size: 0, features: [] } });
     await api.get(gateway.at('/apis'), { status: 200, body: { total: 0, size: 0, apis: [] } });
     return gateway;
   }
@@ -156,6 +157,3 @@ export class Gateway {
     }
   }
 }
-
-/** The time of a key's last write as a later read gives it. */
-export const storedTimes = (key: Key) => ({ create_time: stored(key.create_time), update_time: stored(key.update_time) });

@@ -11,7 +11,7 @@ export interface Stage {
   reader: Client | undefined;
   progress: Progress;
   /** Makes a further gateway, which is removed at the end. */
-  newGateway(): Promise<Gateway>;
+  newGateway: () => Promise<Gateway>;
 }
 
 export interface Part {

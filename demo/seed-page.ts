@@ -38,7 +38,8 @@ export const seedPage: Part = {
     await api.get(at(`/signs?id=${key.id}`), page('signs', []));
     await api.get(at('/signs'), page('signs', model.signRows()));
     await api.get(at(`/sign-bindings/binded-apis?sign_id=${key.id}`), signNotFound(key.id));
-    for (const { publication } of before) await api.get(at(`/sign-bindings/binded-signs?api_id=${publication.api.id}`), page('bindings', []));
+    for (const { publication } of before)
+      await api.get(at(`/sign-bindings/binded-signs?api_id=${publication.api.id}`), page('bindings', []));
     await api.delete(url, signNotFound(key.id));
 
     // Another key can have the publications, and the one beside kept its own.

@@ -33,7 +33,12 @@ export const terraform: Part = {
 async function createSignature({ api, at, model }: Gateway): Promise<Key> {
   const given = { name: 'tf_acc_test', sign_key: 'r4nd0mkey16chars', sign_secret: 'r4nd0msecret16ch' };
   const text = encode({ name: given.name, sign_type: 'basic', sign_key: given.sign_key, sign_secret: given.sign_secret });
-  const key = (await api.expect('POST', at('/signs'), { status: 201, body: createdKey('basic', given) }, { text, headers: OF_KEYS })) as Key;
+  const key = (await api.expect(
+    'POST',
+    at('/signs'),
+    { status: 201, body: createdKey('basic', given) },
+    { text, headers: OF_KEYS },
+  )) as Key;
   model.keys.set(key.id, key);
   return key;
 }

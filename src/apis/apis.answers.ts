@@ -1,4 +1,4 @@
-import { invalid } from '../common/api-error.js';
+import { Fault, invalid } from '../common/api-error.js';
 import {
   ApiNameTaken,
   ApiNotFound,
@@ -69,7 +69,8 @@ const definitionErrors = [
 
 export const API_ERRORS = {
   create: [...definitionErrors, new ApiQuotaExceeded()],
-  check: [new ApiNameTaken('{name}'), new ApiPathTaken()],
+  // No field is mandatory by itself.
+  check: [new Fault('missing', { parameter: 'name', where: 'body' }), new ApiNameTaken('{name}'), new ApiPathTaken()],
   get: [apiNotFound],
   update: [apiNotFound, ...definitionErrors],
   delete: [apiNotFound, new ApiPublished()],

@@ -137,19 +137,19 @@ export class ApiQuery extends NamedPage {
   @IsOptional()
   id?: string;
 
-  @ApiPropertyOptional()
+  @ApiPropertyOptional({ description: 'API group' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
   group_id?: string;
 
-  @ApiPropertyOptional()
+  @ApiPropertyOptional({ description: 'Exact request protocol' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
   req_protocol?: string;
 
-  @ApiPropertyOptional()
+  @ApiPropertyOptional({ description: 'Exact request method' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -161,7 +161,7 @@ export class ApiQuery extends NamedPage {
   @IsOptional()
   req_uri?: string;
 
-  @ApiPropertyOptional()
+  @ApiPropertyOptional({ description: 'Exact authentication type' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -173,7 +173,7 @@ export class ApiQuery extends NamedPage {
   @IsOptional()
   env_id?: string;
 
-  @ApiPropertyOptional({ enum: ['1', '2'] })
+  @ApiPropertyOptional({ enum: ['1', '2'], description: '1 public, 2 private' })
   @EmptyIsAbsent()
   @Matches(/^\d{1,9}$/)
   @IsOptional()

@@ -59,12 +59,12 @@ export const OptionalFlag = (options: ApiPropertyOptions = {}) =>
 
 /** An object of a class of its own, or none. An array is not an object here. */
 export const OptionalPart = (part: () => new () => object, options: ApiPropertyOptions = {}) =>
-  applyDecorators(ApiPropertyOptional({ type: part, ...options }), IsObject(), ValidateNested(), Type(part), IsOptional());
+  applyDecorators(ApiPropertyOptional({ type: () => part(), ...options }), IsObject(), ValidateNested(), Type(part), IsOptional());
 
 /** A list of objects of a class of its own, or none. */
 export const OptionalParts = (part: () => new () => object, max: number, options: ApiPropertyOptions = {}) =>
   applyDecorators(
-    ApiPropertyOptional({ type: part, isArray: true, maxItems: max, ...options }),
+    ApiPropertyOptional({ type: () => part(), isArray: true, maxItems: max, ...options }),
     IsArray(),
     ArrayMaxSize(max),
     IsObject({ each: true }),

@@ -72,7 +72,7 @@ export class GroupListView {
 
 /** Query of the environment variables of a group. */
 export class VariableQuery extends NamedPage {
-  @ApiPropertyOptional()
+  @ApiPropertyOptional({ description: 'API group' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()

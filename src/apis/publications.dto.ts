@@ -19,7 +19,7 @@ export class PublishInput {
 
 /** Query of the batch (apig §3.6); a bad action has words of its own, so the service looks at it. */
 export class BatchPublishQuery {
-  @ApiProperty({ enum: ACTIONS })
+  @ApiProperty({ enum: ACTIONS, description: 'What to do' })
   @IsOptional()
   action?: string;
 }
@@ -52,7 +52,7 @@ export class SwitchInput {
 
 /** Query of the history (apig §3.6). */
 export class HistoryQuery extends Page {
-  @ApiPropertyOptional()
+  @ApiPropertyOptional({ description: 'Environment' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()

@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, Header, Headers, Post, Query, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Authenticated, Public } from '../common/access.js';
 import { Answers } from '../common/answers.js';
@@ -11,6 +11,7 @@ import { TOKEN_ERRORS } from './iam.answers.js';
 
 const SUBJECT_TOKEN = 'X-Subject-Token';
 const SUBJECT_TOKEN_HEADER = { headers: { [SUBJECT_TOKEN]: { description: 'The token', schema: { type: 'string' } } } } as const;
+const SUBJECT_TOKEN_PARAMETER = { name: SUBJECT_TOKEN, required: true, description: 'The token that is asked about' };
 
 @ApiTags('Identity')
 @Controller('/v3/auth/tokens')
@@ -32,6 +33,7 @@ export class AuthTokensController {
   }
 
   @Get()
+  @ApiHeader(SUBJECT_TOKEN_PARAMETER)
   @Authenticated()
   @Header('cache-control', 'no-store')
   @Answers(200, TokenAnswerView, 'KeystoneValidateToken', 'Show what a token proves', TOKEN_ERRORS.subject, SUBJECT_TOKEN_HEADER)
@@ -47,6 +49,7 @@ export class AuthTokensController {
   }
 
   @Delete()
+  @ApiHeader(SUBJECT_TOKEN_PARAMETER)
   @Authenticated()
   @Answers(204, undefined, 'KeystoneRevokeToken', 'Revoke a token', TOKEN_ERRORS.subject)
   revoke(@Headers(SUBJECT_TOKEN) subjectToken: string | undefined, @CallerOf() { principal }: Caller): Promise<void> {

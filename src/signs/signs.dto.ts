@@ -21,7 +21,11 @@ export class SignInput {
   sign_type?: SignType;
 
   @ApiPropertyOptional({
-    description: 'Key (hmac: access id, basic: user name, aes: cipher key, public_key: public key). Omitted on create: generated',
+    maxLength: 512,
+    description:
+      'hmac: access id, 8 to 32 letters, digits, `_` and `-`; basic: user name, 4 to 32 of these; aes: cipher key, 16 or 32 letters, ' +
+      'digits and `_-!@#$%+/=`, as its cipher needs; public_key: public key, 8 to 512 letters, digits and `_-+/=`. Omitted or empty on ' +
+      'create: generated',
   })
   @EmptyIsAbsent()
   @IsString()
@@ -29,8 +33,10 @@ export class SignInput {
   sign_key?: string;
 
   @ApiPropertyOptional({
+    maxLength: 2048,
     description:
-      'Secret (hmac: shared secret, basic: password, aes: initial vector, public_key: private key). Omitted on create: generated',
+      'hmac: shared secret, 16 to 64 letters, digits and `_-!@#$%`; basic: password, 8 to 64 of these; aes: initial vector, 16 letters, ' +
+      'digits and `_-!@#$%+/=`; public_key: private key, 16 to 2048 of these. Omitted or empty on create: generated',
   })
   @EmptyIsAbsent()
   @IsString()
@@ -55,14 +61,14 @@ export class SignQuery extends NamedPage {
 
 /** Answer of create and modify (apig §1.6). */
 export class SignView {
-  @ApiProperty() id: string;
-  @ApiProperty() name: string;
-  @ApiProperty({ enum: SIGN_TYPES }) sign_type: SignType;
-  @ApiProperty() sign_key: string;
-  @ApiProperty() sign_secret: string;
-  @ApiPropertyOptional({ enum: SIGN_ALGORITHMS, description: 'Present for aes keys only' }) sign_algorithm?: SignAlgorithm;
-  @ApiProperty({ format: 'date-time' }) create_time: string;
-  @ApiProperty({ format: 'date-time' }) update_time: string;
+  @ApiProperty({ description: 'Signature key' }) id: string;
+  @ApiProperty({ description: 'Signature key name' }) name: string;
+  @ApiProperty({ enum: SIGN_TYPES, description: 'How the key signs' }) sign_type: SignType;
+  @ApiProperty({ description: 'Key, in clear' }) sign_key: string;
+  @ApiProperty({ description: 'Secret, in clear' }) sign_secret: string;
+  @ApiPropertyOptional({ enum: SIGN_ALGORITHMS, description: 'Cipher; present for aes keys only' }) sign_algorithm?: SignAlgorithm;
+  @ApiProperty({ format: 'date-time', description: 'When the key was created' }) create_time: string;
+  @ApiProperty({ format: 'date-time', description: 'When the key was last modified' }) update_time: string;
 }
 
 /** A row of the list (apig §1.6). */
@@ -74,7 +80,7 @@ export class SignWithBindNumView extends SignView {
 export class SignListView {
   @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
   @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
-  @ApiProperty({ type: [SignWithBindNumView] }) signs: SignWithBindNumView[];
+  @ApiProperty({ type: [SignWithBindNumView], description: 'Newest first' }) signs: SignWithBindNumView[];
 }
 
 /** A key with its secret open, on its way out. */

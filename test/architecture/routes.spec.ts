@@ -1,18 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { RequestMethod } from '@nestjs/common';
-import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
-import { DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
-import { ACCESS, type Access } from '../../src/common/access.js';
 import { allows, ROLES } from '../../src/auth/permissions.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
+import { type Route, routesOf } from '../support/routes.js';
 import { TestService } from '../support/service.js';
-
-interface Route {
-  name: string;
-  method: string;
-  path: string;
-  access: Access | undefined;
-}
 
 let database: TestDatabase;
 let service: TestService;
@@ -21,24 +11,7 @@ let routes: Route[];
 beforeAll(async () => {
   database = await createTestDatabase('sqlite');
   service = await TestService.start(database);
-  routes = new DiscoveryService(service.app.get(ModulesContainer)).getControllers().flatMap(({ metatype, instance }) => {
-    const prototype = Object.getPrototypeOf(instance) as Record<string, object>;
-    return new MetadataScanner().getAllMethodNames(prototype).flatMap((name): Route[] => {
-      const handler = prototype[name]!;
-      const method = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod | undefined;
-      if (method === undefined) return [];
-      const parts = [Reflect.getMetadata(PATH_METADATA, metatype!) as string, Reflect.getMetadata(PATH_METADATA, handler) as string];
-      const path = `/${parts.join('/')}`.replace(/\/+/g, '/').replace(/(?<=.)\/$/, '');
-      return [
-        {
-          name: `${metatype!.name}.${name}`,
-          method: RequestMethod[method],
-          path,
-          access: Reflect.getMetadata(ACCESS, handler) as Access | undefined,
-        },
-      ];
-    });
-  });
+  routes = routesOf(service.app);
 });
 afterAll(async () => {
   await service.stop();

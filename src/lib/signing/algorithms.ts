@@ -53,8 +53,11 @@ function publicKeyOf(secret: string): string | undefined {
   }
 }
 
-/** Everything about a kind of key, in one place: nothing elsewhere lists sign types. */
-const RULES: Record<Exclude<SignType, 'aes'> | SignAlgorithm, KeyRules> = {
+/** What the tables are keyed by: `aes` falls into its ciphers. */
+export type KeyKind = Exclude<SignType, 'aes'> | SignAlgorithm;
+
+/** Everything about a kind of key, in one place (how it signs: schemes.ts): nothing elsewhere lists sign types. */
+const RULES: Record<KeyKind, KeyRules> = {
   hmac: {
     key: /^[A-Za-z0-9][A-Za-z0-9_-]{7,31}$/,
     secret: /^[A-Za-z0-9][A-Za-z0-9_\-!@#$%]{15,63}$/,
@@ -106,7 +109,13 @@ export const REQUIRED_FEATURE: Partial<Record<SignType, string>> = { public_key:
  */
 export function keyRules(type: SignType, algorithm: SignAlgorithm | null, options: { basicKeyLeadingDigit: boolean }): KeyRules {
   if (type === 'basic' && options.basicKeyLeadingDigit) return LENIENT_BASIC;
-  if (type !== 'aes') return RULES[type];
-  if (algorithm === null) throw new TypeError('an aes key has an algorithm');
-  return RULES[algorithm];
+  const kind = kindOf(type, algorithm);
+  if (kind === undefined) throw new TypeError('an aes key has an algorithm');
+  return RULES[kind];
+}
+
+/** Undefined for an `aes` key without a known cipher. */
+export function kindOf(type: SignType, algorithm: SignAlgorithm | null): KeyKind | undefined {
+  const kind = type === 'aes' ? algorithm : type;
+  return kind !== null && Object.hasOwn(RULES, kind) ? kind : undefined;
 }

@@ -1,0 +1,37 @@
+import { createDatabase, openSql } from './lib/databases.ts';
+import BetterSqlite3 from 'better-sqlite3';
+import { layOut } from './lib/ground.ts';
+import { logIn, startService } from './lib/processes.ts';
+import * as S from './lib/floor-sql.ts';
+const db = await createDatabase('sqlite');
+const ours = await startService(db);
+const sql = await openSql(db);
+const admin = await logIn(ours.url);
+const { floor } = await layOut(sql, ours, admin);
+await ours.stop();
+const c = new BetterSqlite3(db.location, { readonly: true });
+const time = (name: string, text: string, ...v: unknown[]) => {
+  const st = c.prepare(text); 
+  for (let i = 0; i < 2000; i++) st.all(...v);
+  const t = performance.now(); const n = 5000; for (let i = 0; i < n; i++) st.all(...v);
+  console.log(name, ((performance.now() - t) * 1000 / n).toFixed(1), 'us'); 
+  if (process.argv[2]) console.log(c.prepare('EXPLAIN QUERY PLAN ' + text).all(...v).map((r: any) => '   ' + r.detail).join('\n'));
+};
+const i = floor.read.id, p = floor.projectId, id = floor.read.signIds[5];
+time('select 1', 'SELECT 1 AS one');
+time('trivial', 'SELECT revision FROM change_counters WHERE scope_id = ?', i);
+time('get', S.list('AND s.id = ?'), id, i, p, '20', '0');
+time('list', S.list(''), i, p, '20', '0');
+const COLS = `s.id, s.name, s.sign_type AS signType, s.sign_algorithm AS signAlgorithm, s.sign_key AS signKey,
+  s.sign_secret AS sealedSecret, s.secret_version AS secretVersion, s.created_at AS createdAt, s.updated_at AS updatedAt`;
+const BIND = `(SELECT COUNT(*) FROM sign_bindings b WHERE b.sign_id = s.id) AS bindNum`;
+const alt = (f: string) => `SELECT ${COLS}, ${BIND}, (SELECT COUNT(*) FROM signs s WHERE s.instance_id = i.id ${f}) AS total FROM instances i LEFT JOIN signs s ON s.instance_id = i.id ${f} WHERE i.id = ? AND i.project_id = ? ORDER BY s.id DESC LIMIT ? OFFSET ?`;
+time('alt get', alt('AND s.id = ?'), id, id, i, p, '20', '0');
+time('alt list', alt(''), i, p, '20', '0');
+time('list without over', S.list('').replace('COUNT(s.id) OVER () AS total', '1 AS total'), i, p, '20', '0');
+time('get without over', S.list('AND s.id = ?').replace('COUNT(s.id) OVER () AS total', '1 AS total'), id, i, p, '20', '0');
+time('get without bind', S.list('AND s.id = ?').replace('(SELECT COUNT(*) FROM sign_bindings b WHERE b.sign_id = s.id) AS bindNum', '1 AS bindNum'), id, i, p, '20', '0');
+const a2 = (f: string) => `SELECT ${COLS}, ${BIND}, page.total FROM (SELECT s.id, COUNT(s.id) OVER () AS total FROM instances i LEFT JOIN signs s ON s.instance_id = i.id ${f} WHERE i.id = ? AND i.project_id = ? ORDER BY s.id DESC LIMIT ? OFFSET ?) page LEFT JOIN signs s ON s.id = page.id ORDER BY s.id DESC`;
+time('page get', a2('AND s.id = ?'), id, i, p, '20', '0');
+time('page list', a2(''), i, p, '20', '0');
+c.close(); await sql.close(); await db.drop();

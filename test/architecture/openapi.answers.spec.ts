@@ -1,0 +1,288 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { createTestDatabase, type TestDatabase } from '../support/databases.js';
+import { Document, type Operation } from '../support/document.js';
+import { type Answer, type Client, READ_ONLY, TestService } from '../support/service.js';
+
+const NOWHERE = '0123456789abcdef0123456789abcdef';
+const RELEASE = 'DEFAULT_ENVIRONMENT_RELEASE_ID';
+
+interface Request {
+  body?: unknown;
+  query?: Record<string, string>;
+  headers?: Record<string, string>;
+  [pathParameter: string]: unknown;
+}
+
+let database: TestDatabase;
+let service: TestService;
+let client: Client;
+let document: Document;
+const answered = new Set<string>();
+
+beforeAll(async () => {
+  database = await createTestDatabase('sqlite');
+  service = await TestService.start(database, { SIGNET_BODY_LIMIT_BYTES: '8192' });
+  client = await service.client({ role: 'APIG Administrator' });
+  document = new Document((await client.get('/openapi.json')).body as OpenAPIObject);
+});
+afterAll(async () => {
+  await service.stop();
+  await database.drop();
+});
+
+/** What is not named is nowhere. */
+const pathOf = (operation: Operation, parameters: Record<string, unknown>) => {
+  const values = { project_id: client.projectId, ...parameters } as Record<string, string>;
+  return operation.path.replaceAll(/\{([^}]+)\}/g, (_, name: string) => values[name] ?? NOWHERE);
+};
+
+const judge = (operation: Operation, { status, headers, body, text }: Answer) =>
+  document.faults(operation, {
+    status,
+    mediaType: headers.get('content-type')?.split(';', 1)[0],
+    body: body ?? (text === '' ? undefined : text),
+  });
+
+/** Calls an operation by its name, and refuses an answer that the document does not describe or that is no success. */
+async function call(operationId: string, { body, query, headers, ...parameters }: Request = {}): Promise<any> {
+  const operation = document.operation(operationId);
+  const search = query ? `?${new URLSearchParams(query).toString()}` : '';
+  const answer = await client.call(operation.method, pathOf(operation, parameters) + search, body, headers);
+  expect([operationId, answer.status < 300 ? '' : answer.text, judge(operation, answer)]).toEqual([operationId, '', []]);
+  answered.add(operationId);
+  return answer.body;
+}
+
+describe('every answer is one that the document describes, field for field', () => {
+  let instance_id: string;
+  let group_id: string;
+  let api_id: string;
+  let publish_id: string;
+
+  it('of the gateways', async () => {
+    await call('ListAvailableZonesV2');
+    await call('ListProjectInstanceConfigsV2');
+    ({ instance_id } = await call('CreateInstanceV2', {
+      body: {
+        instance_name: 'gateway',
+        spec_id: 'BASIC',
+        vpc_id: 'vpc',
+        subnet_id: 'subnet',
+        security_group_id: 'group',
+        available_zone_ids: ['local-a'],
+        tags: [{ key: 'stage', value: 'test' }],
+        bandwidth_size: 5,
+      },
+    }));
+    await call('ListInstancesV2', { query: { limit: '1' } });
+    await call('ShowDetailsOfInstanceV2', { instance_id });
+    await call('UpdateInstanceV2', { instance_id, body: { description: 'of a test' } });
+    await call('ShowDetailsOfInstanceProgressV2', { instance_id });
+    await call('ShowRestrictionOfInstanceV2', { instance_id });
+    await call('ListInstanceFeatures', { instance_id });
+    await call('ListInstanceTags', { instance_id });
+    await call('ListInstanceIngressPortsV2', { instance_id });
+    await call('ListInstanceConfigsV2', { instance_id });
+    await call('CreateFeatureV2', { instance_id, body: { name: 'public_key', enable: true, config: 'on' } });
+    await call('ListFeaturesV2', { instance_id });
+  });
+
+  it('of groups, environments and load balance channels', async () => {
+    ({ id: group_id } = await call('CreateApiGroupV2', { instance_id, body: { name: 'group' } }));
+    await call('CheckApiGroupsV2', { instance_id, body: { name: 'another' } });
+    await call('ListApiGroupsV2', { instance_id });
+    await call('ShowDetailsOfApiGroupV2', { instance_id, group_id });
+    await call('UpdateApiGroupV2', { instance_id, group_id, body: { name: 'group', remark: 'of a test' } });
+    await call('UpdateSlDomainSettingV2', { instance_id, group_id, body: { sl_domain_access_enabled: false } });
+    await call('ListEnvironmentVariablesV2', { instance_id, query: { group_id } });
+    const { id: env_id } = await call('CreateEnvironmentV2', { instance_id, body: { name: 'test' } });
+    await call('ListEnvironmentsV2', { instance_id });
+    await call('UpdateEnvironmentV2', { instance_id, env_id, body: { name: 'test', remark: 'of a test' } });
+    await call('DeleteEnvironmentV2', { instance_id, env_id });
+    const channel = {
+      name: 'channel',
+      port: 80,
+      balance_strategy: 1,
+      member_type: 'ip',
+      type: 2,
+      member_groups: [{ member_group_name: 'default', microservice_labels: [{ label_name: 'a', label_value: 'b' }] }],
+      members: [{ host: '192.0.2.1', weight: 1, is_backup: false, port: 80, status: 1 }],
+      vpc_health_config: { protocol: 'HTTP', path: '/', threshold_normal: 1, threshold_abnormal: 5, time_interval: 10, timeout: 5 },
+    };
+    const { id: vpc_channel_id } = await call('CreateVpcChannelV2', { instance_id, body: channel });
+    await call('ListVpcChannelsV2', { instance_id });
+    await call('ShowDetailsOfVpcChannelV2', { instance_id, vpc_channel_id });
+    await call('UpdateVpcChannelV2', { instance_id, vpc_channel_id, body: channel });
+    await call('AddingBackendInstancesV2', { instance_id, vpc_channel_id, body: { members: [{ host: '192.0.2.2' }] } });
+    await call('ListBackendInstancesV2', { instance_id, vpc_channel_id });
+    await call('DeleteVpcChannelV2', { instance_id, vpc_channel_id });
+  });
+
+  const backend = { req_protocol: 'HTTP', req_method: 'GET', req_uri: '/', url_domain: 'example.com', timeout: 1000 };
+  const conditions = [{ condition_origin: 'param', req_param_name: 'id', condition_type: 'exact', condition_value: '1' }];
+  const kinds = {
+    MOCK: {
+      mock_info: { result_content: 'ok', status_code: 200, header: [{ name: 'a', value: 'b' }] },
+      policy_mocks: [{ name: 'policy', effect_mode: 'ALL', conditions, result_content: 'ok' }],
+    },
+    HTTP: { backend_api: { ...backend, retry_count: '1' }, policy_https: [{ name: 'policy', effect_mode: 'ANY', conditions, ...backend }] },
+    FUNCTION: {
+      func_info: { function_urn: 'urn', invocation_type: 'sync', network_type: 'V1', timeout: 1000 },
+      policy_functions: [{ name: 'policy', effect_mode: 'ALL', conditions, function_urn: 'urn', invocation_type: 'async' }],
+    },
+  };
+  const definition = (backend_type: keyof typeof kinds) => ({
+    name: `api_${backend_type}`,
+    type: 1,
+    req_protocol: 'HTTPS',
+    req_method: 'GET',
+    req_uri: `/${backend_type}/{id}`,
+    auth_type: 'NONE',
+    backend_type,
+    group_id,
+    tags: ['a'],
+    req_params: [{ name: 'id', type: 'STRING', location: 'PATH', required: 1, sample_value: '1' }],
+    backend_params: [{ name: 'id', location: 'QUERY', origin: 'REQUEST', value: 'id' }],
+    ...kinds[backend_type],
+  });
+
+  it('of APIs and their publication', async () => {
+    for (const kind of ['MOCK', 'HTTP', 'FUNCTION'] as const)
+      ({ id: api_id } = await call('CreateApiV2', { instance_id, body: definition(kind) }));
+    await call('CheckApisV2', { instance_id, body: { type: 'name', name: 'another' } });
+    ({ publish_id } = await call('CreateOrDeletePublishRecordForApiV2', {
+      instance_id,
+      body: { action: 'online', env_id: RELEASE, api_id },
+    }));
+    await call('UpdateApiV2', { instance_id, api_id, body: definition('FUNCTION') });
+    const batch = { query: { action: 'online' }, body: { apis: [api_id, NOWHERE], env_id: RELEASE } };
+    const { failure } = await call('BatchPublishOrOfflineApiV2', { instance_id, ...batch });
+    expect(failure).toHaveLength(1);
+    await call('ShowDetailsOfApiV2', { instance_id, api_id });
+    await call('ListApisV2', { instance_id, query: { env_id: RELEASE } });
+    const { api_versions } = await call('ListApiVersionsV2', { instance_id, api_id });
+    const [{ version_id }, { version_id: before }] = api_versions;
+    await call('ListApiVersionDetailV2', { instance_id, version_id });
+    await call('ListApiRuntimeDefinitionV2', { instance_id, api_id });
+    await call('ChangeApiVersionV2', { instance_id, api_id, body: { version_id: before } });
+  });
+
+  it('of the nine operations of signature keys', async () => {
+    const keys = [];
+    for (const fields of [
+      { sign_type: 'hmac' },
+      { sign_type: 'basic' },
+      { sign_type: 'aes', sign_algorithm: 'aes-256-cfb' },
+      { sign_type: 'public_key' },
+    ])
+      keys.push(await call('CreateSignatureKeyV2', { instance_id, body: { name: `key_${fields.sign_type}`, ...fields } }));
+    const [, , { id: sign_id }, { id: other }] = keys;
+    await call('UpdateSignatureKeyV2', { instance_id, sign_id, body: { name: 'renamed' } });
+    await call('AssociateSignatureKeyV2', { instance_id, body: { sign_id: other, publish_ids: [publish_id] } });
+    const { bindings } = await call('AssociateSignatureKeyV2', { instance_id, body: { sign_id, publish_ids: [publish_id] } });
+    const { signs } = await call('ListSignatureKeysV2', { instance_id });
+    const bound = await call('ListApisBindedToSignatureKeyV2', { instance_id, query: { sign_id } });
+    const unbound = await call('ListApisNotBoundWithSignatureKeyV2', { instance_id, query: { sign_id: other } });
+    const carried = await call('ListSignatureKeysBindedToApiV2', { instance_id, query: { api_id } });
+    expect([signs.length, bindings.length, bound.size, unbound.size, carried.size]).toEqual([4, 1, 1, 1, 1]);
+    await call('DisassociateSignatureKeyV2', { instance_id, sign_bindings_id: bindings[0].id });
+    await call('DeleteSignatureKeyV2', { instance_id, sign_id });
+  });
+
+  it('of the identity service, the audit trail and the probes', async () => {
+    const subject = { headers: { 'x-subject-token': client.token } };
+    const identity = { methods: ['token'], token: { id: client.token } };
+    await call('KeystoneCreateToken', { body: { auth: { identity, scope: { project: { id: client.projectId } } } } });
+    await call('KeystoneCreateToken', { body: { auth: { identity } } });
+    await call('KeystoneValidateToken', subject);
+    await call('KeystoneCreateProject', { body: { project: { name: 'new_project' } } });
+    for (const id of ['Projects', 'AuthProjects', 'AuthDomains', 'Users', 'Regions', 'Versions']) await call(`KeystoneList${id}`);
+    for (const id of ['KeystoneShowVersion', 'KeystoneShowCatalog', 'ShowLiveness', 'ShowReadiness', 'ListMetrics']) await call(id);
+    const { next_cursor } = await call('ListAuditEvents', { query: { limit: '1' } });
+    await call('ListAuditEvents', { query: { cursor: next_cursor } });
+  });
+
+  it('of the deletions', async () => {
+    const { api_versions } = await call('ListApiVersionsV2', { instance_id, api_id });
+    for (const { version_id } of api_versions) await call('DeleteApiByVersionIdV2', { instance_id, version_id });
+    for (const { id } of (await call('ListApisV2', { instance_id })).apis) await call('DeleteApiV2', { instance_id, api_id: id });
+    await call('DeleteApiGroupV2', { instance_id, group_id });
+    await call('DeleteInstancesV2', { instance_id });
+    const { token } = await service.client();
+    await call('KeystoneRevokeToken', { headers: { 'x-auth-token': token, 'x-subject-token': token } });
+  });
+
+  it('of every operation there is', () => {
+    expect(document.operations.map(({ operationId }) => operationId).filter((id) => !answered.has(id))).toEqual([]);
+  });
+});
+
+describe('every refusal is one that the document describes, with its code', () => {
+  /** Sends one thing to many operations. @returns the faults of the answers, and how many of each status there were */
+  async function refused(operations: Operation[], send: (operation: Operation) => Promise<Answer>) {
+    const statuses: Record<number, number> = {};
+    const faults: string[] = [];
+    for (const operation of operations) {
+      const answer = await send(operation);
+      statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
+      faults.push(...judge(operation, answer));
+    }
+    expect(faults).toEqual([]);
+    return statuses;
+  }
+  const guarded = () => document.operations.filter(({ security }) => security === undefined);
+  const withBody = () => document.operations.filter(({ requestBody }) => requestBody !== undefined);
+  const reading = (operation: Operation) => !('requestBody' in operation);
+  const token = (value: string) => ({ 'x-auth-token': value });
+
+  it('without a token, and with a bad one', async () => {
+    for (const headers of [token(''), token('bad')]) {
+      const statuses = await refused(guarded(), (operation) => client.call(operation.method, pathOf(operation, {}), undefined, headers));
+      expect(statuses).toEqual({ 401: guarded().length });
+    }
+  });
+
+  it('without a right', async () => {
+    const reader = await service.client({ role: READ_ONLY });
+    const foreign = guarded().filter(({ path }) => path.includes('{project_id}'));
+    const statuses = await refused(foreign, (operation) => reader.call(operation.method, pathOf(operation, {}), undefined));
+    expect(statuses).toEqual({ 403: foreign.length });
+  });
+
+  it('for what is not there, in a gateway and without one', async () => {
+    const about = guarded().filter((operation) => operation.path.includes('{instance_id}') && reading(operation));
+    const query = '?sign_id=x&api_id=x&group_id=x';
+    const nowhere = await refused(about, (operation) => client.call(operation.method, pathOf(operation, {}) + query));
+    expect(nowhere).toEqual({ 404: about.length });
+    const instance_id = await client.gateway();
+    const within = about.filter(({ operationId }) => operationId !== 'DeleteInstancesV2');
+    await refused(within, (operation) => client.call(operation.method, pathOf(operation, { instance_id }) + query));
+  });
+
+  it('for a query that is none', async () => {
+    const queried = guarded().filter(({ parameters = [] }) =>
+      parameters.some((parameter) => 'in' in parameter && parameter.in === 'query'),
+    );
+    for (const query of ['?limit=x', '?name=a&name=b&env_id=a&env_id=b&api_id=a&api_id=b&instance_id=a&instance_id=b&action=a&action=b'])
+      await refused(queried, (operation) =>
+        client.call(operation.method, pathOf(operation, {}) + query, reading(operation) ? undefined : {}),
+      );
+  });
+
+  it('for a body that is empty, malformed, of another type or too large', async () => {
+    const send = (body: unknown, headers?: Record<string, string>) =>
+      refused(withBody(), (operation) => client.call(operation.method, pathOf(operation, {}), body, headers));
+    const all = withBody().length;
+    await send({});
+    expect(await send('{')).toEqual({ 400: all });
+    expect(await send('[]')).toEqual({ 400: all });
+    expect(await send('a=b', { 'content-type': 'application/x-www-form-urlencoded' })).toEqual({ 415: all });
+    expect(await send(`"${'x'.repeat(8192)}"`)).toEqual({ 413: all });
+  });
+
+  it('for a body whose fields are wrong', async () => {
+    const wrong = { name: 1, auth: { identity: { methods: [] } }, project: { name: '' }, sign_id: 1, members: 1, instance_name: '' };
+    await refused(withBody(), (operation) => client.call(operation.method, pathOf(operation, {}), wrong));
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { createTestDatabase, onBothDatabases } from '../support/databases.js';
+import { ServedProcess } from '../support/process.js';
+
+/** Some five thousand requests, on a machine that runs other suites meanwhile. */
+const PATIENCE_MS = 240_000;
+
+/** Runs the demo to its end. */
+async function demo(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, ['demo/main.ts', ...args], {
+    env: { PATH: process.env['PATH'] },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = once(child, 'close') as Promise<[number | null]>;
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { code, stdout, stderr };
+}
+
+/** Hands requests on to `target` and gives `alter` every answer that is an error. */
+async function proxyTo(target: string, alter: (status: number, body: string) => string): Promise<{ url: string; close(): Promise<void> }> {
+  const server = createServer((incoming, outgoing) => {
+    const onward = request(target + incoming.url, { method: incoming.method, headers: incoming.headers }, (answer) => {
+      const status = answer.statusCode ?? 0;
+      outgoing.writeHead(status, answer.headers);
+      if (status < 400) answer.pipe(outgoing);
+      else void text(answer).then((body) => outgoing.end(alter(status, body)));
+    });
+    incoming.pipe(onward);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: async () => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+onBothDatabases((name) => {
+  it(
+    'npm run demo finds no difference between the contract and the service',
+    async () => {
+      const test = await createTestDatabase(name);
+      try {
+        const { code, stdout, stderr } = await demo(...(test.env['DATABASE_URL'] ? ['--mariadb', test.env['DATABASE_URL']] : []));
+        expect(stderr).toBe('');
+        expect(stdout).toMatch(/^SUMMARY$/m);
+        expect(stdout).toMatch(/^All +\d+ +[\d.]+ +pass$/m);
+        expect(stdout).toMatch(/^\d+ bindings went with 100 keys; \d+ bindings of 100 other keys untouched/m);
+        expect(stdout).toMatch(/events in \d+ chains: intact$/m);
+        expect(code).toBe(0);
+      } finally {
+        await test.drop();
+      }
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe('against a service that departs from the contract', () => {
+  it(
+    'npm run demo ends with 1 and shows request, expected and received when one byte of the 404 is another',
+    async () => {
+      const test = await createTestDatabase('sqlite');
+      const served = await ServedProcess.start(test.env);
+      const proxy = await proxyTo(served.baseUrl, (status, body) =>
+        status === 404 ? body.replace('does not exist"', 'does not exisT"') : body,
+      );
+      try {
+        const { projectId, token } = await served.admin();
+        const { code, stdout, stderr } = await demo('--url', proxy.url, '--token', token, '--project', projectId);
+        expect(code).toBe(1);
+        expect(stdout).not.toContain('SUMMARY');
+        expect(stderr).toContain('DIFFERENCE in Part 1');
+        expect(stderr).toMatch(
+          /request +DELETE \/v2\/[0-9a-f]{32}\/apigw\/instances\/[0-9a-f]{32}\/signs\/0b0e8f456b8742218af75f945307173c\n/,
+        );
+        expect(stderr).toMatch(/expected +404 .*Signature key 0b0e8f456b8742218af75f945307173c does not exist"/);
+        expect(stderr).toMatch(/received +404 .*Signature key 0b0e8f456b8742218af75f945307173c does not exisT"/);
+        expect(stderr).not.toContain(token);
+        // The gateway it made is gone again; the one that the service made is still there.
+        expect((await (await served.admin()).get('/v2/{project}/apigw/instances')).body.total).toBe(1);
+      } finally {
+        await proxy.close();
+        await served.stop();
+        await test.drop();
+      }
+    },
+    PATIENCE_MS,
+  );
+});
