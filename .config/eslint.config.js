@@ -33,7 +33,7 @@ export default defineConfig([
     },
   },
   {
-    files: ['src/config/**/*.ts', 'src/common/clock.ts', 'src/lib/signing/clock.ts', 'src/main.ts', 'src/cli.ts', 'src/cli/**/*.ts'],
+    files: ['src/config/**/*.ts', 'src/common/clock.ts', 'src/lib/signing/clock.ts', 'src/main*.ts', 'src/cli.ts', 'src/cli/**/*.ts'],
     rules: { 'no-restricted-properties': 'off', 'no-console': 'off' },
   },
   {

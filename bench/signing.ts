@@ -26,7 +26,12 @@ for (const size of SIZES) {
   const signed = sign({ ...target, body }, key, { now });
   const received = { ...target, body, headers: { host: target.host, ...signed } };
   const sides = {
-    bare: () => [hash('sha256', body, 'hex'), createHmac('sha256', key.signSecret ?? '').update(body).digest('hex')],
+    bare: () => [
+      hash('sha256', body, 'hex'),
+      createHmac('sha256', key.signSecret ?? '')
+        .update(body)
+        .digest('hex'),
+    ],
     sign: () => sign({ ...target, body }, key, { now }),
     verify: () => verifySignature(received, { keys: [key], now }).ok || process.exit(1),
   };

@@ -35,8 +35,7 @@ export function expressVerifier(options: ExpressVerifierOptions) {
         if (passed) next();
       },
       (error: unknown) => {
-        if (error instanceof BodyTooLargeError)
-          answer(response.setHeader('connection', 'close'), 413, { code: 'too_large', hint: error.message });
+        if (error instanceof BodyTooLargeError) answer(response, 413, { code: 'too_large', hint: error.message }, { connection: 'close' });
         else next(error);
       },
     );
@@ -49,10 +48,10 @@ export function keepRawBody(request: FrameworkRequest, _response: ServerResponse
 }
 
 function answerRefusal({ code, hint }: Refusal, _request: IncomingMessage, response: ServerResponse): void {
-  answer(response.setHeader('www-authenticate', 'SDK-HMAC-SHA256'), 401, { code, hint });
+  answer(response, 401, { code, hint }, { 'www-authenticate': 'SDK-HMAC-SHA256' });
 }
 
-function answer(response: ServerResponse, status: number, body: { code: string; hint: string }): void {
-  response.statusCode = status;
-  response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
+function answer(response: ServerResponse, status: number, body: { code: string; hint: string }, headers: Record<string, string>): void {
+  response.writeHead(status, { ...headers, 'content-type': 'application/json' });
+  response.end(JSON.stringify(body));
 }

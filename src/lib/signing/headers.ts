@@ -16,7 +16,8 @@ export function headerReader(headers: unknown): HeaderReader {
   return (name) => {
     if (Object.hasOwn(headers, name)) return asText((headers as Record<string, unknown>)[name]);
     folded ??= new Map(Object.entries(headers).map(([key, value]) => [key.toLowerCase(), value]));
-    return asText(folded.get(name));
+    // HTTP/2 says the host in a pseudo-header.
+    return asText(folded.get(name) ?? (name === 'host' ? folded.get(':authority') : undefined));
   };
 }
 

@@ -19,7 +19,7 @@ export { type ExpressVerifierOptions, expressVerifier, keepRawBody } from './exp
 export { fastifyVerifier, type FastifyVerifierOptions, type SignedFastifyRequest } from './fastify.js';
 export { verifyRequest } from './fetch.js';
 export type { HeaderSource } from './headers.js';
-export { type MiddlewareOptions } from './raw-body.js';
+export { type MiddlewareOptions, signatureOf } from './raw-body.js';
 export { MemoryReplayStore, type ReplayStore } from './replay.js';
 export type { KeyMaterial } from './scheme.js';
 export { formatSdkDate, parseSdkDate } from './sdk-date.js';

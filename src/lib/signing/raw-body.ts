@@ -12,6 +12,9 @@ export type FrameworkRequest = IncomingMessage & {
   signature?: Verified;
 };
 
+/** What a middleware of this library found out about a request; undefined for one that passed none. */
+export const signatureOf = (request: object): Verified | undefined => (request as FrameworkRequest).signature;
+
 export interface MiddlewareOptions extends VerifierOptions {
   /** Longest body read for verification. Default 12 MiB, the gateway's own limit (apig §8.1). */
   limitBytes?: number;
@@ -47,7 +50,12 @@ export async function collect(chunks: AsyncIterable<Uint8Array | string>, limitB
 export async function rawBodyOf(request: FrameworkRequest, stream: IncomingMessage, limitBytes: number): Promise<RawBody | undefined> {
   if (request.rawBody instanceof Uint8Array) return request.rawBody;
   if (request.body instanceof Uint8Array) return request.body;
+  // Read rather than believe the headers: over HTTP/2 a body needs no Content-Length.
+  if (!stream.readableDidRead) {
+    const bytes = await collect(stream, limitBytes);
+    return bytes.length === 0 ? null : bytes;
+  }
   const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
-  if (coding === undefined && (length === undefined || Number(length) === 0)) return null;
-  return stream.readableDidRead ? undefined : collect(stream, limitBytes);
+  const announced = coding !== undefined || (length !== undefined && Number(length) !== 0);
+  return announced || stream.httpVersionMajor > 1 ? undefined : null;
 }

@@ -1,0 +1,12 @@
+import express from 'express';
+import { expressVerifier, keepRawBody, type KeyMaterial, signatureOf } from '../../../src/lib/signing/index.js';
+
+export function expressJsonBackend(keys: KeyMaterial[]) {
+  const app = express();
+  app.use(express.json({ verify: keepRawBody }));
+  app.use(expressVerifier({ keys }));
+  app.all('/{*path}', (req, res) => {
+    res.json({ signature: signatureOf(req), order: (req.body as unknown) ?? null });
+  });
+  return app;
+}

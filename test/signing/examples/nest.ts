@@ -1,0 +1,18 @@
+import { All, Body, Controller, Module, UseGuards } from '@nestjs/common';
+import type { KeyMaterial, Verified } from '../../../src/lib/signing/index.js';
+import { Signature, SignatureGuard, SignatureModule } from '../../../src/lib/signing/nest.js';
+
+@Controller()
+@UseGuards(SignatureGuard)
+class OrdersController {
+  @All('*')
+  orders(@Signature() signature: Verified, @Body() order: unknown) {
+    return { signature, order: order ?? null };
+  }
+}
+
+export function nestBackend(keys: KeyMaterial[]) {
+  @Module({ imports: [SignatureModule.forRoot({ keys })], controllers: [OrdersController] })
+  class BackendModule {}
+  return BackendModule; // NestFactory.create(BackendModule, adapter, { rawBody: true })
+}
