@@ -19,7 +19,7 @@ const may = {
   bindings: [...platform, 'instances', 'apis', 'signs', 'lib'],
   endpoints: [...platform, 'projects', 'lib'],
   messages: [...platform, 'endpoints', 'lib'],
-  distribution: [...platform, 'instances', 'apis', 'signs', 'bindings', 'lib'],
+  distribution: [...platform, 'projects', 'instances', 'apis', 'signs', 'bindings', 'lib'],
   gateway: ['lib', 'config', 'common', 'observability'],
   // The OpenAPI document, made from what the controllers' decorators say: it knows no domain.
   openapi: ['config', 'common'],

@@ -9,6 +9,8 @@ import { InputPipe } from './common/input.pipe.js';
 import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
+import { CredentialsModule } from './distribution/credentials.module.js';
+import { DistributionModule } from './distribution/distribution.module.js';
 import { entities } from './entities.js';
 import { IamModule } from './iam/iam.module.js';
 import { InstancesModule } from './instances/instances.module.js';
@@ -34,11 +36,12 @@ export class AppModule {
         ChangesModule,
         AuditModule,
         ProjectsModule,
-        AuthModule.with(IamModule),
+        AuthModule.with(IamModule, CredentialsModule),
         InstancesModule,
         ApisModule,
         SignsModule,
         BindingsModule,
+        DistributionModule,
       ],
       providers: [
         { provide: APP_PIPE, useClass: InputPipe },

@@ -6,6 +6,12 @@ import { VpcChannel } from './apis/vpc-channel.entity.js';
 import { AuditEvent } from './audit/audit-event.entity.js';
 import { SignBinding } from './bindings/sign-binding.entity.js';
 import { Change, ChangeCounter } from './changes/change.entity.js';
+import { Lease } from './database/lease.entity.js';
+import { GatewayToken, GatewayVerifier } from './distribution/gateway-token.entity.js';
+import { GatewayAck, GatewayNode } from './distribution/node.entity.js';
+import { GatewaySettings } from './distribution/settings.entity.js';
+import { SignRotation } from './distribution/sign-rotation.entity.js';
+import { SignUsage } from './distribution/sign-usage.entity.js';
 import { RevokedToken, RoleAssignment, TokenKey, User } from './iam/user.entity.js';
 import { Instance, InstanceFeature } from './instances/instance.entity.js';
 import { Domain, Project } from './projects/project.entity.js';
@@ -23,15 +29,23 @@ export const entities = [
   DataKey,
   Domain,
   Environment,
+  GatewayAck,
+  GatewayNode,
+  GatewaySettings,
+  GatewayToken,
+  GatewayVerifier,
   Instance,
   InstanceFeature,
   KekCheck,
+  Lease,
   Project,
   Publication,
   RevokedToken,
   RoleAssignment,
   Sign,
   SignBinding,
+  SignRotation,
+  SignUsage,
   TokenKey,
   User,
   VpcChannel,

@@ -51,8 +51,8 @@ export function openStore(url: string): Store {
   return {
     list: ({ instanceId, projectId }, { id, limit, offset }) =>
       id === undefined
-        ? execute<SignRow[]>(pool, sql.list(''), [instanceId, projectId, limit, offset])
-        : execute<SignRow[]>(pool, sql.list('AND s.id = ?'), [id, instanceId, projectId, limit, offset]),
+        ? execute<SignRow[]>(pool, sql.list(''), [instanceId, instanceId, projectId, limit, offset])
+        : execute<SignRow[]>(pool, sql.list('AND s.id = ?'), [instanceId, id, id, instanceId, projectId, limit, offset]),
     create: (scope, sign) =>
       write(scope, async (on, revision) => {
         await execute(on, sql.QUOTA, [scope.instanceId]);

@@ -4,9 +4,10 @@
 const SELECT = `s.id, s.name, s.sign_type AS signType, s.sign_algorithm AS signAlgorithm, s.sign_key AS signKey,
   s.sign_secret AS sealedSecret, s.secret_version AS secretVersion, s.created_at AS createdAt, s.updated_at AS updatedAt`;
 
-export const list = (filter: string) =>
-  `SELECT ${SELECT}, (SELECT COUNT(*) FROM sign_bindings b WHERE b.sign_id = s.id) AS bindNum, COUNT(s.id) OVER () AS total
-   FROM instances i LEFT JOIN signs s ON s.instance_id = i.id ${filter} WHERE i.id = ? AND i.project_id = ?
+export const list = (conditions: string) =>
+  `SELECT ${SELECT}, (SELECT COUNT(*) FROM sign_bindings b WHERE b.sign_id = s.id) AS bindNum,
+     (SELECT COUNT(*) FROM signs s WHERE s.instance_id = ? ${conditions}) AS total
+   FROM instances i JOIN signs s ON s.instance_id = i.id ${conditions} WHERE i.id = ? AND i.project_id = ?
    ORDER BY s.id DESC LIMIT ? OFFSET ?`;
 
 export const BUMP = {

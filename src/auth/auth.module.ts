@@ -3,14 +3,19 @@ import { APP_GUARD } from '@nestjs/core';
 import { AuthGuard } from './auth.guard.js';
 import { TokenCache } from './token-cache.js';
 
-/** The guard of every route. Who can tell what a token proves comes from `identity`, which exports `Identity`. */
+type Imported = NonNullable<ModuleMetadata['imports']>[number];
+
+/**
+ * The guard of every route. Who can tell what a token proves comes from `identity`, which exports `Identity`; what a machine's
+ * credential proves, from `machines`, which exports `MachineIdentity`.
+ */
 @Global()
 @Module({})
 export class AuthModule {
-  static with(identity: NonNullable<ModuleMetadata['imports']>[number]): DynamicModule {
+  static with(identity: Imported, machines: Imported): DynamicModule {
     return {
       module: AuthModule,
-      imports: [identity],
+      imports: [identity, machines],
       providers: [TokenCache, { provide: APP_GUARD, useClass: AuthGuard }],
       exports: [TokenCache],
     };

@@ -3,7 +3,9 @@ import { ApiTags } from '@nestjs/swagger';
 import { Allow } from '../common/access.js';
 import { Answers } from '../common/answers.js';
 import { type Caller, CallerOf } from '../common/principal.js';
+import { RECEIPT_HEADERS, Receipted } from '../common/receipted.js';
 import { InInstance, type InstanceScope } from '../common/scope.js';
+import type { Written } from '../common/written.js';
 import { ApisOfSignQuery, BindInput, BindView, BoundApisView, BoundSignsView, SignsOfApiQuery, UnboundApisView } from './bindings.dto.js';
 import { BINDING_ERRORS } from './bindings.errors.js';
 import { BindingsService } from './bindings.service.js';
@@ -21,15 +23,29 @@ export class BindingsController {
     'AssociateSignatureKeyV2',
     'Bind a signature key to published APIs, in place of the keys bound before',
     BINDING_ERRORS.bind,
+    RECEIPT_HEADERS,
   )
-  bind(@InInstance() scope: InstanceScope, @Body() input: BindInput, @CallerOf() caller: Caller): Promise<BindView> {
+  @Receipted()
+  bind(@InInstance() scope: InstanceScope, @Body() input: BindInput, @CallerOf() caller: Caller): Promise<Written<BindView>> {
     return this.bindings.bind(scope, input, caller);
   }
 
   @Delete(':sign_bindings_id')
   @Allow('apig:apis:unbindSigns')
-  @Answers(204, undefined, 'DisassociateSignatureKeyV2', 'Unbind a signature key from a published API', BINDING_ERRORS.unbind)
-  unbind(@InInstance() scope: InstanceScope, @Param('sign_bindings_id') bindingId: string, @CallerOf() caller: Caller): Promise<void> {
+  @Answers(
+    204,
+    undefined,
+    'DisassociateSignatureKeyV2',
+    'Unbind a signature key from a published API',
+    BINDING_ERRORS.unbind,
+    RECEIPT_HEADERS,
+  )
+  @Receipted()
+  unbind(
+    @InInstance() scope: InstanceScope,
+    @Param('sign_bindings_id') bindingId: string,
+    @CallerOf() caller: Caller,
+  ): Promise<Written<void>> {
     return this.bindings.unbind(scope, bindingId, caller);
   }
 

@@ -8,6 +8,7 @@ import { ID_PATTERN, newId } from '../common/ids.js';
 import { nameCondition } from '../common/pagination.js';
 import type { Caller } from '../common/principal.js';
 import type { InstanceScope } from '../common/scope.js';
+import type { Written } from '../common/written.js';
 import { Database } from '../database/database.js';
 import { chunks, type Param, placeholders } from '../database/tx.js';
 import { inInstance } from '../instances/instance-scope.js';
@@ -85,10 +86,10 @@ export class BindingsService {
    * new one, with a new id, takes its place (apig §2.3); one that carries this key keeps its record.
    * @throws SignNotFound, PublicationNotFound, InstanceNotFound
    */
-  async bind(scope: InstanceScope, input: BindInput, caller: Caller): Promise<BindView> {
+  async bind(scope: InstanceScope, input: BindInput, caller: Caller): Promise<Written<BindView>> {
     const publishIds = [...new Set(input.publish_ids)];
     await this.vault.box(scope.projectId);
-    const bound = await this.changes.write(inInstance(scope), async (write) => {
+    const bound = await this.changes.written(inInstance(scope), async (write) => {
       const [sign] = await write.rows<SignPart>(`SELECT ${SIGN} FROM signs s WHERE s.id = ? AND s.instance_id = ? AND s.project_id = ?`, [
         input.sign_id,
         scope.instanceId,
@@ -136,16 +137,17 @@ export class BindingsService {
         return { ...publication, ...sign, id: record.id, createdAt: record.createdAt };
       });
     });
-    return { bindings: await Promise.all(bound.map((row) => this.withSecret(scope, row, toNanoseconds(row.createdAt)))) };
+    const bindings = await Promise.all(bound.value.map((row) => this.withSecret(scope, row, toNanoseconds(row.createdAt))));
+    return bound.with({ bindings });
   }
 
   /**
    * Removes one binding by its record's id (apig §2.1).
    * @throws BindingNotFound, also for a record that a rebinding has replaced; Fault 400 for what cannot be an id
    */
-  async unbind(scope: InstanceScope, bindingId: string, caller: Caller): Promise<void> {
+  async unbind(scope: InstanceScope, bindingId: string, caller: Caller): Promise<Written<void>> {
     if (!ID_PATTERN.test(bindingId)) throw invalid('id', { where: 'path' });
-    await this.changes.write(inInstance(scope), async (write) => {
+    return this.changes.written(inInstance(scope), async (write) => {
       const [binding] = await write.rows<{ signId: string; publishId: string }>(
         'SELECT sign_id AS signId, publish_id AS publishId FROM sign_bindings WHERE id = ? AND instance_id = ? AND project_id = ?',
         [bindingId, scope.instanceId, scope.projectId],

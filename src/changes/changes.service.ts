@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { newId } from '../common/ids.js';
+import { Written } from '../common/written.js';
 import { CommitOutcomeUnknown, Database, type Tx } from '../database/database.js';
 import type { ChangeOp } from './change.entity.js';
+import { ChangeFeed } from './change-feed.js';
 
 /** The gateway or project that a write changes. */
 export interface WriteScope {
@@ -22,6 +24,8 @@ export interface Write extends Tx {
   readonly now: number;
   /** Notes what changed; written as pointers with this revision when the body is done. */
   change(kind: string, targetId: string, op: ChangeOp): void;
+  /** Wakes those who watch another scope, whose counter and log this write has changed by itself. */
+  wake(scopeId: string, revision: number): void;
 }
 
 const ATTEMPTS_AFTER_UNKNOWN = 3;
@@ -31,6 +35,7 @@ export class ChangesService {
   constructor(
     private readonly database: Database,
     private readonly clock: Clock,
+    private readonly feed: ChangeFeed,
   ) {}
 
   /**
@@ -42,35 +47,52 @@ export class ChangesService {
    * and, if it landed, answers what the first attempt would have.
    */
   async write<T>(scope: WriteScope, body: (write: Write) => Promise<T>): Promise<T> {
+    return (await this.written(scope, body)).value;
+  }
+
+  /** As {@link write}, and says at which revision. */
+  async written<T>(scope: WriteScope, body: (write: Write) => Promise<T>): Promise<Written<T>> {
     const writeId = newId();
-    let unanswered: { result: T } | undefined;
+    let unanswered: Done<T> | undefined;
     for (let attempt = 1; ; attempt++) {
-      let result: { result: T } | undefined;
+      let done: Done<T> | undefined;
       try {
         await this.database.transaction(async (tx) => {
           const write = await this.begin(tx, scope);
           if (unanswered && (await landed(write, writeId))) {
-            result = unanswered;
+            done = unanswered;
             throw new NothingToWrite();
           }
-          const changed: Omit<Pointer, 'ordinal'>[] = [];
-          result = { result: await body({ ...write, change: (kind, targetId, op) => void changed.push({ kind, targetId, op }) }) };
-          if (changed.length === 0) throw new NothingToWrite();
+          const changed: Pointer[] = [];
+          const advances = [{ scopeId: scope.scopeId, revision: write.revision }];
+          // Assigned, not spread: a copy would ask for the manager, and TypeORM would join in every write.
+          const value = await body(
+            Object.assign(write, {
+              change: (kind: string, targetId: string, op: ChangeOp) => void changed.push({ kind, targetId, op }),
+              wake: (scopeId: string, revision: number) => void advances.push({ scopeId, revision }),
+            }),
+          );
+          if (changed.length === 0) {
+            done = { written: new Written(value, scope.scopeId, write.revision - 1), advances: [] };
+            throw new NothingToWrite();
+          }
+          done = { written: new Written(value, scope.scopeId, write.revision), advances };
           await append(write, writeId, changed);
         });
       } catch (error) {
-        if (error instanceof CommitOutcomeUnknown && result && attempt < ATTEMPTS_AFTER_UNKNOWN) {
-          unanswered = result;
+        if (error instanceof CommitOutcomeUnknown && done && attempt < ATTEMPTS_AFTER_UNKNOWN) {
+          unanswered = done;
           continue;
         }
         if (!(error instanceof NothingToWrite)) throw error;
       }
-      if (!result) throw new Error('a write ended without a result');
-      return result.result;
+      if (!done) throw new Error('a write ended without a result');
+      for (const advance of done.advances) this.feed.announce({ ...advance, local: true });
+      return done.written;
     }
   }
 
-  private async begin(tx: Tx, scope: WriteScope): Promise<Omit<Write, 'change'>> {
+  private async begin(tx: Tx, scope: WriteScope): Promise<Begun> {
     const revision = await bump(tx, scope);
     if (revision === undefined) throw scope.missing();
     return {
@@ -86,6 +108,15 @@ export class ChangesService {
       now: this.clock.now(),
     };
   }
+}
+
+/** A write before its body. */
+type Begun = Omit<Write, 'change' | 'wake'>;
+
+/** A body that ran to its end, and whom to wake once it is committed. */
+interface Done<T> {
+  written: Written<T>;
+  advances: { scopeId: string; revision: number }[];
 }
 
 /** Rolls the transaction back, counter included: there is nothing to tell anybody. */
@@ -113,14 +144,14 @@ async function bump(tx: Tx, { scopeId, projectId }: WriteScope): Promise<number 
   return affected === 1 ? insertId : undefined;
 }
 
-async function landed(write: Omit<Write, 'change'>, writeId: string): Promise<boolean> {
+async function landed(write: Begun, writeId: string): Promise<boolean> {
   const rows = await write.rows('SELECT 1 AS one FROM changes WHERE scope_id = ? AND write_id = ? LIMIT 1', [write.scopeId, writeId]);
   return rows.length > 0;
 }
 
 const COLUMNS = 8;
 
-async function append(write: Omit<Write, 'change'>, writeId: string, changed: readonly Pointer[]): Promise<void> {
+async function append(write: Begun, writeId: string, changed: readonly Pointer[]): Promise<void> {
   const perStatement = 100;
   for (let from = 0; from < changed.length; from += perStatement) {
     const part = changed.slice(from, from + perStatement);

@@ -1,6 +1,9 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { genCommand } from './gen/gen.js';
 import { iamCommand } from './iam.js';
+import { MACHINE_ROLES, type MachineRole } from '../common/principal.js';
 import { VARIABLES, VERSION } from '../config/config.js';
+import { GATEWAY_VARIABLES } from '../config/gateway-variables.js';
 
 const environment = [
   '',
@@ -9,6 +12,10 @@ const environment = [
   '  DATABASE_URL  mysql://user:password@host:3306/database; unset: embedded SQLite',
   '  REDIS_URL  redis://host:6379',
 ].join('\n');
+
+const gatewayEnvironment = ['', 'Environment:', ...Object.entries(GATEWAY_VARIABLES).map(([name, what]) => `  ${name}  ${what}`)].join(
+  '\n',
+);
 
 /**
  * The command line. Commands load what they need only when they run, so that `--help` is at once.
@@ -26,6 +33,14 @@ export async function run(argv: readonly string[]): Promise<void> {
     .action(async () => (await import('./serve.js')).serve(process.env));
 
   program
+    .command('gateway')
+    .description('run a node of the data plane: it holds the keys of one gateway in memory and signs')
+    .addHelpText('after', gatewayEnvironment)
+    .action(async () => (await import('./gateway.js')).gateway(process.env));
+
+  program.addCommand(genCommand());
+
+  program
     .command('migrate')
     .description('bring the database up to date and exit (serve does it too)')
     .action(async () => (await import('./commands.js')).migrate(process.env));
@@ -36,6 +51,17 @@ export async function run(argv: readonly string[]): Promise<void> {
     .requiredOption('--user <name>', 'user name')
     .requiredOption('--project <name>', 'project name')
     .action(async (options: { user: string; project: string }) => (await import('./commands.js')).token(process.env, options));
+
+  program
+    .command('gateway-token')
+    .description('make a credential for the gateways or verifiers of an instance and print its token, which is not shown again')
+    .requiredOption('--instance <id>', 'instance (gateway)')
+    .option('--project <name>', 'project', 'default')
+    .addOption(new Option('--role <role>', 'what it is for').choices(MACHINE_ROLES).default('gateway'))
+    .option('--name <text>', 'for people', '')
+    .action(async (options: { instance: string; project: string; role: MachineRole; name: string }) =>
+      (await import('./commands.js')).gatewayToken(process.env, options),
+    );
 
   program
     .command('openapi')

@@ -47,7 +47,7 @@ function stopOnSignal(app: NestFastifyApplication, config: Config, logger: Logge
     }, TURN_AWAY_MS[config.mode] + config.shutdownGraceMs).unref();
     await delay(TURN_AWAY_MS[config.mode]);
     // A connection that was busy when the port closed is kept alive after its answer, and Node waits for it.
-    const sweep = setInterval(() => (app.getHttpServer()).closeIdleConnections(), SWEEP_MS);
+    const sweep = setInterval(() => app.getHttpServer().closeIdleConnections(), SWEEP_MS);
     await app.close();
     clearInterval(sweep);
     logger.info('stopped');

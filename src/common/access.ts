@@ -1,6 +1,7 @@
 import { applyDecorators, SetMetadata } from '@nestjs/common';
 import { ApiExtension } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import type { MachineRole } from './principal.js';
 
 /** Metadata key under which a route declares who may call it. */
 export const ACCESS = Symbol('access');
@@ -9,6 +10,8 @@ export type Access =
   | { kind: 'public' }
   /** A valid token, whatever its scope and roles. */
   | { kind: 'authenticated' }
+  /** A machine's credential with this role, for the gateway in the path. */
+  | { kind: 'machine'; role: MachineRole }
   /** A token of the project in the path, if the path names one, that holds the action. */
   | { kind: 'action'; action: string | ((request: FastifyRequest) => string); actions: readonly string[] };
 
@@ -19,12 +22,17 @@ export const ACCESS_EXTENSION = 'x-signet-access';
 export interface DeclaredAccess {
   kind: Access['kind'];
   actions: readonly string[];
+  role?: MachineRole;
 }
 
 const declare = (access: Access) =>
   applyDecorators(
     SetMetadata(ACCESS, access),
-    ApiExtension(ACCESS_EXTENSION, { kind: access.kind, actions: access.kind === 'action' ? access.actions : [] } satisfies DeclaredAccess),
+    ApiExtension(ACCESS_EXTENSION, {
+      kind: access.kind,
+      actions: access.kind === 'action' ? access.actions : [],
+      ...(access.kind === 'machine' && { role: access.role }),
+    } satisfies DeclaredAccess),
   );
 
 /** Anyone may call this route. */
@@ -32,6 +40,12 @@ export const Public = () => declare({ kind: 'public' });
 
 /** Anyone with a valid token may call this route. */
 export const Authenticated = () => declare({ kind: 'authenticated' });
+
+/** Gateways of the instance in the path may call this route: their credential has the role `gateway`. */
+export const ForGateway = () => declare({ kind: 'machine', role: 'gateway' });
+
+/** Verifiers of the instance in the path may call this route: their credential has the role `verifier`. */
+export const ForVerifier = () => declare({ kind: 'machine', role: 'verifier' });
 
 /**
  * The route needs this action (apig §7.1, §7.2), e.g. `apig:signs:create`.

@@ -18,6 +18,19 @@ export interface Principal {
   expiresAt: number;
 }
 
+/** What a machine's credential is for. */
+export const MACHINE_ROLES = ['gateway', 'verifier'] as const;
+export type MachineRole = (typeof MACHINE_ROLES)[number];
+
+/** A machine of one gateway, as its credential proved it. */
+export interface Machine {
+  /** The credential, not the machine: several may share one. */
+  tokenId: string;
+  projectId: string;
+  instanceId: string;
+  role: MachineRole;
+}
+
 /** A principal and the request it came with: what an audit row says about the actor. */
 export interface Caller {
   principal: Principal;
@@ -29,6 +42,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set by the guard on every route that is not public. */
     principal?: Principal;
+    /** Set by the guard on every route for machines. */
+    machine?: Machine;
   }
 }
 
@@ -41,3 +56,10 @@ export function callerOf(request: FastifyRequest): Caller {
 export const CallerOf = createParamDecorator((_: unknown, context: ExecutionContext) =>
   callerOf(context.switchToHttp().getRequest<FastifyRequest>()),
 );
+
+/** Parameter decorator: the {@link Machine} that calls. Its gateway is the one in the path: the guard has compared them. */
+export const MachineOf = createParamDecorator((_: unknown, context: ExecutionContext): Machine => {
+  const { machine } = context.switchToHttp().getRequest<FastifyRequest>();
+  if (!machine) throw new Error('a machine was asked for on a route that is not for machines');
+  return machine;
+});

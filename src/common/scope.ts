@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { InstanceNotFound } from './api-error.js';
+import { Fault, InstanceNotFound } from './api-error.js';
 import { ID_PATTERN } from './ids.js';
 
 /** The columns that every find of a project's row goes through: `where: { ...scope, id }`. */
@@ -29,4 +29,12 @@ export const InInstance = createParamDecorator((_: unknown, context: ExecutionCo
   const { params } = context.switchToHttp().getRequest<FastifyRequest<{ Params: Path }>>();
   if (!ID_PATTERN.test(params.instance_id)) throw new InstanceNotFound(params.instance_id);
   return { projectId: params.project_id, instanceId: params.instance_id };
+});
+
+/** Parameter decorator: the gateway in the path, in the project of the token. For paths that name no project. */
+export const InCallersInstance = createParamDecorator((_: unknown, context: ExecutionContext): InstanceScope => {
+  const { params, principal } = context.switchToHttp().getRequest<FastifyRequest<{ Params: Path }>>();
+  if (principal?.projectId === undefined) throw new Fault('token_unscoped');
+  if (!ID_PATTERN.test(params.instance_id)) throw new InstanceNotFound(params.instance_id);
+  return { projectId: principal.projectId, instanceId: params.instance_id };
 });

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { type ConfigError, readConfig, VARIABLES } from './config.js';
+import { GATEWAY_VARIABLES } from './gateway-variables.js';
 import { Secret } from './secret.js';
 
 function faults(env: Record<string, string>): readonly string[] {
@@ -55,6 +56,6 @@ describe('the configuration', () => {
   it('is described whole in .env.example', () => {
     const example = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8');
     const named = [...example.matchAll(/^#?\s?([A-Z_]+)=/gm)].map(([, name]) => name);
-    expect(named.sort()).toEqual([...Object.keys(VARIABLES), 'DATABASE_URL', 'REDIS_URL'].sort());
+    expect(named.sort()).toEqual([...Object.keys(VARIABLES), ...Object.keys(GATEWAY_VARIABLES), 'DATABASE_URL', 'REDIS_URL'].sort());
   });
 });

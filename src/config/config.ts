@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { GATEWAY_VARIABLES } from './gateway-variables.js';
 import { Secret } from './secret.js';
 
 export type Mode = 'local' | 'production';
@@ -14,10 +15,12 @@ export class Config {
   /** Absent: embedded SQLite under {@link dataDir}. */
   readonly databaseUrl: Secret | undefined;
   readonly databasePoolSize: number;
-  /** Read and validated; carries change notices between control-plane processes once the data plane is there. */
+  /** Carries change notices between control-plane processes; absent: each looks for itself, ten times a second while gateways watch. */
   readonly redisUrl: Secret | undefined;
   /** Where the ring of key-encryption keys comes from (docs/operations.md). */
   readonly kek: { file?: string; inline?: Secret; credentialsDirectory?: string };
+  /** Gateways and verifiers may be served without TLS in production too. */
+  readonly gatewayPlaintext: boolean;
   readonly adminPassword: Secret | undefined;
   readonly iamFile: string | undefined;
   readonly tokenTtlSeconds: number;
@@ -51,7 +54,7 @@ export class ConfigError extends Error {
 }
 
 const MIB = 1024 * 1024;
-const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+export const LEVELS: readonly string[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
 /** Every variable of ours, with the words `.env.example` and `signet serve --help` say about it. */
 export const VARIABLES: Record<string, string> = {
@@ -72,6 +75,7 @@ export const VARIABLES: Record<string, string> = {
   SIGNET_REQUEST_TIMEOUT_MS: 'time a client has to send a whole request (60000)',
   SIGNET_SHUTDOWN_GRACE_MS: 'time that requests under way have to finish after SIGTERM (10000)',
   SIGNET_LOG_LEVEL: `${LEVELS.join(', ')} (info)`,
+  SIGNET_GATEWAY_PLAINTEXT: 'refuse (default) or allow: serve gateways and verifiers without TLS in production',
   SIGNET_SIGN_UPDATE_OMITTED: 'keep (default) or regenerate: what PUT does with a key or secret that is not in its body',
   SIGNET_SIGN_NUM_LIMIT: 'largest number of signature keys in one gateway (200)',
   SIGNET_INSTANCE_NUM_LIMIT: 'largest number of gateways in one project (5)',
@@ -86,7 +90,9 @@ export const VARIABLES: Record<string, string> = {
 export function readConfig(env: Record<string, string | undefined>): Config {
   const faults: string[] = [];
   for (const name of Object.keys(env)) {
-    if (name.startsWith('SIGNET_') && !(name in VARIABLES)) faults.push(`${name} is not a variable of Signet (see .env.example)`);
+    // One file may serve both planes.
+    if (name.startsWith('SIGNET_') && !(name in VARIABLES || name in GATEWAY_VARIABLES))
+      faults.push(`${name} is not a variable of Signet (see .env.example)`);
   }
   const text = (name: string, fallback: string) => env[name] || fallback;
   const oneOf = <T extends string>(name: string, allowed: readonly T[], fallback: T): T => {
@@ -133,6 +139,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     databasePoolSize: whole('SIGNET_DATABASE_POOL_SIZE', 32, 2, 1000),
     redisUrl: secret(env['REDIS_URL']),
     kek,
+    gatewayPlaintext: oneOf('SIGNET_GATEWAY_PLAINTEXT', ['refuse', 'allow'], 'refuse') === 'allow',
     adminPassword: secret(env['SIGNET_ADMIN_PASSWORD']),
     iamFile: env['SIGNET_IAM_FILE'] ? resolve(env['SIGNET_IAM_FILE']) : undefined,
     tokenTtlSeconds: whole('SIGNET_TOKEN_TTL_SECONDS', 86_400, 60, 86_400 * 7),

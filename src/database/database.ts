@@ -1,11 +1,22 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import pRetry from 'p-retry';
-import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { Fault } from '../common/api-error.js';
 import { CommitOutcomeUnknown, isTransient, type UniqueIndex, violates } from './errors.js';
-import type { Param, RunResult, Tx } from './tx.js';
+import type { Param, Reads, RunResult, Tx } from './tx.js';
 
 const RETRIES = 7;
+
+/** A transaction that has begun, and the ways in which it ends. */
+export interface OpenTransaction {
+  readonly tx: Tx;
+  /** @throws CommitOutcomeUnknown */
+  commit(): Promise<void>;
+  /** Leaves nothing of it behind. */
+  rollback(): Promise<void>;
+  /** Gives back what it held; called last, however it ended. */
+  release(): void;
+}
 
 /**
  * The database, as services see it: committed rows, and transactions that run again when the database asks for it.
@@ -38,6 +49,23 @@ export abstract class Database {
   }
 
   /**
+   * Reads several statements as of one moment: what `body` reads is what one commit left behind, and no other. It may run twice,
+   * so it reads and does nothing else; what takes time is done afterwards, when nothing is held any more.
+   */
+  async snapshot<T>(body: (reads: Reads) => Promise<T>): Promise<T> {
+    this.assertOutside();
+    const attempt = () => this.#open.run(true, () => this.readTogether(body));
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      return await attempt().catch((again: unknown) => {
+        throw isTransient(again) ? new Fault('unavailable', {}, { cause: again }) : again;
+      });
+    }
+  }
+
+  /**
    * Runs `body` in one transaction. It may run up to eight times (deadlock, Galera certification, a busy file), so it
    * touches the database and nothing else.
    * @throws CommitOutcomeUnknown when the connection broke while COMMIT was out
@@ -45,17 +73,39 @@ export abstract class Database {
    */
   async transaction<T>(body: (tx: Tx) => Promise<T>): Promise<T> {
     this.assertOutside();
+    const attempt = () => this.#open.run(true, () => this.attempt(body));
     try {
-      return await pRetry(() => this.#open.run(true, () => this.attempt(body)), {
+      return await attempt();
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      return await this.again(attempt, error);
+    }
+  }
+
+  /** The attempts after the first, which nearly always is the only one and so goes without a retrier. */
+  private async again<T>(attempt: () => Promise<T>, first: unknown): Promise<T> {
+    let failure = first;
+    let attempts = 0;
+    const next = async () => {
+      try {
+        if (attempts++ > 0) return await attempt();
+      } catch (error) {
+        failure = error;
+      }
+      // A stand-in: p-retry takes plain errors only, and a driver's are not always that.
+      throw new Error('the database asks for the transaction again');
+    };
+    try {
+      return await pRetry(next, {
         retries: RETRIES,
         minTimeout: 5,
         maxTimeout: 500,
         factor: 2,
         randomize: true,
-        shouldRetry: ({ error }) => isTransient(error),
+        shouldRetry: () => isTransient(failure),
       });
-    } catch (error) {
-      throw isTransient(error) ? new Fault('unavailable', {}, { cause: error }) : error;
+    } catch {
+      throw isTransient(failure) ? new Fault('unavailable', {}, { cause: failure }) : failure;
     }
   }
 
@@ -76,20 +126,19 @@ export abstract class Database {
   }
 
   private async attempt<T>(body: (tx: Tx) => Promise<T>): Promise<T> {
-    const runner = this.dataSource.createQueryRunner();
+    const open = await this.begin();
     try {
-      await this.begin(runner);
       let result: T;
       try {
-        result = await body(this.bind(runner));
+        result = await body(open.tx);
       } catch (error) {
-        await this.rollback(runner);
+        await open.rollback();
         throw error;
       }
-      await this.commit(runner);
+      await open.commit();
       return result;
     } finally {
-      await runner.release();
+      open.release();
     }
   }
 
@@ -100,11 +149,8 @@ export abstract class Database {
   /** Closes every connection. */
   abstract close(): Promise<void>;
   protected abstract read<T>(sql: string, params: readonly Param[]): Promise<T[]>;
-  protected abstract begin(runner: QueryRunner): Promise<void>;
-  /** @throws CommitOutcomeUnknown */
-  protected abstract commit(runner: QueryRunner): Promise<void>;
-  protected abstract rollback(runner: QueryRunner): Promise<void>;
-  protected abstract bind(runner: QueryRunner): Tx;
+  protected abstract readTogether<T>(body: (reads: Reads) => Promise<T>): Promise<T>;
+  protected abstract begin(): Promise<OpenTransaction>;
 }
 
-export { CommitOutcomeUnknown, type RunResult, type Tx };
+export { CommitOutcomeUnknown, type Reads, type RunResult, type Tx };

@@ -1,8 +1,8 @@
 import type { Pool, PoolConnection, ResultSetHeader } from 'mysql2';
-import type { DataSource, QueryRunner } from 'typeorm';
-import { CommitOutcomeUnknown, Database } from './database.js';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { CommitOutcomeUnknown, Database, type OpenTransaction } from './database.js';
 import { leavesCommitUnknown } from './errors.js';
-import type { Param, RunResult, Tx } from './tx.js';
+import type { Param, Reads, RunResult, Tx } from './tx.js';
 
 /**
  * What every connection is set to before its first statement. READ COMMITTED: the first statement of a write locks the
@@ -39,49 +39,42 @@ export class MariadbDatabase extends Database {
   }
 
   protected read<T>(sql: string, params: readonly Param[]): Promise<T[]> {
-    return new Promise((resolve, reject) => {
-      this.#pool.execute(sql, params as Param[], (error, rows) => (error ? reject(error) : resolve(rows as T[])));
-    });
+    return execute<T[]>(this.#pool, sql, params);
   }
 
-  protected async begin(runner: QueryRunner): Promise<void> {
-    await runner.startTransaction();
-  }
-
-  protected async commit(runner: QueryRunner): Promise<void> {
+  protected async readTogether<T>(body: (reads: Reads) => Promise<T>): Promise<T> {
+    const connection = await this.connection();
     try {
-      await runner.commitTransaction();
+      await say(connection, 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+      await say(connection, 'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
+      const result = await body({ rows: (sql, params = []) => execute(connection, sql, params) });
+      await say(connection, 'COMMIT');
+      connection.release();
+      return result;
     } catch (error) {
-      // A connection in doubt must not go back to the pool with a transaction open.
-      (await connectionOf(runner)).destroy();
-      throw leavesCommitUnknown(error) ? new CommitOutcomeUnknown(error) : error;
+      await say(connection, 'ROLLBACK').then(
+        () => connection.release(),
+        () => connection.destroy(),
+      );
+      throw error;
     }
   }
 
-  protected async rollback(runner: QueryRunner): Promise<void> {
+  protected async begin(): Promise<OpenTransaction> {
+    const connection = await this.connection();
     try {
-      await runner.rollbackTransaction();
-    } catch {
-      (await connectionOf(runner)).destroy();
+      await say(connection, 'START TRANSACTION');
+    } catch (error) {
+      connection.destroy();
+      throw error;
     }
+    return new MariadbTransaction(connection, () => this.dataSource.createQueryRunner());
   }
 
-  protected bind(runner: QueryRunner): Tx {
-    const execute = async <T>(sql: string, params: readonly Param[]): Promise<T> => {
-      const connection = await connectionOf(runner);
-      return new Promise((resolve, reject) => {
-        connection.execute(sql, params as Param[], (error, result) => (error ? reject(error) : resolve(result as T)));
-      });
-    };
-    return {
-      engine: this.engine,
-      manager: runner.manager,
-      rows: (sql, params = []) => execute(sql, params),
-      run: async (sql, params = []): Promise<RunResult> => {
-        const { affectedRows, insertId } = await execute<ResultSetHeader>(sql, params);
-        return { affected: affectedRows, insertId };
-      },
-    };
+  private connection(): Promise<PoolConnection> {
+    return new Promise((resolve, reject) => {
+      this.#pool.getConnection((error, free) => (error ? reject(error) : resolve(free)));
+    });
   }
 
   async close(): Promise<void> {
@@ -89,9 +82,70 @@ export class MariadbDatabase extends Database {
   }
 }
 
-const connectionOf = (runner: QueryRunner) => runner.connect() as Promise<PoolConnection>;
+/** Speaks to its connection directly; TypeORM joins in when somebody asks for its manager, which the hot writes do not. */
+class MariadbTransaction implements OpenTransaction, Tx {
+  readonly engine = 'mariadb';
+  #runner: QueryRunner | undefined;
+
+  constructor(
+    private readonly connection: PoolConnection,
+    private readonly newRunner: () => QueryRunner,
+  ) {}
+
+  get tx(): Tx {
+    return this;
+  }
+
+  get manager(): EntityManager {
+    // The runner takes this connection, and the transaction on it, for its own.
+    this.#runner ??= Object.assign(this.newRunner(), {
+      databaseConnection: this.connection,
+      isTransactionActive: true,
+      transactionDepth: 1,
+    });
+    return this.#runner.manager;
+  }
+
+  readonly rows = <T>(sql: string, params: readonly Param[] = []): Promise<T[]> => execute<T[]>(this.connection, sql, params);
+
+  readonly run = async (sql: string, params: readonly Param[] = []): Promise<RunResult> => {
+    const { affectedRows, insertId } = await execute<ResultSetHeader>(this.connection, sql, params);
+    return { affected: affectedRows, insertId };
+  };
+
+  async commit(): Promise<void> {
+    try {
+      await say(this.connection, 'COMMIT');
+    } catch (error) {
+      // A connection in doubt must not go back to the pool with a transaction open.
+      this.connection.destroy();
+      throw leavesCommitUnknown(error) ? new CommitOutcomeUnknown(error) : error;
+    }
+  }
+
+  async rollback(): Promise<void> {
+    await say(this.connection, 'ROLLBACK').catch(() => this.connection.destroy());
+  }
+
+  release(): void {
+    if (this.#runner) Object.assign(this.#runner, { isReleased: true });
+    this.connection.release();
+  }
+}
+
+function execute<T>(connection: Pick<PoolConnection, 'execute'>, sql: string, params: readonly Param[]): Promise<T> {
+  return new Promise((resolve, reject) => {
+    connection.execute(sql, params as Param[], (error, result) => (error ? reject(error) : resolve(result as T)));
+  });
+}
+
+function say(connection: PoolConnection, sql: string): Promise<void> {
+  return new Promise((resolve, reject) => connection.query(sql, (error) => (error ? reject(error) : resolve())));
+}
 
 function prepare(connection: PoolConnection): void {
+  // Whoever awaits a statement hears of it; a connection that breaks while nobody does just leaves the pool.
+  connection.on('error', () => undefined);
   for (const statement of ON_CONNECT) {
     connection.query(statement, (error) => {
       if (error && error.errno !== ER_UNKNOWN_SYSTEM_VARIABLE) connection.destroy();

@@ -1,9 +1,9 @@
 import BetterSqlite3 from 'better-sqlite3';
-import type { DataSource, QueryRunner } from 'typeorm';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import type { BetterSqlite3Driver } from 'typeorm/driver/better-sqlite3/BetterSqlite3Driver.js';
 import { BetterSqlite3QueryRunner } from 'typeorm/driver/better-sqlite3/BetterSqlite3QueryRunner.js';
-import { Database } from './database.js';
-import type { Param, RunResult, Tx } from './tx.js';
+import { Database, type OpenTransaction } from './database.js';
+import type { Param, Reads, RunResult, Tx } from './tx.js';
 
 type Connection = BetterSqlite3.Database;
 
@@ -40,61 +40,118 @@ export class SqliteDatabase extends Database {
   readonly engine = 'sqlite';
   readonly #reader: Connection;
   readonly #writer: Connection;
+  readonly #turnstile: Turnstile;
   readonly #readStatements = new Map<string, BetterSqlite3.Statement>();
   readonly #writeStatements = new Map<string, BetterSqlite3.Statement>();
+  /** Connections for snapshots, one each while it lasts: the shared reader must go on seeing what is committed. */
+  readonly #snapshotReaders: Connection[] = [];
 
-  private constructor(dataSource: DataSource) {
+  private constructor(dataSource: DataSource, turnstile: Turnstile) {
     super(dataSource);
+    this.#turnstile = turnstile;
     this.#writer = (dataSource.driver as BetterSqlite3Driver).databaseConnection as Connection;
     assertDurable(this.#writer);
-    this.#reader = new BetterSqlite3(this.#writer.name, { readonly: true, timeout: 5000 });
-    this.#reader.pragma('case_sensitive_like = ON');
+    this.#reader = this.openReader();
+  }
+
+  private openReader(): Connection {
+    const reader = new BetterSqlite3(this.#writer.name, { readonly: true, timeout: 5000 });
+    reader.pragma('case_sensitive_like = ON');
+    return reader;
   }
 
   /** @param dataSource initialised; its runners are serialised from here on */
   static of(dataSource: DataSource): SqliteDatabase {
-    serialise(dataSource);
-    return new SqliteDatabase(dataSource);
+    return new SqliteDatabase(dataSource, serialise(dataSource));
   }
 
   protected async read<T>(sql: string, params: readonly Param[]): Promise<T[]> {
     return prepared(this.#reader, this.#readStatements, sql).all(...params) as T[];
   }
 
-  protected async begin(runner: QueryRunner): Promise<void> {
-    await runner.startTransaction();
-  }
-
-  protected async commit(runner: QueryRunner): Promise<void> {
+  protected async readTogether<T>(body: (reads: Reads) => Promise<T>): Promise<T> {
+    const reader = this.#snapshotReaders.pop() ?? this.openReader();
     try {
-      await runner.commitTransaction();
+      reader.exec('BEGIN');
+      const result = await body({
+        rows: async <R>(sql: string, params: readonly Param[] = []) => reader.prepare(sql).all(...params) as R[],
+      });
+      reader.exec('COMMIT');
+      this.#snapshotReaders.push(reader);
+      return result;
     } catch (error) {
-      await this.rollback(runner);
+      reader.close();
       throw error;
     }
   }
 
-  protected async rollback(runner: QueryRunner): Promise<void> {
-    // A full disk or a corrupt page may have rolled back already; the file, not the runner, is what counts.
-    if (this.#writer.inTransaction) await runner.rollbackTransaction();
-  }
-
-  protected bind(runner: QueryRunner): Tx {
-    return {
-      engine: this.engine,
-      manager: runner.manager,
-      rows: async <T>(sql: string, params: readonly Param[] = []) =>
-        prepared(this.#writer, this.#writeStatements, sql).all(...params) as T[],
-      run: async (sql: string, params: readonly Param[] = []): Promise<RunResult> => {
-        const { changes, lastInsertRowid } = prepared(this.#writer, this.#writeStatements, sql).run(...params);
-        return { affected: changes, insertId: Number(lastInsertRowid) };
-      },
-    };
+  protected async begin(): Promise<OpenTransaction> {
+    const leave = await this.#turnstile.take();
+    const writer = (sql: string) => prepared(this.#writer, this.#writeStatements, sql);
+    try {
+      // Deferred transactions that upgrade from read to write fail at once when another process writes.
+      writer('BEGIN IMMEDIATE').run();
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    return new SqliteTransaction(this.#writer, writer, leave, () => this.dataSource.createQueryRunner() as JoinableRunner);
   }
 
   async close(): Promise<void> {
-    this.#reader.close();
+    for (const reader of [this.#reader, ...this.#snapshotReaders]) reader.close();
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
+  }
+}
+
+/** Speaks to the writing connection directly; TypeORM joins in when somebody asks for its manager, which the hot writes do not. */
+class SqliteTransaction implements OpenTransaction, Tx {
+  readonly engine = 'sqlite';
+  #runner: JoinableRunner | undefined;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly statement: (sql: string) => BetterSqlite3.Statement,
+    private readonly leave: () => void,
+    private readonly newRunner: () => JoinableRunner,
+  ) {}
+
+  get tx(): Tx {
+    return this;
+  }
+
+  get manager(): EntityManager {
+    if (!this.#runner) {
+      this.#runner = this.newRunner();
+      this.#runner.join();
+    }
+    return this.#runner.manager;
+  }
+
+  readonly rows = async <T>(sql: string, params: readonly Param[] = []): Promise<T[]> => this.statement(sql).all(...params) as T[];
+
+  readonly run = async (sql: string, params: readonly Param[] = []): Promise<RunResult> => {
+    const { changes, lastInsertRowid } = this.statement(sql).run(...params);
+    return { affected: changes, insertId: Number(lastInsertRowid) };
+  };
+
+  async commit(): Promise<void> {
+    try {
+      this.statement('COMMIT').run();
+    } catch (error) {
+      await this.rollback();
+      throw error;
+    }
+  }
+
+  async rollback(): Promise<void> {
+    // A full disk or a corrupt page may have rolled back already; the file is what counts.
+    if (this.connection.inTransaction) this.statement('ROLLBACK').run();
+  }
+
+  release(): void {
+    this.#runner?.part();
+    this.leave();
   }
 }
 
@@ -124,12 +181,29 @@ class Turnstile {
   }
 }
 
-function serialise(dataSource: DataSource): void {
+/** A runner that can work within a transaction somebody else began and will end. */
+interface JoinableRunner extends QueryRunner {
+  join(): void;
+  part(): void;
+}
+
+/** Makes every runner of the data source queue at the turnstile, whose turns are the transactions. */
+function serialise(dataSource: DataSource): Turnstile {
   const driver = dataSource.driver as BetterSqlite3Driver;
   const turnstile = new Turnstile();
 
-  class SerialRunner extends BetterSqlite3QueryRunner {
+  class SerialRunner extends BetterSqlite3QueryRunner implements JoinableRunner {
     #leave: (() => void) | undefined;
+
+    join(): void {
+      this.#leave = () => undefined;
+      this.isTransactionActive = true;
+      this.transactionDepth = 1;
+    }
+
+    part(): void {
+      this.isReleased = true;
+    }
 
     override async startTransaction(): Promise<void> {
       this.#leave ??= await turnstile.take();
@@ -183,4 +257,5 @@ function serialise(dataSource: DataSource): void {
   }
 
   driver.createQueryRunner = () => new SerialRunner(driver);
+  return turnstile;
 }

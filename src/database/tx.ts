@@ -10,6 +10,11 @@ export interface RunResult {
 /** A value that binds the same way on both databases: no Date, no boolean, no object. */
 export type Param = string | number | null | Uint8Array;
 
+/** Statements that see one state of the database. */
+export interface Reads {
+  readonly rows: <T>(sql: string, params?: readonly Param[]) => Promise<T[]>;
+}
+
 /** One open transaction. Everything inside it goes through it; a statement past it would run on another connection. */
 export interface Tx {
   readonly engine: 'sqlite' | 'mariadb';

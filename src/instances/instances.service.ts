@@ -217,6 +217,7 @@ export class InstancesService {
       await write.run('DELETE FROM change_counters WHERE scope_id = ?', [instanceId]);
       await this.audit.record(write, caller, entry);
       write.change('instance', instanceId, 'deleted');
+      write.wake(instanceId, revision);
     });
   }
 

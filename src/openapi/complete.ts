@@ -69,6 +69,7 @@ function completeOperation(
     ...(summary && { summary }),
     description: permission(access),
     ...(access.kind === 'public' && { security: [] }),
+    ...(access.kind === 'machine' && { security: [{ machine: [] }] }),
     ...(parameters.length > 0 && { parameters }),
     ...(requestBody && { requestBody }),
     responses: { ...responses, ...errorResponses(path, own.map(undeclared), commonErrors(facts), shared) },
@@ -113,8 +114,9 @@ function errorResponses(
 }
 
 /** Who may call. */
-function permission({ kind, actions }: DeclaredAccess): string {
+function permission({ kind, actions, role }: DeclaredAccess): string {
   if (kind === 'public') return 'Needs no token.';
+  if (kind === 'machine') return `Needs a credential of the gateway with the role \`${role}\`.`;
   if (kind === 'authenticated') return 'Needs a token, whatever its scope.';
   return `Needs the action ${actions.map((action) => `\`${action}\``).join(' or ')} in the project of the token.`;
 }

@@ -60,8 +60,9 @@ export function commonErrors({ path, access, body, query }: Facts): ApiError[] {
       : []),
     ...(query ? fieldErrors(query, 'query') : []),
     ...(guarded ? [new Fault('token_missing'), new Fault('token_expired'), new Fault('token_invalid')] : []),
-    ...(access.kind === 'action' ? [new Fault('token_unscoped'), new Fault('forbidden')] : []),
-    ...(path.includes('/{instance_id}') && familyOf(path) === 'Apig' ? [new InstanceNotFound('{instance_id}')] : []),
+    ...(access.kind === 'action' ? [new Fault('token_unscoped')] : []),
+    ...(access.kind === 'action' || access.kind === 'machine' ? [new Fault('forbidden')] : []),
+    ...(path.includes('/{instance_id}') && ['Apig', 'Problem'].includes(familyOf(path)) ? [new InstanceNotFound('{instance_id}')] : []),
     // What anyone may read comes from memory.
     ...(guarded || body ? [new Fault('internal'), new Fault('unavailable')] : []),
   ];

@@ -27,6 +27,11 @@ const base = (): Omit<OpenAPIObject, 'paths'> => ({
   components: {
     schemas: { ...ERROR_SCHEMAS },
     securitySchemes: {
+      machine: {
+        type: 'http',
+        scheme: 'bearer',
+        description: 'The token of a credential that POST …/gateway-tokens or `signet gateway-token` made for the gateway in the path',
+      },
       token: { type: 'apiKey', in: 'header', name: 'X-Auth-Token', description: 'A token of POST /v3/auth/tokens, scoped to the project' },
     },
   },

@@ -19,6 +19,10 @@ export const TAGS: Record<string, string> = {
   Publication: 'APIs online in environments, and the versions that were.',
   'Load balance channels': 'Servers that backends of APIs name; in the paths they are called VPC channels.',
   Identity: 'Tokens, and the projects and users they are for.',
+  'Machine credentials': 'What gateways and verifiers prove themselves with.',
+  'Nodes and receipts': 'Which processes sign for a gateway, and which changes they have applied.',
+  'Rotation and impact': 'Changing the secret of a key without a gap, and who would feel its deletion.',
+  Distribution: 'What gateways and verifiers read, and what gateways report.',
   Audit: 'Who changed what.',
   Operation: 'For load balancers and monitoring.',
 };
@@ -33,5 +37,8 @@ export const PATH_PARAMETERS: Record<string, string> = {
   env_id: 'Environment',
   api_id: 'API',
   version_id: 'Version of an API',
+  token_id: 'Credential; not its token',
+  node_id: 'Node: a letter or digit, then up to 63 letters, digits and `._:-`',
+  revision: 'Revision of the gateway',
   vpc_channel_id: 'Load balance channel',
 };

@@ -6,6 +6,7 @@ import { ID_PATTERN, newId } from '../common/ids.js';
 import { isPrecise, nameCondition } from '../common/pagination.js';
 import type { Caller } from '../common/principal.js';
 import type { InstanceScope } from '../common/scope.js';
+import type { Written } from '../common/written.js';
 import { Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { violates } from '../database/errors.js';
@@ -113,13 +114,13 @@ export class SignsService {
    * changes or `SIGNET_SIGN_UPDATE_OMITTED=regenerate` (docs/contract.md).
    * @throws as create, and SignNotFound
    */
-  async update(scope: InstanceScope, signId: string, input: SignInput, caller: Caller): Promise<SignView> {
+  async update(scope: InstanceScope, signId: string, input: SignInput, caller: Caller): Promise<Written<SignView>> {
     const given = { key: input.sign_key, secret: input.sign_secret };
     if (input.sign_type !== undefined && input.sign_type !== 'aes') assertRules(this.rules(input.sign_type, null), given);
     if (!ID_PATTERN.test(signId)) throw new SignNotFound(signId);
     const box = await this.vault.box(scope.projectId);
 
-    return this.changes.write(inInstance(scope), async (write) => {
+    return this.changes.written(inInstance(scope), async (write) => {
       const [before] = await write.rows<SignRow>(
         `SELECT ${SELECT} FROM signs s WHERE s.id = ? AND s.instance_id = ? AND s.project_id = ?`,
         [signId, scope.instanceId, scope.projectId],
@@ -139,15 +140,17 @@ export class SignsService {
         key: given.key ?? (keeps && rules.key.test(old.key) ? old.key : undefined),
         secret: given.secret ?? (keeps && rules.secret.test(old.secret) ? old.secret : undefined),
       });
-      const version = before.secretVersion + 1;
-      const sealed = box.seal(secretPlace(scope.projectId, signId, version), secret);
+      const changed = key !== old.key || secret !== old.secret || signType !== before.signType;
+      const rotation = changed ? await endRotation(write, signId) : undefined;
+      const version = changed ? Math.max(before.secretVersion, rotation?.version ?? 0) + 1 : before.secretVersion;
+      const sealed = changed ? toColumn(box.seal(secretPlace(scope.projectId, signId, version), secret)) : before.sealedSecret;
       await write
         .run(
           'UPDATE signs SET name = ?, sign_type = ?, sign_algorithm = ?, sign_key = ?, sign_secret = ?, secret_version = ?, updated_at = ? WHERE id = ?',
-          [input.name, signType, signAlgorithm, key, toColumn(sealed), version, write.now, signId],
+          [input.name, signType, signAlgorithm, key, sealed, version, write.now, signId],
         )
         .catch(nameTaken);
-      const detail = { key_changed: key !== old.key, secret_changed: secret !== old.secret };
+      const detail = { key_changed: key !== old.key, secret_changed: secret !== old.secret, ...(rotation && { rotation_ended: true }) };
       await this.audit.record(write, caller, {
         action: 'UpdateSignatureKey',
         resourceType: 'Signature',
@@ -156,6 +159,7 @@ export class SignsService {
         detail,
       });
       write.change('sign', signId, 'updated');
+      if (rotation) write.change('rotation', signId, 'deleted');
       return toView({
         id: signId,
         name: input.name,
@@ -174,9 +178,9 @@ export class SignsService {
    * gateway. All in one transaction (seed page; apig §1.8).
    * @throws SignNotFound when it is not there, or another project's
    */
-  async delete(scope: InstanceScope, signId: string, caller: Caller): Promise<void> {
+  async delete(scope: InstanceScope, signId: string, caller: Caller): Promise<Written<void>> {
     if (!ID_PATTERN.test(signId)) throw new SignNotFound(signId);
-    await this.changes.write(inInstance(scope), async (write) => {
+    return this.changes.written(inInstance(scope), async (write) => {
       const [sign] = await write.rows<{ name: string; bound: number }>(
         `SELECT s.name, (SELECT COUNT(*) FROM sign_bindings b WHERE b.sign_id = s.id) AS bound
          FROM signs s WHERE s.id = ? AND s.instance_id = ? AND s.project_id = ?`,
@@ -209,22 +213,24 @@ export class SignsService {
       filters.push(`AND ${sql}`);
       values.push(value);
     }
-    // Read from the gateway's side, so that one statement tells an empty gateway from one that is not there.
-    const from = `FROM instances i LEFT JOIN signs s ON s.instance_id = i.id ${filters.join(' ')} WHERE i.id = ? AND i.project_id = ?`;
+    const conditions = filters.join(' ');
+    // The total as a statement of its own: a window function would read every key of the gateway, secrets and all, for one page.
     const rows = await this.database.rows<SignRow & { bindNum: number; total: number }>(
-      `SELECT ${SELECT}, (SELECT COUNT(*) FROM sign_bindings b WHERE b.sign_id = s.id) AS bindNum, COUNT(s.id) OVER () AS total
-       ${from} ORDER BY s.id DESC LIMIT ? OFFSET ?`,
-      [...values, scope.instanceId, scope.projectId, String(query.limit), String(query.offset)],
+      `SELECT ${SELECT}, (SELECT COUNT(*) FROM sign_bindings b WHERE b.sign_id = s.id) AS bindNum,
+         (SELECT COUNT(*) FROM signs s WHERE s.instance_id = ? ${conditions}) AS total
+       FROM instances i JOIN signs s ON s.instance_id = i.id ${conditions} WHERE i.id = ? AND i.project_id = ?
+       ORDER BY s.id DESC LIMIT ? OFFSET ?`,
+      [scope.instanceId, ...values, ...values, scope.instanceId, scope.projectId, String(query.limit), String(query.offset)],
     );
-    const total = rows[0]?.total ?? (await this.countPastTheEnd(scope, from, values));
-    const signs = await Promise.all(
-      rows.filter(({ id }) => id !== null).map(async (row) => toListView(await this.open(scope, row), row.bindNum)),
-    );
+    const total = rows[0]?.total ?? (await this.countPastTheEnd(scope, conditions, values));
+    const signs = await Promise.all(rows.map(async (row) => toListView(await this.open(scope, row), row.bindNum)));
     return { total, size: signs.length, signs };
   }
 
-  private async countPastTheEnd(scope: InstanceScope, from: string, values: readonly string[]): Promise<number> {
-    const sql = `SELECT COUNT(i.id) AS gateways, COUNT(s.id) AS total ${from}`;
+  /** Tells an empty page from a gateway that is not there. */
+  private async countPastTheEnd(scope: InstanceScope, conditions: string, values: readonly string[]): Promise<number> {
+    const sql = `SELECT COUNT(i.id) AS gateways, COUNT(s.id) AS total
+      FROM instances i LEFT JOIN signs s ON s.instance_id = i.id ${conditions} WHERE i.id = ? AND i.project_id = ?`;
     const [row] = await this.database.rows<{ gateways: number; total: number }>(sql, [...values, scope.instanceId, scope.projectId]);
     if (!row || row.gateways === 0) throw new InstanceNotFound(scope.instanceId);
     return row.total;
@@ -259,6 +265,13 @@ function algorithmOf(signType: SignType, algorithm: SignAlgorithm | undefined): 
 function assertRules(rules: KeyRules, given: { key?: string; secret?: string }): void {
   if (given.key !== undefined && !rules.key.test(given.key)) throw invalid('sign_key');
   if (given.secret !== undefined && !rules.secret.test(given.secret)) throw invalid('sign_secret');
+}
+
+/** A key that is modified has one secret and no other. @returns the version that a rotation had set aside */
+async function endRotation(write: Write, signId: string): Promise<{ version: number } | undefined> {
+  const [rotation] = await write.rows<{ version: number }>('SELECT version FROM sign_rotations WHERE sign_id = ?', [signId]);
+  if (rotation) await write.run('DELETE FROM sign_rotations WHERE sign_id = ?', [signId]);
+  return rotation;
 }
 
 function nameTaken(error: unknown): never {

@@ -190,6 +190,37 @@ describe('every answer is one that the document describes, field for field', () 
     await call('DeleteSignatureKeyV2', { instance_id, sign_id });
   });
 
+  it('of the data plane', async () => {
+    const { id: sign_id } = await call('CreateSignatureKeyV2', { instance_id, body: { name: 'rotated' } });
+    await call('AssociateSignatureKeyV2', { instance_id, body: { sign_id, publish_ids: [publish_id] } });
+    const bearer = async (role: string) => {
+      const { token } = await call('CreateGatewayToken', { instance_id, body: { role } });
+      return { headers: { authorization: `Bearer ${token}` } };
+    };
+    const [gateway, verifier] = [await bearer('gateway'), await bearer('verifier')];
+    const usage = [{ publish_id, sign_id, count: 1, last_signed_at: 1 }];
+    const report = { applied_revision: 1, version: '1', usage, started_at: 1, lease_seconds: null };
+    await call('ReportNode', { instance_id, node_id: 'node', body: report, ...gateway });
+    const { revision, publications } = await call('ShowSnapshot', { instance_id, ...gateway });
+    expect(publications[0].sign.sign_id).toBe(sign_id);
+    await call('WatchChanges', { instance_id, query: { from: String(revision + 1) }, ...gateway });
+    await call('ListVerificationKeys', { instance_id, ...verifier });
+    await call('ListGatewayNodes', { instance_id });
+    await call('ShowReceipt', { instance_id, revision: 1 });
+    await call('UpdateInstanceSettings', { instance_id, body: { lease_seconds: 20 } });
+    await call('ShowInstanceSettings', { instance_id });
+    await call('ShowSignatureKeyImpact', { instance_id, sign_id });
+    expect(await call('DeleteSignatureKeyV2', { instance_id, sign_id, query: { dry_run: 'true' } })).toMatchObject({ signed_count: 1 });
+    await call('StageSignatureKeyRotation', { instance_id, sign_id, body: {} });
+    await call('ShowSignatureKeyRotation', { instance_id, sign_id });
+    await call('PromoteSignatureKeyRotation', { instance_id, sign_id, body: {} });
+    await call('ListVerificationKeys', { instance_id, ...verifier });
+    await call('CancelSignatureKeyRotation', { instance_id, sign_id });
+    const { gateway_tokens } = await call('ListGatewayTokens', { instance_id });
+    await call('DeleteGatewayToken', { instance_id, token_id: gateway_tokens[0].id });
+    await call('DeleteGatewayNode', { instance_id, node_id: 'node' });
+  });
+
   it('of the identity service, the audit trail and the probes', async () => {
     const subject = { headers: { 'x-subject-token': client.token } };
     const identity = { methods: ['token'], token: { id: client.token } };
@@ -232,7 +263,8 @@ describe('every refusal is one that the document describes, with its code', () =
     return statuses;
   }
   const guarded = () => document.operations.filter(({ security }) => security === undefined);
-  const withBody = () => document.operations.filter(({ requestBody }) => requestBody !== undefined);
+  const forMachines = ({ security }: Operation) => security?.some((scheme) => 'machine' in scheme) === true;
+  const withBody = () => document.operations.filter((operation) => operation.requestBody !== undefined && !forMachines(operation));
   const reading = (operation: Operation) => !('requestBody' in operation);
   const token = (value: string) => ({ 'x-auth-token': value });
 
@@ -241,6 +273,23 @@ describe('every refusal is one that the document describes, with its code', () =
       const statuses = await refused(guarded(), (operation) => client.call(operation.method, pathOf(operation, {}), undefined, headers));
       expect(statuses).toEqual({ 401: guarded().length });
     }
+  });
+
+  it('to machines', async () => {
+    const operations = document.operations.filter(forMachines);
+    const instance_id = await client.gateway();
+    const credential = async (role: string) =>
+      `Bearer ${(await client.post(`/signet/v1/instances/${instance_id}/gateway-tokens`, { role })).body.token as string}`;
+    const send = (authorization: string, body?: unknown, at: Record<string, string> = { instance_id }) =>
+      refused(operations, (operation) =>
+        client.call(operation.method, pathOf(operation, at), operation.requestBody && body, { authorization }),
+      );
+    const [gateway, verifier] = [await credential('gateway'), await credential('verifier')];
+    expect(await send('')).toEqual({ 401: operations.length });
+    expect(await send('Bearer bad')).toEqual({ 401: operations.length });
+    expect(await send(gateway, {}, {})).toEqual({ 404: operations.length });
+    const roles = [await send(gateway, {}), await send(verifier, {})].map((statuses) => statuses[403]);
+    expect(roles.reduce<number>((sum, refusals) => sum + (refusals ?? 0), 0)).toBe(operations.length);
   });
 
   it('without a right', async () => {

@@ -58,8 +58,12 @@ describe('every operation', () => {
   });
 
   it('has one success, with a schema, or 204 without content', () => {
-    const wrong = ({ responses }: Operation) => {
-      const successes = Object.entries(responses).filter(([status]) => status.startsWith('2'));
+    const dryRun = ({ parameters = [] }: Operation) => parameters.some((parameter) => 'in' in parameter && parameter.name === 'dry_run');
+    const wrong = (operation: Operation) => {
+      // A dry run answers 200 in place of the success of the operation itself.
+      const successes = Object.entries(operation.responses).filter(
+        ([status]) => status.startsWith('2') && !(dryRun(operation) && status === '200'),
+      );
       const [[status, response] = ['', {}]] = successes as [string, { content?: Record<string, { schema?: object }> }][];
       const schemas = Object.values(response.content ?? {}).map(({ schema }) => schema);
       return successes.length !== 1 || (status === '204' ? schemas.length > 0 : schemas.length !== 1 || schemas[0] === undefined);
@@ -70,8 +74,18 @@ describe('every operation', () => {
   it('that is not public wants a token and answers 401 without one', () => {
     expect(document.json.security).toEqual([{ token: [] }]);
     const wrong = (operation: Operation) => {
-      const isPublic = accessOf(operation)?.kind === 'public';
+      const kind = accessOf(operation)?.kind;
+      const isPublic = kind === 'public';
+      if (kind === 'machine') return JSON.stringify(operation.security) !== '[{"machine":[]}]' || !('401' in operation.responses);
       return isPublic ? operation.security?.length !== 0 : operation.security !== undefined || !('401' in operation.responses);
+    };
+    expect(violations(wrong)).toEqual([]);
+  });
+
+  it('that is for machines names their role, and answers 403', () => {
+    const wrong = (operation: Operation) => {
+      const access = accessOf(operation);
+      return access?.kind === 'machine' && (!operation.description!.includes(`\`${access.role}\``) || !('403' in operation.responses));
     };
     expect(violations(wrong)).toEqual([]);
   });

@@ -36,6 +36,32 @@ describe('every route', () => {
     }
   });
 
+  it('that is for machines is refused to callers and to other roles, and answers for another gateway as for one that does not exist', async () => {
+    const admin = await service.client({ role: 'APIG Administrator' });
+    const [mine, other] = [await admin.gateway(), await admin.gateway()];
+    const credential = async (role: string) =>
+      (await admin.post(`/signet/v1/instances/${mine}/gateway-tokens`, { role })).body.token as string;
+    const tokens: Record<string, string> = { gateway: await credential('gateway'), verifier: await credential('verifier') };
+    const machines = routes.filter(({ access }) => access?.kind === 'machine');
+    expect(machines.length).toBeGreaterThan(3);
+    for (const { name, method, path, access } of machines) {
+      const at = (instance: string, headers: Record<string, string>) =>
+        fetch(service.baseUrl + path.replace(':instance_id', instance).replace(/:[a-z_]+/g, 'x'), { method, headers });
+      const role = access?.kind === 'machine' ? access.role : '';
+      const own = { authorization: `Bearer ${tokens[role]!}` };
+      const statuses = [
+        (await at(mine, { 'x-auth-token': admin.token })).status,
+        (await at(mine, { authorization: `Bearer ${admin.token}` })).status,
+        (await at(mine, { authorization: `Bearer ${tokens[role === 'gateway' ? 'verifier' : 'gateway']!}` })).status,
+        (await at(other, own)).status,
+      ];
+      expect([name, ...statuses]).toEqual([name, 401, 401, 403, 404]);
+      const words = async (instance: string) =>
+        (await (await at(instance, own)).text()).replaceAll(instance, '').replace(/"request_id":"[^"]*"/, '');
+      expect([name, await words(other)]).toEqual([name, await words('0123456789abcdef0123456789abcdef')]);
+    }
+  });
+
   it('that is under a project needs an action that some role grants', () => {
     const grantless = routes.filter(
       ({ path, access }) =>

@@ -3,6 +3,14 @@ import { Tenancy1763800000002 } from './1763800000002-tenancy.js';
 import { Gateways1763800000003 } from './1763800000003-gateways.js';
 import { Apis1763800000004 } from './1763800000004-apis.js';
 import { Signs1763800000005 } from './1763800000005-signs.js';
+import { Distribution1763800000006 } from './1763800000006-distribution.js';
 
 /** Every migration, oldest first. A migration that has been released is never edited. */
-export const migrations = [Platform1763800000001, Tenancy1763800000002, Gateways1763800000003, Apis1763800000004, Signs1763800000005];
+export const migrations = [
+  Platform1763800000001,
+  Tenancy1763800000002,
+  Gateways1763800000003,
+  Apis1763800000004,
+  Signs1763800000005,
+  Distribution1763800000006,
+];

@@ -1,0 +1,27 @@
+import { authority, type GenOptions, HEADERS, title } from './options.js';
+
+/** An apisix.yaml for the standalone mode; the route alone fits the Admin API too. Bodies are signed. */
+export const apisix = (options: GenOptions): string => `${title('apisix', options)}
+routes:
+  - id: signet
+    uri: /*
+    plugins:
+      proxy-rewrite:
+        # A client must not speak for another kind of gateway.
+        headers: { remove: [X-Original-Uri, X-Original-Method, X-Original-Host] }
+      forward-auth:
+        uri: ${options.signer.origin}/sign
+        # The body goes along with POST only.
+        request_method: POST
+        request_headers: [X-Stage]
+        upstream_headers: [${HEADERS.join(', ')}]
+        client_headers: [Content-Type, Retry-After]
+        timeout: 1000
+        status_on_error: 503
+    upstream:
+      type: roundrobin
+      scheme: ${options.upstream.protocol.slice(0, -1)}
+      pass_host: pass
+      nodes: { "${authority(options.upstream)}": 1 }
+#END
+`;

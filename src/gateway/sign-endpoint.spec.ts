@@ -1,0 +1,202 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { publication, sign, TestControlPlane } from '../../test/support/control-plane.js';
+import { startTestGateway } from '../../test/support/gateway.js';
+import { raw } from '../../test/support/raw-http.js';
+import { verifySignature } from '../lib/signing/verify.js';
+import type { Gateway } from './gateway.js';
+
+const key = sign();
+const basic = sign({ sign_type: 'basic' });
+const broken = sign({ sign_type: 'public_key', sign_key: 'bm8ga2V5', sign_secret: 'bm8gc2VjcmV0' });
+let plane: TestControlPlane;
+let node: Gateway;
+let lenient: Gateway;
+
+beforeAll(async () => {
+  plane = await TestControlPlane.start();
+  plane.publications = [
+    publication({ req_uri: '/orders', sign: key }),
+    publication({ req_uri: '/basic', sign: basic }),
+    publication({ req_uri: '/broken', sign: broken }),
+    publication({ req_uri: '/unbound' }),
+  ];
+  node = await startTestGateway(plane, { SIGNET_GATEWAY_BODY_LIMIT_BYTES: '1000' });
+  lenient = await startTestGateway(plane, {
+    SIGNET_GATEWAY_UNBOUND: 'unsigned',
+    SIGNET_GATEWAY_LARGE_BODY: 'unsigned-payload',
+    SIGNET_GATEWAY_BODY_LIMIT_BYTES: '1000',
+    SIGNET_NODE_ID: 'node2',
+  });
+});
+afterAll(async () => {
+  await Promise.all([node.close(), lenient.close()]);
+  await plane.stop();
+});
+
+type Options = Parameters<typeof raw>[3];
+const ask = (method: string, path: string, options?: Options, of: Gateway = node) => raw(of.signPort, method, path, options);
+
+/** What the backend would say about the request with the headers of an answer. */
+function verdict(headers: Record<string, unknown>, request: { method: string; url: string; host: string; body?: string }) {
+  return verifySignature(
+    {
+      method: request.method,
+      url: request.url,
+      headers: { ...headers, host: request.host } as Record<string, string>,
+      body: request.body ?? '',
+    },
+    { keys: [{ signType: 'hmac', signKey: key.sign_key, signSecret: key.sign_secret }], allowUnsignedPayload: true },
+  );
+}
+const original = (method: string, uri: string, more: Record<string, string> = {}) => ({
+  headers: { 'x-original-method': method, 'x-original-uri': uri, 'x-original-host': 'api.example:8443', ...more },
+});
+const forwarded = (method: string, uri: string, more: Record<string, string> = {}) => ({
+  headers: { 'x-forwarded-method': method, 'x-forwarded-uri': uri, 'x-forwarded-host': 'api.example:8443', ...more },
+});
+
+describe('/sign', () => {
+  it.each([
+    ["nginx's auth_request", original],
+    ["Caddy's forward_auth", forwarded],
+  ])('signs for %s', async (_, dialect) => {
+    const { status, headers } = await ask('GET', '/sign', dialect('GET', '/orders/1?b=1&a=2'));
+    expect(status).toBe(200);
+    expect(verdict(headers, { method: 'GET', url: '/orders/1?b=1&a=2', host: 'api.example:8443' })).toMatchObject({
+      ok: true,
+      bodySigned: true,
+    });
+  });
+
+  it('says UNSIGNED-PAYLOAD where a body may follow that it has not seen', async () => {
+    for (const [options, bodySigned] of [
+      [original('POST', '/orders', { 'x-original-content-length': '5' }), false],
+      [original('POST', '/orders'), false],
+      [original('POST', '/orders', { 'x-original-content-length': '0' }), true],
+      [original('GET', '/orders', { 'x-original-content-length': '5' }), false],
+      [original('GET', '/orders', { 'x-original-transfer-encoding': 'chunked' }), false],
+      [forwarded('POST', '/orders'), false],
+      [forwarded('DELETE', '/orders'), true],
+    ] as const) {
+      const { headers } = await ask('GET', '/sign', options);
+      expect([headers['x-sdk-content-sha256'] !== 'UNSIGNED-PAYLOAD', options]).toEqual([bodySigned, options]);
+    }
+  });
+
+  it('signs the body that Traefik or APISIX sends along', async () => {
+    for (const chunked of [false, true]) {
+      const { headers } = await ask('POST', '/sign', { ...forwarded('PUT', '/orders'), body: '{"a":1}', chunked });
+      expect(verdict(headers, { method: 'PUT', url: '/orders', host: 'api.example:8443', body: '{"a":1}' })).toMatchObject({
+        ok: true,
+        bodySigned: true,
+      });
+    }
+  });
+
+  it('refuses a larger body, or says UNSIGNED-PAYLOAD where the operator chose that', async () => {
+    const options = { ...forwarded('PUT', '/orders'), body: 'x'.repeat(1001), chunked: true };
+    expect(await ask('POST', '/sign', options)).toMatchObject({ status: 413, body: { error_code: 'APIG.0201' } });
+    expect((await ask('POST', '/sign', options, lenient)).headers).toMatchObject({ 'x-sdk-content-sha256': 'UNSIGNED-PAYLOAD' });
+  });
+
+  it('refuses a question in two dialects or in none', async () => {
+    const both = { headers: { ...original('GET', '/orders').headers, ...forwarded('GET', '/orders').headers } };
+    for (const options of [
+      both,
+      {},
+      original('', '/orders'),
+      original('GET', 'orders'),
+      original('GET', '/orders', { 'x-original-host': 'a b' }),
+    ])
+      expect(await ask('GET', '/sign', options)).toMatchObject({ status: 400, body: { error_code: 'APIG.0201' } });
+  });
+
+  it('takes the environment from X-Stage', async () => {
+    expect(await ask('GET', '/sign', original('GET', '/orders', { 'x-stage': 'TEST' }))).toMatchObject({ status: 404 });
+  });
+
+  it('tells code and words in headers too, since nginx drops the body', async () => {
+    const { status, headers, body } = await ask('GET', '/sign', original('GET', '/unknown'));
+    const message = 'The API does not exist or has not been published in the environment.';
+    expect([status, body]).toEqual([404, { error_code: 'APIG.0101', error_msg: message }]);
+    expect(headers).toMatchObject({ 'signet-error-code': 'APIG.0101', 'signet-error-message': message });
+  });
+
+  it('answers 403 for an API without a key, or marks the request where the operator chose that', async () => {
+    expect(await ask('GET', '/sign', original('GET', '/unbound'))).toMatchObject({ status: 403, body: { error_code: 'APIG.0705' } });
+    const marked = { status: 200, headers: { authorization: 'unsigned', 'x-sdk-date': 'unsigned', 'x-sdk-content-sha256': 'unsigned' } };
+    expect(await ask('GET', '/sign', original('GET', '/unbound'), lenient)).toMatchObject(marked);
+  });
+
+  it('sets all three headers for a basic key too', async () => {
+    const { headers } = await ask('GET', '/sign', original('GET', '/basic'));
+    expect(headers).toMatchObject({
+      authorization: `Basic ${Buffer.from(`${basic.sign_key}:${basic.sign_secret}`).toString('base64')}`,
+      'x-sdk-date': expect.stringMatching(/^\d{8}T\d{6}Z$/),
+      'x-sdk-content-sha256': expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+  });
+
+  it('answers 500 when the key cannot sign', async () => {
+    const failed = { status: 500, body: { error_code: 'APIG.0705', error_msg: 'Backend signature calculation failed.' } };
+    expect(await ask('GET', '/sign', original('GET', '/broken'))).toMatchObject(failed);
+  });
+});
+
+describe('/envoy', () => {
+  it("signs Envoy's own method and path below the prefix, with the body it sends", async () => {
+    for (const body of ['', '{"a":1}']) {
+      const { headers } = await ask('POST', '/envoy/orders?x=1', { body, headers: { host: 'api.example' } });
+      expect(verdict(headers, { method: 'POST', url: '/orders?x=1', host: 'api.example', body })).toMatchObject({
+        ok: true,
+        bodySigned: true,
+      });
+    }
+  });
+
+  it('does not take a part of a body for the whole', async () => {
+    const partial = { body: 'x', headers: { 'x-envoy-auth-partial-body': 'true' } };
+    expect(await ask('POST', '/envoy/orders', partial)).toMatchObject({ status: 413 });
+    expect((await ask('POST', '/envoy/orders', partial, lenient)).headers).toMatchObject({ 'x-sdk-content-sha256': 'UNSIGNED-PAYLOAD' });
+  });
+});
+
+describe('POST /v1/sign', () => {
+  const post = (body: unknown) => ask('POST', '/v1/sign', { body: JSON.stringify(body) });
+
+  it('answers the headers for a request that somebody else sends', async () => {
+    const body_sha256 = createHash('sha256').update('{}').digest('hex');
+    const answer = await post({ method: 'PATCH', url: '/orders/1', host: 'api.example', body_sha256 });
+    expect(answer.status).toBe(200);
+    expect(answer.headers['cache-control']).toBe('no-store');
+    const request = { method: 'PATCH', url: '/orders/1', host: 'api.example', body: '{}' };
+    expect(verdict(answer.body.headers, request)).toMatchObject({ ok: true, bodySigned: true });
+    expect(verdict(answer.headers, request)).toMatchObject({ ok: true });
+  });
+
+  it('refuses what is no question', async () => {
+    const good = { method: 'GET', url: '/orders', host: 'h' };
+    for (const bad of [
+      null,
+      [],
+      'x',
+      {},
+      { ...good, url: 'x' },
+      { ...good, body_sha256: 'x' },
+      { ...good, environment: 1 },
+      { ...good, host: 'a\nb' },
+    ])
+      expect(await post(bad)).toMatchObject({ status: 400 });
+    expect(await ask('POST', '/v1/sign', { body: '{' })).toMatchObject({ status: 400 });
+    expect(await ask('POST', '/v1/sign', { body: `"${'x'.repeat(70_000)}"` })).toMatchObject({ status: 400 });
+  });
+});
+
+describe('the port of /sign', () => {
+  it('tells health and readiness, and knows nothing else', async () => {
+    expect(await ask('GET', '/healthz')).toMatchObject({ status: 200, body: { status: 'ok' } });
+    expect(await ask('GET', '/readyz')).toMatchObject({ status: 200, body: { status: 'ready' } });
+    expect(await ask('GET', '/orders')).toMatchObject({ status: 404, body: { error_code: 'APIG.0101' } });
+  });
+});

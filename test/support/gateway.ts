@@ -1,0 +1,23 @@
+import { pino } from 'pino';
+import { type GatewayConfig, readGatewayConfig } from '../../src/config/gateway-config.js';
+import { type Gateway, startGateway } from '../../src/gateway/gateway.js';
+import { INSTANCE, type TestControlPlane, TOKEN } from './control-plane.js';
+
+export const gatewayEnv = (plane: TestControlPlane, env: Record<string, string> = {}): Record<string, string> => ({
+  SIGNET_CONTROL_PLANE_URL: plane.url,
+  SIGNET_GATEWAY_TOKEN: TOKEN,
+  SIGNET_INSTANCE_ID: INSTANCE,
+  SIGNET_NODE_ID: 'node1',
+  SIGNET_GATEWAY_PORT: '0',
+  SIGNET_GATEWAY_SIGN_PORT: '0',
+  SIGNET_SHUTDOWN_GRACE_MS: '200',
+  ...env,
+});
+
+/** A gateway node in this process, in step with `plane` unless told not to wait. */
+export async function startTestGateway(plane: TestControlPlane, env: Record<string, string> = {}, synced = true): Promise<Gateway> {
+  const config: GatewayConfig = readGatewayConfig(gatewayEnv(plane, env));
+  const node = await startGateway(config, pino({ level: process.env['TEST_LOG'] ?? 'silent' }));
+  if (synced) await plane.until(() => plane.watchers > 0 && node.unready === undefined);
+  return node;
+}
