@@ -11,7 +11,7 @@ import { newId } from './common/ids.js';
 import type { Config } from './config/config.js';
 import { NestLogger } from './observability/logger.js';
 import { Metrics } from './observability/metrics.js';
-import { observeRequests, requestIdOf } from './observability/request-log.js';
+import { observeRequests, requestIdOf, requestIds } from './observability/request-log.js';
 import { serveReference } from './openapi/openapi.js';
 
 /** Tokens of some identity services take several kilobytes. */
@@ -23,11 +23,12 @@ const PATH_PARAMETER_MAX_CHARS = 16_384;
  * @throws Error in the operator's words when the database or the key-encryption keys cannot be used
  */
 export async function createApplication(config: Config, logger: Logger): Promise<NestFastifyApplication> {
+  const nextId = requestIds();
   const options: FastifyHttpOptions<Server, FastifyBaseLogger> = {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     requestIdHeader: false,
-    genReqId: (request: IncomingMessage) => requestIdOf(request.headers['x-request-id'], newId),
+    genReqId: (request: IncomingMessage) => requestIdOf(request.headers['x-request-id'], nextId),
     bodyLimit: config.bodyLimitBytes,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: PATH_PARAMETER_MAX_CHARS },
     requestTimeout: config.requestTimeoutMs,

@@ -1,6 +1,7 @@
 import { type ArgumentMetadata, Injectable, ValidationPipe } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 import { Fault, type FaultDetail } from './api-error.js';
+import { plainPage } from './pagination.js';
 
 class Rejected extends Error {
   constructor(readonly errors: ValidationError[]) {
@@ -27,7 +28,11 @@ export class InputPipe extends ValidationPipe {
     if (metadata.type === 'body' && value !== undefined && value !== null && (typeof value !== 'object' || Array.isArray(value))) {
       throw new Fault('unparsable', { detail: 'the request body must be a JSON object' });
     }
-    if (metadata.type === 'query') refuseRepeated(value as Record<string, unknown>);
+    if (metadata.type === 'query') {
+      refuseRepeated(value as Record<string, unknown>);
+      const plain = plainPage(value as Record<string, string>, metadata.metatype);
+      if (plain) return plain;
+    }
     try {
       return (await super.transform(value ?? (metadata.type === 'body' ? {} : value), metadata)) as unknown;
     } catch (error) {

@@ -23,7 +23,8 @@ export interface Route {
  * assignment, so that a request is matched against one state or the next and nothing between.
  */
 export class KeyTable {
-  static readonly EMPTY = new KeyTable(new Map(), new PathMatcher([]));
+  // `this`: the compiler makes an alias of the class name here that it never sets.
+  static readonly EMPTY: KeyTable = new this(new Map(), new PathMatcher([]));
 
   private constructor(
     private readonly byId: ReadonlyMap<string, Route>,

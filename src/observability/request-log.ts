@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { Metrics } from './metrics.js';
 
@@ -26,6 +27,16 @@ export function observeRequests(app: FastifyInstance, metrics: Metrics): void {
     );
     done();
   });
+}
+
+/**
+ * Makes request ids: 32 hex digits, random for the process and counted within it. Randomness for every request would cost
+ * more than routing it.
+ */
+export function requestIds(): () => string {
+  const process = randomBytes(8).toString('hex');
+  let count = 0;
+  return () => process + (count++).toString(16).padStart(16, '0');
 }
 
 const SANE = /^[A-Za-z0-9_.:+/=-]{1,128}$/;

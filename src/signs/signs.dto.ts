@@ -52,6 +52,8 @@ export class SignInput {
 
 /** Query of the list (apig §1.7). */
 export class SignQuery extends NamedPage {
+  static readonly texts = ['id', 'name', 'precise_search'];
+
   @ApiPropertyOptional({ description: 'Exact id' })
   @EmptyIsAbsent()
   @IsString()

@@ -280,9 +280,10 @@ describe('every refusal is one that the document describes, with its code', () =
     const instance_id = await client.gateway();
     const credential = async (role: string) =>
       `Bearer ${(await client.post(`/signet/v1/instances/${instance_id}/gateway-tokens`, { role })).body.token as string}`;
+    // A watch from what is ahead ends at once.
     const send = (authorization: string, body?: unknown, at: Record<string, string> = { instance_id }) =>
       refused(operations, (operation) =>
-        client.call(operation.method, pathOf(operation, at), operation.requestBody && body, { authorization }),
+        client.call(operation.method, `${pathOf(operation, at)}?from=999`, operation.requestBody && body, { authorization }),
       );
     const [gateway, verifier] = [await credential('gateway'), await credential('verifier')];
     expect(await send('')).toEqual({ 401: operations.length });
