@@ -64,7 +64,12 @@ module.exports = {
       from: { path: '^src/(gateway/|main\\.gateway)' },
       to: { path: 'node_modules/(typeorm|@nestjs/typeorm|mysql2|better-sqlite3)' },
     },
-    { name: 'the-data-plane-reaches-no-database', severity: 'error', from: { path: '^src/main\\.gateway\\.ts$' }, to: { path: 'node_modules/(typeorm|@nestjs/typeorm|mysql2|better-sqlite3)', reachable: true } },
+    {
+      name: 'the-data-plane-reaches-no-database',
+      severity: 'error',
+      from: { path: '^src/main\\.gateway\\.ts$' },
+      to: { path: 'node_modules/(typeorm|@nestjs/typeorm|mysql2|better-sqlite3)', reachable: true },
+    },
     ...Object.entries(may).map(([folder, allowed]) => ({
       name: `${folder}-imports`,
       severity: 'error',

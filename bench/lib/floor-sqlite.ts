@@ -46,7 +46,9 @@ export function openStore(file: string): Store {
 
   return {
     list: async ({ instanceId, projectId }, { id, limit, offset }) =>
-      (id === undefined ? page.all(instanceId, instanceId, projectId, limit, offset) : byId.all(instanceId, id, id, instanceId, projectId, limit, offset)) as SignRow[],
+      (id === undefined
+        ? page.all(instanceId, instanceId, projectId, limit, offset)
+        : byId.all(instanceId, id, id, instanceId, projectId, limit, offset)) as SignRow[],
     create: async (scope, sign) => void create.immediate(scope, sign),
     delete: async (scope, signId, now) => remove.immediate(scope, signId, now),
   };

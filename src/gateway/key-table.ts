@@ -23,7 +23,7 @@ export interface Route {
  * assignment, so that a request is matched against one state or the next and nothing between.
  */
 export class KeyTable {
-  // `this`: the compiler makes an alias of the class name here that it never sets.
+  // `this`: the compiler would put an alias of the class here that it sets only after the class.
   static readonly EMPTY: KeyTable = new this(new Map(), new PathMatcher([]));
 
   private constructor(

@@ -43,7 +43,7 @@ function verdict(headers: Record<string, unknown>, request: { method: string; ur
     {
       method: request.method,
       url: request.url,
-      headers: { ...headers, host: request.host } as Record<string, string>,
+      headers: { ...headers, host: request.host },
       body: request.body ?? '',
     },
     { keys: [{ signType: 'hmac', signKey: key.sign_key, signSecret: key.sign_secret }], allowUnsignedPayload: true },

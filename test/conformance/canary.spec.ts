@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { Database } from '../../src/database/database.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
+import { Machine } from '../support/machine.js';
 import { ADMIN_PASSWORD, type Client, TestService } from '../support/service.js';
 
 /** Everything a service wrote: every file of its folder, and every row of every table as its server hands it out. */
@@ -58,7 +59,17 @@ onBothDatabases((name) => {
           await client.post(at('/sign-bindings'), { sign_id: body.id, publish_ids: publishIds });
           const updated = await client.put(at(`/signs/${body.id}`), { name: `canary_${i}` });
           expect(updated.status).toBe(200);
+          const staged = await client.post(`/signet/v1/instances/${gateway}/signs/${body.id}/rotation`, {});
+          expect(staged.status).toBe(201);
+          secrets.add(staged.body.sign_secret);
           if (i % 2) await client.delete(at(`/signs/${body.id}`));
+        }
+        for (const role of ['gateway', 'verifier']) {
+          const machine = await Machine.of(client, gateway, role);
+          secrets.add(machine.token);
+          const read = await machine.get(role === 'gateway' ? '/snapshot' : '/verification-keys');
+          expect(read.text).toContain('sign_secret');
+          await refused('GET', `/signet/v1/instances/${'0'.repeat(32)}/snapshot`, undefined, { authorization: `Bearer ${machine.token}` });
         }
         const canary = { sign_key: 'canary-key-in-error', sign_secret: 'canary-secret-in-error' };
         secrets.add(canary.sign_secret);
