@@ -11,7 +11,7 @@ import { newId } from './common/ids.js';
 import type { Config } from './config/config.js';
 import { NestLogger } from './observability/logger.js';
 import { Metrics } from './observability/metrics.js';
-import { observeRequests, requestIdOf, requestIds } from './observability/request-log.js';
+import { observeRequests, requestIdOf, requestIds, RequestLogger } from './observability/request-log.js';
 import { serveReference } from './openapi/openapi.js';
 
 /** Tokens of some identity services take several kilobytes. */
@@ -27,6 +27,7 @@ export async function createApplication(config: Config, logger: Logger): Promise
   const options: FastifyHttpOptions<Server, FastifyBaseLogger> = {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: (parent, bindings, own) => new RequestLogger(parent, bindings, own),
     requestIdHeader: false,
     genReqId: (request: IncomingMessage) => requestIdOf(request.headers['x-request-id'], nextId),
     bodyLimit: config.bodyLimitBytes,
@@ -67,9 +68,29 @@ export async function createApplication(config: Config, logger: Logger): Promise
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
     done();
   });
+  refuseSilenceAtTheEnd(server);
   observeRequests(server, app.get(Metrics));
   serveReference(app);
   return app;
+}
+
+/**
+ * A connection on which nothing was ever sent is neither idle nor busy to Node, which would wait for it for ever. Clients open some in
+ * advance, or to come back when a stream ends.
+ */
+function refuseSilenceAtTheEnd(app: FastifyInstance): void {
+  const open = new Set<Socket>();
+  let closing = false;
+  app.server.on('connection', (socket: Socket) => {
+    if (closing) return void socket.destroy();
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  app.addHook('preClose', (done) => {
+    closing = true;
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+    done();
+  });
 }
 
 /** What Node refuses before there is a request: headers too large, not HTTP, too slow. The path is unknown, so the words are APIG's. */

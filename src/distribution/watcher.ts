@@ -22,6 +22,8 @@ export class Watcher {
     this.gone = new Promise((resolve) => response.once('close', resolve));
     response.once('close', () => this.#close());
     response.on('error', () => this.#close());
+    // The client may have left before the stream began.
+    if (response.destroyed || response.closed) queueMicrotask(() => this.#close());
   }
 
   get closed(): boolean {

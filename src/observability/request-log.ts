@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { Bindings, ChildLoggerOptions } from 'pino';
 import type { Metrics } from './metrics.js';
 
 /**
@@ -14,8 +15,9 @@ export function observeRequests(app: FastifyInstance, metrics: Metrics): void {
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
     metrics.requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
-    request.log.info(
+    app.log.info(
       {
+        reqId: request.id,
         method: request.method,
         path: request.url.split('?', 1)[0],
         status: reply.statusCode,
@@ -27,6 +29,56 @@ export function observeRequests(app: FastifyInstance, metrics: Metrics): void {
     );
     done();
   });
+}
+
+/**
+ * A request's own logger, made when the request first has something to say: the child costs more than routing, and the line
+ * above is all that most requests log.
+ */
+export class RequestLogger implements FastifyBaseLogger {
+  #made: FastifyBaseLogger | undefined;
+
+  constructor(
+    private readonly parent: FastifyBaseLogger,
+    private readonly bindings: Bindings,
+    private readonly options: ChildLoggerOptions,
+  ) {}
+
+  private get own(): FastifyBaseLogger {
+    return (this.#made ??= this.parent.child(this.bindings, this.options));
+  }
+
+  private say(level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent', line: unknown[]): void {
+    Reflect.apply(this.own[level], this.own, line);
+  }
+
+  get level() {
+    return this.own.level;
+  }
+  fatal(...line: unknown[]): void {
+    this.say('fatal', line);
+  }
+  error(...line: unknown[]): void {
+    this.say('error', line);
+  }
+  warn(...line: unknown[]): void {
+    this.say('warn', line);
+  }
+  info(...line: unknown[]): void {
+    this.say('info', line);
+  }
+  debug(...line: unknown[]): void {
+    this.say('debug', line);
+  }
+  trace(...line: unknown[]): void {
+    this.say('trace', line);
+  }
+  silent(...line: unknown[]): void {
+    this.say('silent', line);
+  }
+  child(bindings: Bindings, options?: ChildLoggerOptions): FastifyBaseLogger {
+    return this.own.child(bindings, options);
+  }
 }
 
 /**

@@ -13,7 +13,7 @@ import { violates } from '../database/errors.js';
 import { inInstance } from '../instances/instance-scope.js';
 import { type KeyRules, keyRules, REQUIRED_FEATURE, type SignAlgorithm, type SignType } from '../lib/signing/algorithms.js';
 import { fromColumn, type SecretPlace, toColumn } from '../vault/sealed.js';
-import { VaultService } from '../vault/vault.service.js';
+import { type Box, VaultService } from '../vault/vault.service.js';
 import { type OpenSign, type SignInput, type SignListView, type SignQuery, type SignView, toListView, toView } from './signs.dto.js';
 import { SignNameTaken, SignNotFound, SignQuotaExceeded, SignTypeUnsupported } from './signs.errors.js';
 
@@ -223,7 +223,11 @@ export class SignsService {
       [scope.instanceId, ...values, ...values, scope.instanceId, scope.projectId, String(query.limit), String(query.offset)],
     );
     const total = rows[0]?.total ?? (await this.countPastTheEnd(scope, conditions, values));
-    const signs = await Promise.all(rows.map(async (row) => toListView(await this.open(scope, row), row.bindNum)));
+    const box = await this.vault.boxFor(
+      scope.projectId,
+      rows.map(({ sealedSecret }) => sealedSecret),
+    );
+    const signs = rows.map((row) => toListView(opened(box, scope, row), row.bindNum));
     return { total, size: signs.length, signs };
   }
 
@@ -248,11 +252,12 @@ export class SignsService {
     const on = await write.rows(sql, [write.scopeId, feature]);
     if (on.length === 0) throw new SignTypeUnsupported(signType, write.scopeId);
   }
-
-  private async open(scope: InstanceScope, row: SignRow): Promise<OpenSign> {
-    return { ...row, signSecret: await this.vault.open(secretPlace(scope.projectId, row.id, row.secretVersion), row.sealedSecret) };
-  }
 }
+
+const opened = (box: Box, { projectId }: InstanceScope, row: SignRow): OpenSign => ({
+  ...row,
+  signSecret: box.open(secretPlace(projectId, row.id, row.secretVersion), fromColumn(row.sealedSecret)),
+});
 
 /** @throws Fault 400 when an aes key has no cipher; other types have none, whatever was sent (docs/contract.md) */
 function algorithmOf(signType: SignType, algorithm: SignAlgorithm | undefined): SignAlgorithm | null {

@@ -80,12 +80,16 @@ export class VaultService implements OnModuleInit {
     return this.#boxes.get(projectId) ?? (await this.load(projectId)) ?? (await this.create(projectId));
   }
 
-  /** Opens one secret, looking again for data keys that another process may have made since. */
+  /** Opens one secret. */
   async open(place: SecretPlace, column: string): Promise<string> {
-    const sealed = fromColumn(column);
-    const box = await this.box(place.projectId);
-    if (box.has(sealed)) return box.open(place, sealed);
-    return ((await this.load(place.projectId)) ?? box).open(place, sealed);
+    return (await this.boxFor(place.projectId, [column])).open(place, fromColumn(column));
+  }
+
+  /** The project's box for these columns: looks again for data keys that another process may have made since. */
+  async boxFor(projectId: string, columns: readonly string[]): Promise<Box> {
+    const box = await this.box(projectId);
+    if (columns.every((column) => box.has(fromColumn(column)))) return box;
+    return (await this.load(projectId)) ?? box;
   }
 
   /**
