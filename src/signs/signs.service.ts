@@ -222,13 +222,11 @@ export class SignsService {
        ORDER BY s.id DESC LIMIT ? OFFSET ?`,
       [scope.instanceId, ...values, ...values, scope.instanceId, scope.projectId, String(query.limit), String(query.offset)],
     );
-    const total = rows[0]?.total ?? (await this.countPastTheEnd(scope, conditions, values));
-    const box = await this.vault.boxFor(
-      scope.projectId,
-      rows.map(({ sealedSecret }) => sealedSecret),
-    );
-    const signs = rows.map((row) => toListView(opened(box, scope, row), row.bindNum));
-    return { total, size: signs.length, signs };
+    const [first] = rows;
+    if (!first) return { total: await this.countPastTheEnd(scope, conditions, values), size: 0, signs: [] };
+    const sealed = rows.map(({ sealedSecret }) => sealedSecret);
+    const box = await this.vault.boxFor(scope.projectId, sealed);
+    return { total: first.total, size: rows.length, signs: rows.map((row) => toListView(opened(box, scope, row), row.bindNum)) };
   }
 
   /** Tells an empty page from a gateway that is not there. */
