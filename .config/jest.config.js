@@ -34,7 +34,7 @@ export default {
     project('conformance', 'test/conformance/**/*.spec.ts'),
     project('system', 'test/system/**/*.spec.ts'),
   ],
-  testTimeout: 60_000,
+  testTimeout: 120_000,
   coverageProvider: 'babel',
   collectCoverageFrom: ['src/**/*.ts', '!src/**/*.spec.ts'],
 };

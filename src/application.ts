@@ -68,19 +68,25 @@ export async function createApplication(config: Config, logger: Logger): Promise
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
     done();
   });
-  refuseSilenceAtTheEnd(server);
+  closeConnectionsAtTheEnd(server);
   observeRequests(server, app.get(Metrics));
   serveReference(app);
   return app;
 }
 
+const SWEEP_MS = 50;
+
 /**
- * A connection on which nothing was ever sent is neither idle nor busy to Node, which would wait for it for ever. Clients open some in
- * advance, or to come back when a stream ends.
+ * Lets the port close. Node waits for connections that were busy when it closed and are kept alive after their answer, and for ever
+ * for those on which nothing was ever sent, which to it are neither idle nor busy; clients open some in advance.
  */
-function refuseSilenceAtTheEnd(app: FastifyInstance): void {
+function closeConnectionsAtTheEnd(app: FastifyInstance): void {
   const open = new Set<Socket>();
   let closing = false;
+  const sweep = () => {
+    app.server.closeIdleConnections();
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+  };
   app.server.on('connection', (socket: Socket) => {
     if (closing) return void socket.destroy();
     open.add(socket);
@@ -88,7 +94,9 @@ function refuseSilenceAtTheEnd(app: FastifyInstance): void {
   });
   app.addHook('preClose', (done) => {
     closing = true;
-    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+    const timer = setInterval(sweep, SWEEP_MS);
+    app.server.once('close', () => clearInterval(timer));
+    sweep();
     done();
   });
 }

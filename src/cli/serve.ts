@@ -32,8 +32,6 @@ async function demoGateway(app: NestFastifyApplication): Promise<{ projectId: st
   return { projectId, instanceId: await app.get(InstancesService, { strict: false }).ensureDemo(projectId) };
 }
 
-const SWEEP_MS = 50;
-
 function stopOnSignal(app: NestFastifyApplication, config: Config, logger: Logger): void {
   let stopping = false;
   const stop = async (signal: string) => {
@@ -46,10 +44,7 @@ function stopOnSignal(app: NestFastifyApplication, config: Config, logger: Logge
       process.exit(1);
     }, TURN_AWAY_MS[config.mode] + config.shutdownGraceMs).unref();
     await delay(TURN_AWAY_MS[config.mode]);
-    // A connection that was busy when the port closed is kept alive after its answer, and Node waits for it.
-    const sweep = setInterval(() => app.getHttpServer().closeIdleConnections(), SWEEP_MS);
     await app.close();
-    clearInterval(sweep);
     logger.info('stopped');
     process.exit(0);
   };
