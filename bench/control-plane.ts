@@ -23,7 +23,9 @@ const seconds = number('seconds');
 const wanted = (engine: Engine, { name }: Case) =>
   options.only === undefined || options.only.split(',').some((only) => [engine, name, `${engine}/${name}`].includes(only));
 
-const servers = (ours: Served, floor: Served) => ({ ours, floor });
+let interrupted = false;
+// A run that is interrupted still stops its processes and drops its database.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (interrupted = true));
 
 for (const engine of ENGINES) {
   const cases = CASES.filter((each) => wanted(engine, each));
@@ -44,16 +46,16 @@ async function measure(database: BenchDatabase, cases: readonly Case[]): Promise
     return served;
   };
   try {
-    const ours = await started(startService(database));
-    const floor = await started(startFloor(database));
+    const servers = { ours: await started(startService(database)), floor: await started(startFloor(database)) };
     const sql = await openSql(database);
-    const admin = await logIn(ours.url);
-    const sides = await layOut(sql, ours, admin);
+    const admin = await logIn(servers.ours.url);
+    const sides = await layOut(sql, servers.ours, admin);
     for (const each of cases) {
       const round = async (who: 'ours' | 'floor', amount: number) => {
+        if (interrupted) throw new Error('interrupted');
         const side: Side = sides[who];
         const requests = await each.prepare(sql, side, amount);
-        const measured = await load(servers(ours, floor)[who].url, admin.token, requests, amount);
+        const measured = await load(servers[who].url, admin.token, requests, amount);
         await each.clear?.(sql, side);
         return measured;
       };

@@ -113,10 +113,8 @@ export const toView = (sign: OpenSign): SignView => ({
   update_time: toNanoseconds(sign.updatedAt),
 });
 
-export const toListView = (sign: OpenSign, bindNum: number): SignWithBindNumView => ({
-  ...view(sign),
-  create_time: toSeconds(sign.createdAt),
-  update_time: toSeconds(sign.updatedAt),
-  bind_num: bindNum,
-  ldapi_bind_num: 0,
-});
+export function toListView(sign: OpenSign, bindNum: number): SignWithBindNumView {
+  const created = toSeconds(sign.createdAt);
+  const updated = sign.updatedAt === sign.createdAt ? created : toSeconds(sign.updatedAt);
+  return { ...view(sign), create_time: created, update_time: updated, bind_num: bindNum, ldapi_bind_num: 0 };
+}
