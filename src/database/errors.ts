@@ -47,8 +47,20 @@ export function isConnectionError(error: unknown): boolean {
 }
 
 export function isTransient(error: unknown): boolean {
-  const { code, errno } = driverError(error);
-  return AGAIN_ERRNO.has(errno ?? 0) || /^SQLITE_BUSY/.test(code ?? '') || isConnectionError(error);
+  const { errno } = driverError(error);
+  return error instanceof GroupLost || AGAIN_ERRNO.has(errno ?? 0) || isBusy(error) || isConnectionError(error);
+}
+
+/** Another process writes to the SQLite file. */
+export function isBusy(error: unknown): boolean {
+  return /^SQLITE_BUSY/.test(driverError(error).code ?? '');
+}
+
+/** Rolled back because of another unit of its group; it may run again. */
+export class GroupLost extends Error {
+  constructor(cause: unknown) {
+    super('the transaction that several units of work share was rolled back', { cause });
+  }
 }
 
 /** 1180 on a node that loses its group, a lost connection or a time-out while COMMIT is out: it may have landed. */

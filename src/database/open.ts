@@ -24,7 +24,7 @@ export async function openDatabase(config: Config, entities: Entities): Promise<
 
 /** The second half of {@link openDatabase}, for a data source that is initialised already. */
 export async function prepareDatabase(dataSource: DataSource): Promise<Database> {
-  const database = dataSource.options.type === 'better-sqlite3' ? SqliteDatabase.of(dataSource) : await MariadbDatabase.of(dataSource);
+  const database = dataSource.options.type === 'better-sqlite3' ? new SqliteDatabase(dataSource) : await MariadbDatabase.of(dataSource);
   try {
     if (database.engine === 'mariadb') await setDefaultCollation(dataSource);
     await migrateUnderLock(dataSource);

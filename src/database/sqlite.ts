@@ -3,6 +3,7 @@ import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import type { BetterSqlite3Driver } from 'typeorm/driver/better-sqlite3/BetterSqlite3Driver.js';
 import { BetterSqlite3QueryRunner } from 'typeorm/driver/better-sqlite3/BetterSqlite3QueryRunner.js';
 import { Database, type OpenTransaction } from './database.js';
+import { GroupCommit, whenFree } from './group-commit.js';
 import type { Param, Reads, RunResult, Tx } from './tx.js';
 
 type Connection = BetterSqlite3.Database;
@@ -32,25 +33,29 @@ export function assertDurable(connection: Connection): void {
 
 /**
  * Embedded SQLite. TypeORM's driver hands one query runner to everybody, so overlapping transactions would nest into one
- * another: here each unit of work gets its own runner, and a runner owns the writing connection from BEGIN to its end while
- * others queue (docs/adr/0005). Reads go through a connection of their own and see what is committed. Several processes
+ * another: here units of work take turns on the writing connection, and those that arrive together are synced to disk together
+ * (docs/adr/0005). Reads go through a connection of their own and see what is committed. Several processes
  * may share the file: BEGIN IMMEDIATE makes them take turns.
  */
 export class SqliteDatabase extends Database {
   readonly engine = 'sqlite';
   readonly #reader: Connection;
   readonly #writer: Connection;
-  readonly #turnstile: Turnstile;
+  readonly #group: GroupCommit;
   readonly #readStatements = new Map<string, BetterSqlite3.Statement>();
   readonly #writeStatements = new Map<string, BetterSqlite3.Statement>();
   /** Connections for snapshots, one each while it lasts: the shared reader must go on seeing what is committed. */
   readonly #snapshotReaders: Connection[] = [];
 
-  private constructor(dataSource: DataSource, turnstile: Turnstile) {
+  /** @param dataSource initialised; its runners are serialised from here on */
+  constructor(dataSource: DataSource) {
     super(dataSource);
-    this.#turnstile = turnstile;
     this.#writer = (dataSource.driver as BetterSqlite3Driver).databaseConnection as Connection;
     assertDurable(this.#writer);
+    // Whoever writes waits with whenFree.
+    this.#writer.pragma('busy_timeout = 0');
+    this.#group = new GroupCommit(this.#writer, (sql) => prepared(this.#writer, this.#writeStatements, sql));
+    serialise(dataSource, this.#group);
     this.#reader = this.openReader();
   }
 
@@ -58,11 +63,6 @@ export class SqliteDatabase extends Database {
     const reader = new BetterSqlite3(this.#writer.name, { readonly: true, timeout: 5000 });
     reader.pragma('case_sensitive_like = ON');
     return reader;
-  }
-
-  /** @param dataSource initialised; its runners are serialised from here on */
-  static of(dataSource: DataSource): SqliteDatabase {
-    return new SqliteDatabase(dataSource, serialise(dataSource));
   }
 
   protected async read<T>(sql: string, params: readonly Param[]): Promise<T[]> {
@@ -86,19 +86,13 @@ export class SqliteDatabase extends Database {
   }
 
   protected async begin(): Promise<OpenTransaction> {
-    const leave = await this.#turnstile.take();
-    const writer = (sql: string) => prepared(this.#writer, this.#writeStatements, sql);
-    try {
-      // Deferred transactions that upgrade from read to write fail at once when another process writes.
-      writer('BEGIN IMMEDIATE').run();
-    } catch (error) {
-      leave();
-      throw error;
-    }
-    return new SqliteTransaction(this.#writer, writer, leave, () => this.dataSource.createQueryRunner() as JoinableRunner);
+    await this.#group.begin();
+    const statement = (sql: string) => prepared(this.#writer, this.#writeStatements, sql);
+    return new SqliteTransaction(this.#group, statement, () => this.dataSource.createQueryRunner() as JoinableRunner);
   }
 
   async close(): Promise<void> {
+    (await this.#group.alone())();
     for (const reader of [this.#reader, ...this.#snapshotReaders]) reader.close();
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
@@ -110,9 +104,8 @@ class SqliteTransaction implements OpenTransaction, Tx {
   #runner: JoinableRunner | undefined;
 
   constructor(
-    private readonly connection: Connection,
+    private readonly group: GroupCommit,
     private readonly statement: (sql: string) => BetterSqlite3.Statement,
-    private readonly leave: () => void,
     private readonly newRunner: () => JoinableRunner,
   ) {}
 
@@ -135,23 +128,16 @@ class SqliteTransaction implements OpenTransaction, Tx {
     return { affected: changes, insertId: Number(lastInsertRowid) };
   };
 
-  async commit(): Promise<void> {
-    try {
-      this.statement('COMMIT').run();
-    } catch (error) {
-      await this.rollback();
-      throw error;
-    }
+  commit(): Promise<void> {
+    return this.group.commit();
   }
 
   async rollback(): Promise<void> {
-    // A full disk or a corrupt page may have rolled back already; the file is what counts.
-    if (this.connection.inTransaction) this.statement('ROLLBACK').run();
+    this.group.rollback();
   }
 
   release(): void {
     this.#runner?.part();
-    this.leave();
   }
 }
 
@@ -167,30 +153,15 @@ function prepared(connection: Connection, cache: Map<string, BetterSqlite3.State
   return statement;
 }
 
-/** First come, first served. */
-class Turnstile {
-  #tail: Promise<void> = Promise.resolve();
-
-  /** Resolves when it is the caller's turn, with the function that ends it. */
-  async take(): Promise<() => void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const before = this.#tail;
-    this.#tail = before.then(() => promise);
-    await before;
-    return resolve;
-  }
-}
-
 /** A runner that can work within a transaction somebody else began and will end. */
 interface JoinableRunner extends QueryRunner {
   join(): void;
   part(): void;
 }
 
-/** Makes every runner of the data source queue at the turnstile, whose turns are the transactions. */
-function serialise(dataSource: DataSource): Turnstile {
+/** Makes every runner of the data source take its turn among the units of work. */
+function serialise(dataSource: DataSource, group: GroupCommit): void {
   const driver = dataSource.driver as BetterSqlite3Driver;
-  const turnstile = new Turnstile();
 
   class SerialRunner extends BetterSqlite3QueryRunner implements JoinableRunner {
     #leave: (() => void) | undefined;
@@ -206,7 +177,7 @@ function serialise(dataSource: DataSource): Turnstile {
     }
 
     override async startTransaction(): Promise<void> {
-      this.#leave ??= await turnstile.take();
+      this.#leave ??= await group.alone();
       try {
         await super.startTransaction();
       } catch (error) {
@@ -233,10 +204,10 @@ function serialise(dataSource: DataSource): Turnstile {
     override async query(...args: [query: string, parameters?: any[], structured?: any]): Promise<any> {
       // Deferred transactions that upgrade from read to write fail at once when another process writes.
       if (args[0] === 'BEGIN TRANSACTION') args[0] = 'BEGIN IMMEDIATE';
-      if (this.#leave) return super.query(...args);
-      const leave = await turnstile.take();
+      if (this.#leave) return whenFree(() => super.query(...args));
+      const leave = await group.alone();
       try {
-        return await super.query(...args);
+        return await whenFree(() => super.query(...args));
       } finally {
         leave();
       }
@@ -257,5 +228,4 @@ function serialise(dataSource: DataSource): Turnstile {
   }
 
   driver.createQueryRunner = () => new SerialRunner(driver);
-  return turnstile;
 }
