@@ -17,6 +17,10 @@ export interface Case {
 }
 
 const READS_MAX = 100_000;
+/** As many page sizes as there are; a size that no page has does not change what a page of one key holds. */
+const LIMITS = 500;
+/** Goes on from round to round, so that a page that a process may still keep is not asked for again. */
+let asked = 0;
 
 export const CASES: readonly Case[] = [
   {
@@ -25,6 +29,18 @@ export const CASES: readonly Case[] = [
     target: 0.7,
     most: READS_MAX,
     prepare: async (_sql, side) => side.read.signIds.map((id) => ({ method: 'GET', path: `${signsPath(side, side.read.id)}?id=${id}` })),
+  },
+  {
+    name: 'get-anew',
+    title: 'GET signs?id=, read anew',
+    target: 0.7,
+    most: KEYS * LIMITS,
+    prepare: async (_sql, side, amount) =>
+      Array.from({ length: amount }, () => {
+        const nth = asked++;
+        const id = side.read.signIds[nth % KEYS];
+        return { method: 'GET', path: `${signsPath(side, side.read.id)}?id=${id}&limit=${(Math.floor(nth / KEYS) % LIMITS) + 1}` };
+      }),
   },
   {
     name: 'list',

@@ -1,5 +1,5 @@
-// The statements that src/signs, src/changes and src/audit send for the four operations, word for word and in their order.
-// Where those change, these change with them.
+// The statements that src/signs, src/changes and src/audit send for the four operations, word for word and in their order, but for
+// the list's revision: the floor keeps no pages, and reads each anew. Where those change, these change with them.
 
 const SELECT = `s.id, s.name, s.sign_type AS signType, s.sign_algorithm AS signAlgorithm, s.sign_key AS signKey,
   s.sign_secret AS sealedSecret, s.secret_version AS secretVersion, s.created_at AS createdAt, s.updated_at AS updatedAt`;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AuditService } from '../audit/audit.service.js';
 import { ChangesService, type Write } from '../changes/changes.service.js';
+import { KeptReads } from '../changes/kept-reads.js';
 import { InstanceNotFound, invalid } from '../common/api-error.js';
 import { ID_PATTERN, newId } from '../common/ids.js';
 import { isPrecise, nameCondition } from '../common/pagination.js';
@@ -42,19 +43,30 @@ interface SignRow {
   updatedAt: number;
 }
 
+/** A row of the list. */
+interface ListedRow extends SignRow {
+  bindNum: number;
+  total: number;
+  revision: number;
+}
+
 const SELECT = `s.id, s.name, s.sign_type AS signType, s.sign_algorithm AS signAlgorithm, s.sign_key AS signKey,
   s.sign_secret AS sealedSecret, s.secret_version AS secretVersion, s.created_at AS createdAt, s.updated_at AS updatedAt`;
 
 /** Signature keys: apig §1. */
 @Injectable()
 export class SignsService {
+  private readonly pages: KeptReads<ListedRow>;
+
   constructor(
     private readonly database: Database,
     private readonly changes: ChangesService,
     private readonly audit: AuditService,
     private readonly vault: VaultService,
     private readonly config: Config,
-  ) {}
+  ) {
+    this.pages = new KeptReads(database);
+  }
 
   /**
    * Creates a key; makes whichever of key and secret the caller left out.
@@ -215,18 +227,19 @@ export class SignsService {
     }
     const conditions = filters.join(' ');
     // The total as a statement of its own: a window function would read every key of the gateway, secrets and all, for one page.
-    const rows = await this.database.rows<SignRow & { bindNum: number; total: number }>(
-      `SELECT ${SELECT}, (SELECT COUNT(*) FROM sign_bindings b WHERE b.sign_id = s.id) AS bindNum,
-         (SELECT COUNT(*) FROM signs s WHERE s.instance_id = ? ${conditions}) AS total
-       FROM instances i JOIN signs s ON s.instance_id = i.id ${conditions} WHERE i.id = ? AND i.project_id = ?
-       ORDER BY s.id DESC LIMIT ? OFFSET ?`,
-      [scope.instanceId, ...values, ...values, scope.instanceId, scope.projectId, String(query.limit), String(query.offset)],
-    );
+    const sql = `SELECT ${SELECT}, (SELECT COUNT(*) FROM sign_bindings b WHERE b.sign_id = s.id) AS bindNum,
+        (SELECT COUNT(*) FROM signs s WHERE s.instance_id = ? ${conditions}) AS total, c.revision
+      FROM instances i JOIN change_counters c ON c.scope_id = i.id JOIN signs s ON s.instance_id = i.id ${conditions}
+      WHERE i.id = ? AND i.project_id = ? ORDER BY s.id DESC LIMIT ? OFFSET ?`;
+    const page = [scope.instanceId, scope.projectId, String(query.limit), String(query.offset)];
+    const rows = await this.pages.read(scope.instanceId, JSON.stringify([filters, values, page]), async () => {
+      const read = await this.database.rows<ListedRow>(sql, [scope.instanceId, ...values, ...values, ...page]);
+      return read[0] && { revision: read[0].revision, rows: read };
+    });
     const [first] = rows;
     if (!first) return { total: await this.countPastTheEnd(scope, conditions, values), size: 0, signs: [] };
-    const sealed = rows.map(({ sealedSecret }) => sealedSecret);
-    const box = await this.vault.boxFor(scope.projectId, sealed);
-    return { total: first.total, size: rows.length, signs: rows.map((row) => toListView(opened(box, scope, row), row.bindNum)) };
+    const signs = await this.vault.withBox(scope.projectId, (box) => rows.map((row) => toListView(opened(box, scope, row), row.bindNum)));
+    return { total: first.total, size: rows.length, signs };
   }
 
   /** Tells an empty page from a gateway that is not there. */

@@ -25,6 +25,13 @@ const PROJECTS_MAX = 10_000;
 const UNIQUE_DATA_KEY = { name: 'PRIMARY', columns: 'data_keys.project_id, data_keys.id' };
 const UNIQUE_CHECK = { name: 'PRIMARY', columns: 'kek_checks.root_id' };
 
+/** Sealed with a data key that this process has not read, or that there is not. */
+class DataKeyMissing extends SealBroken {
+  constructor(dataKeyId: number) {
+    super(`the project has no data key ${dataKeyId}`);
+  }
+}
+
 /** A project's data keys, unwrapped: seals with the newest, opens with any. Synchronous, so that it works inside a transaction. */
 export class Box {
   constructor(
@@ -42,12 +49,8 @@ export class Box {
   open(place: SecretPlace, sealed: Sealed): string {
     const { record, dataKeyId } = decode(sealed);
     const key = this.keys.get(dataKeyId);
-    if (!key) throw new SealBroken(`the project has no data key ${dataKeyId}`);
+    if (!key) throw new DataKeyMissing(dataKeyId);
     return openBytes(key, contextOf(place), record).toString('utf8');
-  }
-
-  has(sealed: Sealed): boolean {
-    return this.keys.has(decode(sealed).dataKeyId);
   }
 }
 
@@ -82,14 +85,21 @@ export class VaultService implements OnModuleInit {
 
   /** Opens one secret. */
   async open(place: SecretPlace, column: string): Promise<string> {
-    return (await this.boxFor(place.projectId, [column])).open(place, fromColumn(column));
+    return this.withBox(place.projectId, (box) => box.open(place, fromColumn(column)));
   }
 
-  /** The project's box for these columns: looks again for data keys that another process may have made since. */
-  async boxFor(projectId: string, columns: readonly string[]): Promise<Box> {
+  /**
+   * Opens what `body` opens, again when a secret was sealed with a data key that another process has made since.
+   * @throws SealBroken
+   */
+  async withBox<T>(projectId: string, body: (box: Box) => T): Promise<T> {
     const box = await this.box(projectId);
-    if (columns.every((column) => box.has(fromColumn(column)))) return box;
-    return (await this.load(projectId)) ?? box;
+    try {
+      return body(box);
+    } catch (error) {
+      if (!(error instanceof DataKeyMissing)) throw error;
+      return body((await this.load(projectId)) ?? box);
+    }
   }
 
   /**

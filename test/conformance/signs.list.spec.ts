@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
+import { type Client, TestService } from '../support/service.js';
+
+/** A service keeps the pages it has read; another one on the same database changes what is on them. */
+onBothDatabases((name) => {
+  let test: TestDatabase;
+  let services: TestService[];
+  let reader: Client;
+  let writer: Client;
+  let gateway: string;
+  const at = (path: string) => `/v2/{project}/apigw/instances/${gateway}${path}`;
+  const listed = async () => (await reader.get(at('/signs'))).body;
+
+  beforeAll(async () => {
+    test = await createTestDatabase(name);
+    const env = { SIGNET_INSTANCE_NUM_LIMIT: '100' };
+    services = [await TestService.start(test, env), await TestService.start(test, env)];
+    [reader, writer] = (await Promise.all(services.map((service) => service.client({ project: 'ours' })))) as [Client, Client];
+  });
+  afterAll(async () => {
+    await Promise.all(services.map((service) => service.stop()));
+    await test.drop();
+  });
+
+  describe('a page that was read before shows at once what happened through another service:', () => {
+    let id: string;
+    let publishIds: string[];
+    beforeEach(async () => {
+      gateway = await writer.gateway();
+      publishIds = (await writer.publishedApi(gateway)).publishIds;
+      id = (await writer.post(at('/signs'), { name: 'first' })).body.id;
+      for (let i = 0; i < 3; i++) expect((await listed()).signs).toMatchObject([{ id, name: 'first', bind_num: 0 }]);
+    });
+
+    it('a key made', async () => {
+      const made = await writer.post(at('/signs'), { name: 'second' });
+      expect(await listed()).toMatchObject({ total: 2, size: 2, signs: [{ id: made.body.id }, { id }] });
+    });
+
+    it('a key modified', async () => {
+      const { body } = await writer.put(at(`/signs/${id}`), { name: 'other', sign_type: 'hmac', sign_secret: 'n'.repeat(32) });
+      expect((await listed()).signs).toMatchObject([{ id, name: 'other', sign_secret: body.sign_secret }]);
+    });
+
+    it('a key deleted', async () => {
+      await writer.delete(at(`/signs/${id}`));
+      expect(await listed()).toEqual({ total: 0, size: 0, signs: [] });
+    });
+
+    it('a key bound, and unbound', async () => {
+      const bound = await writer.post(at('/sign-bindings'), { sign_id: id, publish_ids: publishIds });
+      expect((await listed()).signs).toMatchObject([{ bind_num: publishIds.length }]);
+      await writer.delete(at(`/sign-bindings/${bound.body.bindings[0].id}`));
+      expect((await listed()).signs).toMatchObject([{ bind_num: publishIds.length - 1 }]);
+    });
+
+    it('an API deleted, and its binding with it', async () => {
+      const bound = await writer.post(at('/sign-bindings'), { sign_id: id, publish_ids: publishIds });
+      const { api_id: apiId, env_id: envId } = bound.body.bindings[0];
+      expect((await listed()).signs).toMatchObject([{ bind_num: publishIds.length }]);
+      const offline = await writer.post(at('/apis/action'), { action: 'offline', api_id: apiId, env_id: envId });
+      expect(offline.status).toBe(201);
+      expect((await writer.delete(at(`/apis/${apiId}`))).status).toBe(204);
+      expect((await listed()).signs).toMatchObject([{ bind_num: publishIds.length - 1 }]);
+    });
+
+    it('the gateway deleted', async () => {
+      expect((await writer.delete(`/v2/{project}/apigw/instances/${gateway}`)).status).toBe(204);
+      expect((await reader.get(at('/signs'))).status).toBe(404);
+    });
+  });
+
+  it('a page of one project is no answer for another', async () => {
+    gateway = await writer.gateway();
+    await writer.post(at('/signs'), { name: 'ours' });
+    expect((await listed()).total).toBe(1);
+    const stranger = await services[0]!.client();
+    expect((await stranger.get(at('/signs'))).status).toBe(404);
+  });
+});
