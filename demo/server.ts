@@ -57,6 +57,7 @@ export class Server {
       SIGNET_PORT: String(this.#port),
       SIGNET_DATA_DIR: this.#folder,
       SIGNET_LOG_LEVEL: 'warn',
+      SIGNET_EMBEDDED_GATEWAY: 'off',
       SIGNET_ADMIN_PASSWORD: this.admin.password,
       SIGNET_IAM_FILE: join(this.#folder, 'iam.json'),
       ...(this.#database && { DATABASE_URL: this.#database.url }),

@@ -21,6 +21,7 @@ export function startService({ engine, dataDir, location }: BenchDatabase): Prom
   return start(['dist/cli.js', 'serve'], '/readyz', (port) => ({
     SIGNET_MODE: 'local',
     SIGNET_LOG_LEVEL: 'warn',
+    SIGNET_EMBEDDED_GATEWAY: 'off',
     SIGNET_PORT: port,
     SIGNET_DATA_DIR: dataDir,
     SIGNET_ADMIN_PASSWORD: PASSWORD,

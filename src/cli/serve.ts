@@ -9,6 +9,7 @@ import { InstancesService } from '../instances/instances.service.js';
 import { Health } from '../observability/health.js';
 import { createLogger } from '../observability/logger.js';
 import { ProjectsService } from '../projects/projects.service.js';
+import { type Embedded, startEmbedded } from './embedded.js';
 import { tellGeneratedPassword, welcome } from './welcome.js';
 
 /** How long `/readyz` says no before the port closes: a load balancer's interval times its threshold. */
@@ -20,9 +21,28 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
   const logger = createLogger(config.logLevel);
   const app = await createApplication(config, logger);
   await app.listen(config.port, config.host);
-  stopOnSignal(app, config, logger);
+  const beside: { embedded?: Embedded } = {};
+  stopOnSignal(app, config, logger, () => beside.embedded?.close());
   tellGeneratedPassword(app);
-  if (config.mode === 'local') await welcome(app, config, (app.getHttpServer().address() as AddressInfo).port, await demoGateway(app));
+  if (config.mode !== 'local') return;
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  const demo = await demoGateway(app);
+  if (config.embedded && demo.instanceId !== undefined) {
+    const scope = { projectId: demo.projectId, instanceId: demo.instanceId };
+    try {
+      beside.embedded = await startEmbedded(app, config.embedded, scope, loopbackUrl(config.host, port), logger);
+    } catch (error) {
+      await app.close();
+      throw error;
+    }
+  }
+  await welcome(app, loopbackUrl(config.host, port), demo, beside.embedded);
+}
+
+/** Where this process reaches itself: an address that stands for all of them is no destination. */
+function loopbackUrl(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
 /** The local mode has a gateway to begin with, in the project `default`. */
@@ -32,7 +52,7 @@ async function demoGateway(app: NestFastifyApplication): Promise<{ projectId: st
   return { projectId, instanceId: await app.get(InstancesService, { strict: false }).ensureDemo(projectId) };
 }
 
-function stopOnSignal(app: NestFastifyApplication, config: Config, logger: Logger): void {
+function stopOnSignal(app: NestFastifyApplication, config: Config, logger: Logger, stopBeside: () => Promise<void> | undefined): void {
   let stopping = false;
   const stop = async (signal: string) => {
     if (stopping) process.exit(1);
@@ -44,6 +64,7 @@ function stopOnSignal(app: NestFastifyApplication, config: Config, logger: Logge
       process.exit(1);
     }, TURN_AWAY_MS[config.mode] + config.shutdownGraceMs).unref();
     await delay(TURN_AWAY_MS[config.mode]);
+    await stopBeside()?.catch((error: unknown) => logger.error({ err: error }, 'the embedded gateway did not stop in order'));
     await app.close();
     logger.info('stopped');
     process.exit(0);

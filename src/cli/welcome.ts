@@ -1,8 +1,8 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { Config } from '../config/config.js';
 import { FirstStart } from '../iam/first-start.js';
 import { IamAdminService } from '../iam/iam-admin.service.js';
+import type { Embedded } from './embedded.js';
 
 /** Prints the administrator's password if this start made it up. Nothing else ever prints it. */
 export function tellGeneratedPassword(app: INestApplicationContext, print: (line: string) => void = console.log): void {
@@ -16,19 +16,24 @@ export function tellGeneratedPassword(app: INestApplicationContext, print: (line
 /** Local mode: what a newcomer needs for a first request. */
 export async function welcome(
   app: NestFastifyApplication,
-  config: Config,
-  port: number,
+  url: string,
   demo: { projectId: string; instanceId: string | undefined },
+  embedded: Embedded | undefined,
 ): Promise<void> {
   const { token } = await app.get(IamAdminService, { strict: false }).issueToken('admin', 'default');
-  const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   console.log(
     [
       `Signet listens on ${url}   (reference: ${url}/docs)`,
+      ...(embedded
+        ? [
+            `its gateway signs on http://127.0.0.1:${embedded.gateway.proxyPort}, for a backend on http://127.0.0.1:${embedded.backend.port}`,
+          ]
+        : []),
       '',
       `export API=${url}`,
       `export PROJECT=${demo.projectId}`,
       ...(demo.instanceId === undefined ? [] : [`export GATEWAY=${demo.instanceId}`]),
+      ...(embedded ? [`export PROXY=http://127.0.0.1:${embedded.gateway.proxyPort}`] : []),
       `export TOKEN=${token}`,
       '',
     ].join('\n'),

@@ -19,6 +19,8 @@ export class Config {
   readonly redisUrl: Secret | undefined;
   /** Where the ring of key-encryption keys comes from (docs/operations.md). */
   readonly kek: { file?: string; inline?: Secret; credentialsDirectory?: string };
+  /** Beside the control plane, in its process: a gateway node and a backend behind it. */
+  readonly embedded: { proxyPort: number; signPort: number; backendPort: number } | undefined;
   /** Gateways and verifiers may be served without TLS in production too. */
   readonly gatewayPlaintext: boolean;
   readonly adminPassword: Secret | undefined;
@@ -75,6 +77,9 @@ export const VARIABLES: Record<string, string> = {
   SIGNET_REQUEST_TIMEOUT_MS: 'time a client has to send a whole request (60000)',
   SIGNET_SHUTDOWN_GRACE_MS: 'time that requests under way have to finish after SIGTERM (10000)',
   SIGNET_LOG_LEVEL: `${LEVELS.join(', ')} (info)`,
+  SIGNET_EMBEDDED_GATEWAY:
+    'on (default) or off, local mode only: a gateway node in the same process, on SIGNET_GATEWAY_PORT and SIGNET_GATEWAY_SIGN_PORT',
+  SIGNET_DEMO_BACKEND_PORT: 'port of the backend behind the embedded gateway, which accepts signed requests only (8720)',
   SIGNET_GATEWAY_PLAINTEXT: 'refuse (default) or allow: serve gateways and verifiers without TLS in production',
   SIGNET_SIGN_UPDATE_OMITTED: 'keep (default) or regenerate: what PUT does with a key or secret that is not in its body',
   SIGNET_SIGN_NUM_LIMIT: 'largest number of signature keys in one gateway (200)',
@@ -130,6 +135,13 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     ...(env['CREDENTIALS_DIRECTORY'] && { credentialsDirectory: env['CREDENTIALS_DIRECTORY'] }),
   };
   if (kek.file && kek.inline) faults.push('SIGNET_KEK_FILE and SIGNET_KEK exclude each other');
+  const embedded = oneOf('SIGNET_EMBEDDED_GATEWAY', ['on', 'off'], mode === 'local' ? 'on' : 'off') === 'on';
+  if (embedded && mode !== 'local') faults.push('SIGNET_EMBEDDED_GATEWAY=on is for the local mode: run signet gateway');
+  const ports = {
+    proxyPort: whole('SIGNET_GATEWAY_PORT', 8710, 0, 65_535),
+    signPort: whole('SIGNET_GATEWAY_SIGN_PORT', 8711, 0, 65_535),
+    backendPort: whole('SIGNET_DEMO_BACKEND_PORT', 8720, 0, 65_535),
+  };
   const config = new Config({
     mode,
     host,
@@ -139,6 +151,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     databasePoolSize: whole('SIGNET_DATABASE_POOL_SIZE', 32, 2, 1000),
     redisUrl: secret(env['REDIS_URL']),
     kek,
+    embedded: embedded ? ports : undefined,
     gatewayPlaintext: oneOf('SIGNET_GATEWAY_PLAINTEXT', ['refuse', 'allow'], 'refuse') === 'allow',
     adminPassword: secret(env['SIGNET_ADMIN_PASSWORD']),
     iamFile: env['SIGNET_IAM_FILE'] ? resolve(env['SIGNET_IAM_FILE']) : undefined,

@@ -12,7 +12,7 @@ export interface OpenTransaction {
   readonly tx: Tx;
   /** @throws CommitOutcomeUnknown */
   commit(): Promise<void>;
-  /** Leaves nothing of it behind. */
+  /** Leaves nothing of it behind. @throws what asks for the transaction again */
   rollback(): Promise<void>;
   /** Gives back what it held; called last, however it ended. */
   release(): void;

@@ -34,7 +34,7 @@ describe('units of work on SQLite', () => {
     try {
       body();
     } catch (error) {
-      group.rollback();
+      await group.rollback();
       throw error;
     }
     await group.commit();
@@ -74,6 +74,27 @@ describe('units of work on SQLite', () => {
     ]);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(stored()).toEqual(['a', 'c']);
+  });
+
+  it('that fail because of what another did are told when that is committed', async () => {
+    const first = unit(() => insert('a'));
+    const second = unit(() => insert('a'));
+    await expect(second).rejects.toThrow('UNIQUE constraint failed');
+    expect(stored()).toEqual(['a']);
+    await first;
+  });
+
+  it('that fail because of what another did run again when that is not committed', async () => {
+    connection.pragma('foreign_keys = ON');
+    const first = unit(() => {
+      connection.pragma('defer_foreign_keys = ON');
+      connection.prepare("INSERT INTO rows (id, parent) VALUES ('a', 'nobody')").run();
+    });
+    const second = unit(() => insert('a'));
+    const results = await Promise.allSettled([first, second]);
+    expect(results).toMatchObject([{ reason: { code: 'SQLITE_CONSTRAINT_FOREIGNKEY' } }, { reason: expect.any(GroupLost) }]);
+    await unit(() => insert('a'));
+    expect(stored()).toEqual(['a']);
   });
 
   it('that fail leave no transaction open', async () => {

@@ -39,7 +39,10 @@ interface Waiter {
 export class GroupCommit {
   readonly #queue: Waiter[] = [];
   #busy = false;
+  /** Units that are done and wait for the COMMIT. */
   #members: PromiseWithResolvers<void>[] = [];
+  /** Units that failed after looking at what the members did. */
+  #onlookers: PromiseWithResolvers<void>[] = [];
   #end: NodeJS.Immediate | undefined;
 
   /** @param statement prepares on `connection`, or remembers */
@@ -83,24 +86,34 @@ export class GroupCommit {
     return member.promise;
   }
 
-  rollback(): void {
+  /**
+   * Undoes the unit. What it saw of others may not be committed yet, and may be why it failed, so this resolves when they are.
+   * @throws GroupLost when they are not: then the unit failed for nothing, and may run again
+   */
+  rollback(): Promise<void> {
+    const onlooker = Promise.withResolvers<void>();
     try {
       // A full disk or a corrupt page may have rolled everything back already; the file is what counts.
       if (this.connection.inTransaction) {
         this.statement('ROLLBACK TO unit').run();
         this.statement('RELEASE unit').run();
       }
-    } finally {
-      this.ended();
+      // Its own doing, or nobody's to wait for.
+      if (!this.connection.inTransaction || this.#members.length === 0) onlooker.resolve();
+      else this.#onlookers.push(onlooker);
+    } catch (error) {
+      onlooker.reject(error);
     }
+    this.ended();
+    return onlooker.promise;
   }
 
   /** Commits what is open. */
   finish(): void {
     clearImmediate(this.#end);
     this.#end = undefined;
-    const members = this.#members;
-    this.#members = [];
+    const [members, onlookers] = [this.#members, this.#onlookers];
+    [this.#members, this.#onlookers] = [[], []];
     try {
       if (!this.connection.inTransaction) throw new GroupLost(new Error('one of its units rolled it back'));
       this.statement(members.length > 0 ? 'COMMIT' : 'ROLLBACK').run();
@@ -108,9 +121,10 @@ export class GroupCommit {
       if (this.connection.inTransaction) this.statement('ROLLBACK').run();
       // Whose COMMIT it is that failed is known only when there is one.
       for (const member of members) member.reject(members.length === 1 ? error : new GroupLost(error));
+      for (const onlooker of onlookers) onlooker.reject(new GroupLost(error));
       return;
     }
-    for (const member of members) member.resolve();
+    for (const each of [...members, ...onlookers]) each.resolve();
   }
 
   private async turn(joins: boolean): Promise<void> {

@@ -132,8 +132,8 @@ class SqliteTransaction implements OpenTransaction, Tx {
     return this.group.commit();
   }
 
-  async rollback(): Promise<void> {
-    this.group.rollback();
+  rollback(): Promise<void> {
+    return this.group.rollback();
   }
 
   release(): void {

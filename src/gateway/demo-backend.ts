@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { type KeyLookup, type Verification, verifySignature } from '../lib/signing/verify.js';
+import { createVerifier, type VerifierOptions } from '../lib/signing/verifier.js';
 import { answerJson } from './answers.js';
 import { Budget, readBody } from './body.js';
 
@@ -16,24 +16,24 @@ export interface DemoBackend {
 
 /**
  * A backend that accepts signed requests only, and tells what it saw: 200 with the key's name and whether the body is covered,
- * or 401 with the reason. For demonstrations and tests; a real one uses the middlewares of `signet/signing`.
+ * 401 with the reason, or 503 when its keys cannot be had. For demonstrations and tests; a real one uses the middlewares of
+ * `signet/signing`.
  * @param port 0: any free one
  * @param keys the keys it knows
  */
 export async function startDemoBackend(
   port: number,
-  keys: KeyLookup,
+  keys: VerifierOptions['keys'],
   { host = '127.0.0.1', allowUnsignedPayload = true }: { host?: string; allowUnsignedPayload?: boolean } = {},
 ): Promise<DemoBackend> {
   let accepted = 0;
+  const verifier = createVerifier({ keys, allowUnsignedPayload });
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const body = await readBody(request, BODY_LIMIT, new Budget(2 * BODY_LIMIT));
     if (typeof body === 'string' || !body.whole) return void response.destroy();
     const { method = '', url = '', headers } = request;
-    const verification: Verification = verifySignature(
-      { method, url, headers, body: Buffer.concat(body.chunks) },
-      { keys, allowUnsignedPayload },
-    );
+    const verification = await verifier.verify({ method, url, headers, body: Buffer.concat(body.chunks) }).catch(() => undefined);
+    if (!verification) return answerJson(response, 503, { ok: false, code: 'keys_unavailable', hint: 'ask again' });
     if (verification.ok) accepted++;
     const seen = { method, url, host: headers.host, body_bytes: body.bytes };
     answerJson(response, verification.ok ? 200 : 401, { ...verification, request: seen });

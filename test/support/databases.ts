@@ -19,13 +19,15 @@ export interface TestDatabase {
 export async function createTestDatabase(name: 'sqlite' | 'mariadb'): Promise<TestDatabase> {
   const dataDir = mkdtempSync(join(tmpdir(), 'signet-test-'));
   const removeDir = () => rmSync(dataDir, { recursive: true, force: true });
-  if (name === 'sqlite') return { name, dataDir, env: { SIGNET_DATA_DIR: dataDir }, drop: async () => removeDir() };
+  // Many services run side by side in tests, and the embedded gateway's ports are fixed.
+  const env = { SIGNET_DATA_DIR: dataDir, SIGNET_EMBEDDED_GATEWAY: 'off' };
+  if (name === 'sqlite') return { name, dataDir, env, drop: async () => removeDir() };
   const schema = `signet_test_${randomBytes(6).toString('hex')}`;
   await admin(`CREATE DATABASE ${schema}`);
   return {
     name,
     dataDir,
-    env: { SIGNET_DATA_DIR: dataDir, DATABASE_URL: new URL(`/${schema}`, MARIADB_URL).href },
+    env: { ...env, DATABASE_URL: new URL(`/${schema}`, MARIADB_URL).href },
     drop: async () => {
       await admin(`DROP DATABASE ${schema}`);
       removeDir();
