@@ -36,7 +36,7 @@ export class Follower {
     private readonly held: HeldKeys,
     private readonly mirrors: readonly Mirror[],
     private readonly lease: Lease,
-    /** The table holds everything up to `held.appliedRevision`, here and in every mirror. */
+    /** The table holds everything up to `held.appliedRevision`, here and in every mirror, or nothing at all. */
     private readonly onApplied: () => void,
     private readonly logger: Logger,
   ) {}
@@ -87,6 +87,8 @@ export class Follower {
     this.held.drop();
     this.lease.end();
     this.#attempt.abort(new Error('denied'));
+    // It is admitted again by a report, and not before.
+    this.onApplied();
     void this.#mirror(undefined, AbortSignal.timeout(STALE_RETRY_MS * STALE_RETRIES)).catch(() => undefined);
   }
 

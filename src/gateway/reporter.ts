@@ -42,7 +42,9 @@ export class Reporter {
     }
   }
 
+  /** Reports now: there is something new to say, or to ask. */
   acknowledge(): void {
+    this.#reported = -1;
     this.#wake?.();
   }
 
@@ -55,6 +57,8 @@ export class Reporter {
   }
 
   async #pause(signal: AbortSignal): Promise<void> {
+    // A report may have been answered while the node was told to stop.
+    if (signal.aborted) return;
     const seconds = this.lease.seconds === null ? NODE_REPORT_SECONDS : Math.min(NODE_REPORT_SECONDS, this.lease.seconds / LEASE_PART);
     await new Promise<void>((resolve) => {
       const done = () => {

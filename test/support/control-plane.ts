@@ -135,6 +135,7 @@ export class TestControlPlane {
     const url = new URL(request.url ?? '', 'http://x');
     const path = url.pathname.replace(`/signet/v1/instances/${INSTANCE}`, '');
     this.calls.push(`${request.method} ${path}${url.search}`);
+    this.#wake();
     let text = '';
     for await (const chunk of request) text += String(chunk);
     const json = (status: number, body: object) =>
