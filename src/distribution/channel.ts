@@ -103,18 +103,31 @@ export class Channel {
     while (!watcher.closed) {
       if (position > this.#head || this.#head - position > BEHIND_MAX) return watcher.end(resync(this.#head));
       const recent = this.#since(position);
-      if (recent) {
-        for (const { bytes } of recent) watcher.send(bytes);
+      const frames = recent ?? (await this.#page(position));
+      if (!recent && frames.length === 0) return watcher.end(resync(this.#head));
+      for (const { revision, bytes } of frames) {
+        watcher.send(bytes);
+        position = revision;
+        if (watcher.full) break;
+      }
+      if (recent && !watcher.full) {
         if (!watcher.closed) this.#live.add(watcher);
         return;
       }
-      const page = await this.#page(position);
-      const last = page.at(-1);
-      if (!last) return watcher.end(resync(this.#head));
-      for (const { bytes } of page) watcher.send(bytes);
-      position = last.revision;
       await watcher.drained();
     }
+  }
+
+  /** A watcher that does not keep up reads the log by itself, so that the others go on. */
+  #leaveBehind(watcher: Watcher, position: number): void {
+    this.#live.delete(watcher);
+    void watcher
+      .drained()
+      .then(() => this.join(watcher, position))
+      .catch((error: unknown) => {
+        this.onFault(error);
+        watcher.end();
+      });
   }
 
   async #refresh(): Promise<void> {
@@ -184,7 +197,10 @@ export class Channel {
     this.#recentBytes += frame.bytes.length;
     while (this.#recent.length > RECENT_MAX || (this.#recentBytes > RECENT_MAX_BYTES && this.#recent.length > 1))
       this.#recentBytes -= this.#recent.shift()!.bytes.length;
-    for (const watcher of this.#live) watcher.send(frame.bytes);
+    for (const watcher of this.#live) {
+      watcher.send(frame.bytes);
+      if (watcher.full) this.#leaveBehind(watcher, frame.revision);
+    }
   }
 
   /** Everybody takes a snapshot, and the stream goes on from here. */

@@ -53,7 +53,7 @@ export class WatchHub implements OnModuleInit, BeforeApplicationShutdown {
     this.#count = new Gauge({ name: 'signet_watchers', help: 'Open watch streams', registers });
     this.#dropped = new Counter({
       name: 'signet_watchers_dropped_total',
-      help: 'Watch streams ended because their reader was too slow',
+      help: 'Watch streams ended because their reader took nothing',
       registers,
     });
   }

@@ -1,7 +1,10 @@
 import type { ServerResponse } from 'node:http';
 
-/** What waits for a slow reader; beyond it the reader is dropped and comes back when it can. */
+/** What waits for a slow reader; beyond it the reader gets its events when it has taken these. */
 const BUFFER_MAX_BYTES = 4 * 1024 * 1024;
+/** A reader with a full buffer that takes nothing for this many looks is dropped, and comes back when it can. */
+const LOOKS_MAX = 3;
+const LOOK_MS = 1000;
 /** Heartbeats that find the last one still unsent. */
 const STALLED_MAX = 3;
 
@@ -31,8 +34,12 @@ export class Watcher {
   }
 
   send(bytes: Buffer): void {
-    if (this.#closed || this.response.write(bytes)) return;
-    if (this.response.writableLength > BUFFER_MAX_BYTES) this.#drop();
+    if (!this.#closed) this.response.write(bytes);
+  }
+
+  /** It should be sent nothing more until {@link drained}. */
+  get full(): boolean {
+    return !this.#closed && this.response.writableLength > BUFFER_MAX_BYTES;
   }
 
   /** A sign of life; drops a reader that has taken nothing since several of them. */
@@ -42,11 +49,18 @@ export class Watcher {
     else this.send(bytes);
   }
 
-  /** Resolves when there is room again, or nobody to make room for. */
+  /** Resolves when there is room again, or nobody to make room for: a reader that takes nothing for seconds is dropped. */
   async drained(): Promise<void> {
     if (this.#closed || !this.response.writableNeedDrain) return;
+    let [left, looks] = [this.response.writableLength, 0];
     await new Promise<void>((resolve) => {
+      const look = setInterval(() => {
+        looks = this.response.writableLength < left ? 0 : looks + 1;
+        left = this.response.writableLength;
+        if (looks === LOOKS_MAX) this.#drop();
+      }, LOOK_MS);
       const done = () => {
+        clearInterval(look);
         this.response.off('drain', done).off('close', done);
         resolve();
       };
