@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { access } from './access.ts';
 import { bindingOperations } from './binding-operations.ts';
 import { Client, Wire } from './client.ts';
+import { dataPlane } from './data-plane.ts';
 import { check, Difference, including } from './expect.ts';
 import { Gateway } from './gateway.ts';
 import type { Part } from './part.ts';
@@ -17,7 +18,7 @@ const NOT_RUN = 2;
 const SETTING_THE_STAGE = 'Setting the stage';
 /** 35 APIs in three environments: more publications than one page of the provider's takes. */
 const APIS = 35;
-const PARTS: readonly Part[] = [seedPage, signOperations, bindingOperations, access, terraform, scale];
+const PARTS: readonly Part[] = [seedPage, signOperations, bindingOperations, access, terraform, dataPlane, scale];
 
 interface Options {
   mariadb?: string;
@@ -105,8 +106,11 @@ async function main(options: Options): Promise<void> {
       return `${gateway.model.publications.length} publications`;
     });
     for (const part of PARTS) await timed(part.title, wire, () => part.run({ gateway, api, reader, progress, newGateway }));
-    if (server) await timed('Part 5, the audit trail verified', undefined, () => verifyTrail(wire, server));
-    summarize(results, [results.find(({ title }) => title === scale.title)?.proved ?? '']);
+    if (server) await timed('Part 6, the audit trail verified', undefined, () => verifyTrail(wire, server));
+    summarize(
+      results,
+      results.filter(({ title }) => title === scale.title || title === dataPlane.title).map(({ proved }) => proved),
+    );
   } catch (error) {
     process.exitCode = error instanceof Difference ? DIFFERENT : NOT_RUN;
     if (error instanceof Difference) tellDifference(current, error);

@@ -17,7 +17,7 @@ const SEED = 20_231_130;
 
 /** Deletes half of a full gateway's keys and proves that nothing of them is left and nothing else is touched (the page; apig §1.8). */
 export const scale: Part = {
-  title: 'Part 4, scale: half of 200 keys deleted',
+  title: 'Part 5, scale: half of 200 keys deleted',
   async run(stage) {
     const { progress, newGateway } = stage;
     const gateway = await newGateway();

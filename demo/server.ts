@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
 
-const CLI = join(import.meta.dirname, '..', 'dist', 'cli.js');
+export const CLI = join(import.meta.dirname, '..', 'dist', 'cli.js');
 const READY_MS = 30_000;
 const STOP_MS = 15_000;
 const newPassword = () => randomBytes(24).toString('base64url');
@@ -128,7 +128,8 @@ async function openDatabase(url: string): Promise<Database> {
   return { url: given.href, drop: () => query(`DROP DATABASE IF EXISTS ${name}`) };
 }
 
-async function freePort(): Promise<number> {
+/** A loopback port that is free now. */
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = probe.address() as AddressInfo;

@@ -53,6 +53,10 @@ onBothDatabases((name) => {
         expect(stderr).toBe('');
         expect(stdout).toMatch(/^SUMMARY$/m);
         expect(stdout).toMatch(/^All +\d+ +[\d.]+ +pass$/m);
+        const proved = String.raw`200.*, deleted, receipt complete in [\d.]+ ms, 403; of 10000 requests \d+ were signed, and of \d+ that began after the receipt none$`;
+        expect(stdout).toMatch(new RegExp(`signing proxy: ${proved}`, 'm'));
+        expect(stdout).toMatch(new RegExp(`stock nginx: (not installed$|${proved})`, 'm'));
+        if (process.env['CI']) expect(stdout).not.toContain('stock nginx: not installed');
         expect(stdout).toMatch(/^\d+ bindings went with 100 keys; \d+ bindings of 100 other keys untouched/m);
         expect(stdout).toMatch(/events in \d+ chains: intact$/m);
         expect(code).toBe(0);
