@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { parse as parseJson } from 'secure-json-parse';
 import { AppModule } from './app.module.js';
 import { sendError } from './common/api-error.filter.js';
+import { Fault } from './common/api-error.js';
 import { newId } from './common/ids.js';
 import type { Config } from './config/config.js';
 import { NestLogger } from './observability/logger.js';
@@ -64,14 +65,30 @@ export async function createApplication(config: Config, logger: Logger): Promise
   });
   const server = adapter.getInstance<FastifyInstance>();
   // Nearly every answer holds a secret or says who has one; none is for a cache.
-  server.addHook('onRequest', (_request, reply, done) => {
+  server.addHook('onRequest', (request, reply, done) => {
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
-    done();
+    done(isDecodable(queryOf(request.raw.url)) ? undefined : new Fault('bad_url'));
   });
   closeConnectionsAtTheEnd(server);
   observeRequests(server, app.get(Metrics));
   serveReference(app);
   return app;
+}
+
+function queryOf(url = ''): string {
+  const mark = url.indexOf('?');
+  return mark === -1 ? '' : url.slice(mark + 1);
+}
+
+/** The router refuses a path that is not percent-encoded; its query parser would read something else out of such a query. */
+function isDecodable(query: string): boolean {
+  if (!query.includes('%')) return true;
+  try {
+    decodeURIComponent(query);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const SWEEP_MS = 50;

@@ -89,6 +89,14 @@ describe('a request that no route takes', () => {
   });
 });
 
+describe('a query that is not percent-encoded', () => {
+  it.each(['%E0%A4%A', '%zz', '%', 'a%2'])('%s is refused, not read as something else', async (text) => {
+    const { status, body } = await client.get(`/v2/{project}/apigw/instances?instance_name=${text}`);
+    expect([status, body]).toEqual([400, { error_code: 'APIG.2000', error_msg: 'Parameter error' }]);
+    expect((await client.get(`/v3/projects?name=${text}`)).body).toMatchObject({ error: { code: 400 } });
+  });
+});
+
 describe('hostile bytes', () => {
   it.each([
     ['headers over the limit', `GET /v2/x HTTP/1.1\r\nHost: x\r\nX-Auth-Token: ${'a'.repeat(40_000)}\r\n\r\n`, 431, 'APIG.0201'],
