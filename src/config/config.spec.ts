@@ -39,6 +39,13 @@ describe('the configuration', () => {
     expect(faults({ DATABASE_URL: 'mysql://root@127.0.0.1:3306' })[0]).toContain('must name a database');
   });
 
+  it('refuses a range of addresses that is none, and sends webhooks to public https addresses unless told otherwise', () => {
+    for (const range of ['10.0.0.0', '10.0.0.0/33', '10.0.0.0/8;::/0', 'localhost/8', '10.0.0.0/'])
+      expect(faults({ SIGNET_WEBHOOK_ALLOW_CIDRS: range })[0]).toContain('must be address ranges');
+    expect(readConfig({}).webhooks).toEqual({ allowHttp: false, allowCidrs: [], checkDns: true, delivery: true });
+    expect(readConfig({ SIGNET_WEBHOOK_ALLOW_CIDRS: '10.0.0.0/8, ::1/128' }).webhooks.allowCidrs).toEqual(['10.0.0.0/8', '::1/128']);
+  });
+
   it('cannot be changed once it was read', () => {
     expect(() => Object.assign(readConfig({}), { port: 1 })).toThrow(TypeError);
   });

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import ipaddr from 'ipaddr.js';
 import { GATEWAY_VARIABLES } from './gateway-variables.js';
 import { Secret } from './secret.js';
 
@@ -41,6 +42,16 @@ export class Config {
   readonly instanceNumLimit: number;
   /** Accept a basic key that starts with a digit, as acceptance configurations do (apig §1.3). */
   readonly basicKeyLeadingDigit: boolean;
+  /** Where webhooks may go, and whether they go at all. */
+  readonly webhooks: {
+    allowHttp: boolean;
+    /** Address ranges that are allowed although they are not public, as `address/bits`. */
+    allowCidrs: readonly string[];
+    /** Look a name up when an endpoint is created; connections are judged in any case. */
+    checkDns: boolean;
+    /** False: messages are accepted and kept, none is sent. */
+    delivery: boolean;
+  };
 
   constructor(values: Omit<Config, never>) {
     Object.assign(this, values);
@@ -85,6 +96,10 @@ export const VARIABLES: Record<string, string> = {
   SIGNET_SIGN_NUM_LIMIT: 'largest number of signature keys in one gateway (200)',
   SIGNET_INSTANCE_NUM_LIMIT: 'largest number of gateways in one project (5)',
   SIGNET_BASIC_KEY_LEADING_DIGIT: 'true (default) or false: accept a basic key that starts with a digit',
+  SIGNET_WEBHOOK_ALLOW_HTTP: 'true or false (default): accept http:// endpoints too, for local use',
+  SIGNET_WEBHOOK_ALLOW_CIDRS: 'address ranges that webhooks may reach although they are not public, as 10.1.0.0/16,fd00::/8 (none)',
+  SIGNET_WEBHOOK_CHECK_DNS: 'true (default) or false: look a name up when an endpoint is created; every connection is judged in any case',
+  SIGNET_WEBHOOK_DELIVERY: 'on (default) or off: accept and keep messages, send none',
 };
 
 /**
@@ -117,6 +132,14 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     if (parsed && protocols.includes(parsed.protocol)) return parsed;
     faults.push(`${name} must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`);
     return undefined;
+  };
+  const flag = (name: string, fallback: 'true' | 'false') => oneOf(name, ['true', 'false'], fallback) === 'true';
+  const cidrs = (name: string): readonly string[] => {
+    const ranges = (env[name] ?? '').split(',').map((range) => range.trim());
+    const named = ranges.filter((range) => range !== '');
+    if (!named.every((range) => ipaddr.isValidCIDR(range)))
+      faults.push(`${name} must be address ranges separated by commas, as in 10.1.0.0/16,fd00::/8`);
+    return named;
   };
   const secret = (value: string | undefined) => (value ? new Secret(value) : undefined);
 
@@ -166,7 +189,13 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     signUpdateOmitted: oneOf('SIGNET_SIGN_UPDATE_OMITTED', ['keep', 'regenerate'], 'keep'),
     signNumLimit: whole('SIGNET_SIGN_NUM_LIMIT', 200, 1, 1_000_000),
     instanceNumLimit: whole('SIGNET_INSTANCE_NUM_LIMIT', 5, 1, 1_000_000),
-    basicKeyLeadingDigit: oneOf('SIGNET_BASIC_KEY_LEADING_DIGIT', ['true', 'false'], 'true') === 'true',
+    basicKeyLeadingDigit: flag('SIGNET_BASIC_KEY_LEADING_DIGIT', 'true'),
+    webhooks: Object.freeze({
+      allowHttp: flag('SIGNET_WEBHOOK_ALLOW_HTTP', 'false'),
+      allowCidrs: cidrs('SIGNET_WEBHOOK_ALLOW_CIDRS'),
+      checkDns: flag('SIGNET_WEBHOOK_CHECK_DNS', 'true'),
+      delivery: oneOf('SIGNET_WEBHOOK_DELIVERY', ['on', 'off'], 'on') === 'on',
+    }),
   });
   if (faults.length > 0) throw new ConfigError(faults);
   delete env['SIGNET_KEK'];
