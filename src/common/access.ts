@@ -15,6 +15,9 @@ export type Access =
   /** A token of the project in the path, if the path names one, that holds the action. */
   | { kind: 'action'; action: string | ((request: FastifyRequest) => string); actions: readonly string[] };
 
+/** Routes that load balancers and monitoring ask all the time: no limit counts them. */
+export const PROBES: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
+
 /** The extension in which an operation's access waits for src/openapi to word it; it does not stand in the document. */
 export const ACCESS_EXTENSION = 'x-signet-access';
 

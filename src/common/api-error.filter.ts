@@ -12,6 +12,7 @@ const BY_STATUS: Record<number, FaultKind> = {
   413: 'too_large',
   414: 'bad_url',
   415: 'media_type',
+  429: 'rate_limited',
   503: 'unavailable',
 };
 
@@ -30,6 +31,7 @@ export function toApiError(thrown: unknown): ApiError {
 export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const error = toApiError(thrown);
   const { status, contentType, body } = render(error, request.url.split('?', 1)[0] ?? '', request.id);
+  if (error instanceof Fault && error.fault.retryAfterSeconds !== undefined) reply.header('retry-after', error.fault.retryAfterSeconds);
   if (status >= 500) request.log.error({ err: error.cause ?? error }, 'request failed');
   void reply.header('content-type', contentType).status(status).send(body);
 }

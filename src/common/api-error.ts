@@ -36,6 +36,7 @@ export type FaultKind =
   | 'route_unknown'
   | 'not_found'
   | 'conflict'
+  | 'rate_limited'
   | 'unavailable'
   | 'internal';
 
@@ -48,6 +49,8 @@ export interface FaultDetail {
   code?: string;
   /** Public text that continues the message. Never holds a secret or the offending value. */
   detail?: string;
+  /** Goes out as `Retry-After`. */
+  retryAfterSeconds?: number;
 }
 
 export class Fault extends ApiError {

@@ -28,6 +28,7 @@ const APIG: Words = {
   route_unknown: [404, 'APIG.0101', 'The API does not exist or has not been published in the environment.'],
   not_found: [404, 'APIG.0101', 'The API does not exist or has not been published in the environment.'],
   conflict: [409, 'APIG.3309', 'The operation has already been performed.'],
+  rate_limited: [429, 'APIG.0308', 'The throttling threshold has been reached.'],
   unavailable: [503, 'APIG.9999', 'System error'],
   internal: [500, 'APIG.9999', 'System error'],
 };
@@ -64,6 +65,7 @@ const KEYSTONE: Words = {
   route_unknown: [404, 'Not Found', 'The resource could not be found.'],
   not_found: [404, 'Not Found', 'The resource could not be found.'],
   conflict: [409, 'Conflict', 'Conflict occurred attempting to store the resource.'],
+  rate_limited: [429, 'Too Many Requests', 'Too many requests were sent in a short time.'],
   unavailable: [503, 'Service Unavailable', 'The service is temporarily unavailable.'],
   internal: [500, 'Internal Server Error', 'An unexpected error prevented the server from fulfilling your request.'],
 };

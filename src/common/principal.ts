@@ -12,6 +12,8 @@ export interface Principal {
   projectName?: string;
   /** Names of the roles held in the scope of the token. */
   roles: readonly string[];
+  /** The access key that signed the request, when it was signed and carried no token. */
+  accessKeyId?: string;
   /** First 16 hex digits of the SHA-256 of the credential: names it in the audit trail without revealing it. */
   credentialHash: string;
   /** Milliseconds since the epoch after which the credential is refused. */

@@ -1,5 +1,5 @@
 import type { SchemaObject } from '@nestjs/swagger';
-import type { DeclaredAccess } from '../common/access.js';
+import { type DeclaredAccess, PROBES } from '../common/access.js';
 import { toApiError } from '../common/api-error.filter.js';
 import { type ApiError, Fault, InstanceNotFound, invalid } from '../common/api-error.js';
 import { type Family, familyOf, render } from '../common/dialects.js';
@@ -63,6 +63,7 @@ export function commonErrors({ path, access, body, query }: Facts): ApiError[] {
     ...(access.kind === 'action' ? [new Fault('token_unscoped')] : []),
     ...(access.kind === 'action' || access.kind === 'machine' ? [new Fault('forbidden')] : []),
     ...(path.includes('/{instance_id}') && ['Apig', 'Problem'].includes(familyOf(path)) ? [new InstanceNotFound('{instance_id}')] : []),
+    ...(PROBES.has(path) ? [] : [new Fault('rate_limited')]),
     // What anyone may read comes from memory.
     ...(guarded || body ? [new Fault('internal'), new Fault('unavailable')] : []),
   ];
