@@ -6,11 +6,10 @@ import { Fault, InstanceNotFound } from '../common/api-error.js';
 import type { Machine, MachineRole, Principal } from '../common/principal.js';
 import { Config } from '../config/config.js';
 import { isConfidential } from './confidential.js';
+import { bearerOf, credentialOf } from './credentials.js';
 import { MachineIdentity } from './machine-identity.js';
 import { allows } from './permissions.js';
 import { TokenCache } from './token-cache.js';
-
-const TOKEN_MAX_CHARS = 16_384;
 
 /**
  * Stands before every route: who is it, is the project (for a machine: the gateway) in the path theirs, may they do this. A route that declares no
@@ -31,7 +30,7 @@ export class AuthGuard implements CanActivate {
     if (access.kind === 'public') return true;
     if (access.kind === 'machine') return this.admitMachine(context.switchToHttp().getRequest(), access.role);
     const request = context.switchToHttp().getRequest<FastifyRequest<{ Params: { project_id?: string } }>>();
-    const principal = this.tokens.authenticate(tokenOf(request));
+    const principal = this.tokens.authenticate(credentialOf(request).token);
     if (principal instanceof Promise) return principal.then((known) => admit(request, access, known));
     return admit(request, access, principal);
   }
@@ -44,15 +43,6 @@ export class AuthGuard implements CanActivate {
 }
 
 const PLAINTEXT = 'machines are served over TLS or loopback only; SIGNET_GATEWAY_PLAINTEXT=allow where the network between is trusted';
-const BEARER = /^Bearer +([\x21-\x7e]{1,512})$/i;
-
-function bearerOf(request: FastifyRequest): string {
-  const { authorization } = request.headers;
-  if (!authorization) throw new Fault('token_missing');
-  const [, token] = BEARER.exec(authorization) ?? [];
-  if (token === undefined) throw new Fault('token_invalid');
-  return token;
-}
 
 /** Another gateway answers as one that does not exist. */
 function admitMachine(request: FastifyRequest<{ Params: { instance_id?: string } }>, role: MachineRole, machine: Machine): true {
@@ -61,13 +51,6 @@ function admitMachine(request: FastifyRequest<{ Params: { instance_id?: string }
   if (machine.role !== role) throw new Fault('forbidden');
   request.machine = machine;
   return true;
-}
-
-function tokenOf(request: FastifyRequest): string {
-  const token = request.headers['x-auth-token'];
-  if (token === undefined || token === '') throw new Fault('token_missing');
-  if (typeof token !== 'string' || token.length > TOKEN_MAX_CHARS) throw new Fault('token_invalid');
-  return token;
 }
 
 function admit(

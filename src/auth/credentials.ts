@@ -1,0 +1,28 @@
+import type { FastifyRequest } from 'fastify';
+import { Fault } from '../common/api-error.js';
+
+const TOKEN_MAX_CHARS = 16_384;
+
+/** What a request proves itself with, found but not verified. */
+export type Credential = { kind: 'token'; token: string };
+
+/**
+ * The one credential of a request for people and their programs; machines have their own ({@link bearerOf}).
+ * @throws Fault `token_missing`, or `token_invalid` for something that cannot be a credential
+ */
+export function credentialOf({ headers }: FastifyRequest): Credential {
+  const token = headers['x-auth-token'];
+  if (token === undefined || token === '') throw new Fault('token_missing');
+  if (typeof token !== 'string' || token.length > TOKEN_MAX_CHARS) throw new Fault('token_invalid');
+  return { kind: 'token', token };
+}
+
+const BEARER = /^Bearer +([\x21-\x7e]{1,512})$/i;
+
+/** A machine's token. @throws Fault `token_missing`, or `token_invalid` for a header of another form */
+export function bearerOf({ headers: { authorization } }: FastifyRequest): string {
+  if (!authorization) throw new Fault('token_missing');
+  const [, token] = BEARER.exec(authorization) ?? [];
+  if (token === undefined) throw new Fault('token_invalid');
+  return token;
+}
