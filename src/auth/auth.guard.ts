@@ -8,7 +8,8 @@ import { Config } from '../config/config.js';
 import { isConfidential } from './confidential.js';
 import { bearerOf, credentialOf } from './credentials.js';
 import { MachineIdentity } from './machine-identity.js';
-import { allows } from './permissions.js';
+import type { PermissionSet } from './permission-set.js';
+import { Permissions } from './permissions.js';
 import { TokenCache } from './token-cache.js';
 
 /**
@@ -21,6 +22,7 @@ export class AuthGuard implements CanActivate {
     private readonly reflector: Reflector,
     private readonly tokens: TokenCache,
     private readonly machines: MachineIdentity,
+    private readonly permissions: Permissions,
     private readonly config: Config,
   ) {}
 
@@ -29,10 +31,19 @@ export class AuthGuard implements CanActivate {
     if (!access) throw new Fault('forbidden');
     if (access.kind === 'public') return true;
     if (access.kind === 'machine') return this.admitMachine(context.switchToHttp().getRequest(), access.role);
-    const request = context.switchToHttp().getRequest<FastifyRequest<{ Params: { project_id?: string } }>>();
+    const request = context.switchToHttp().getRequest<Request>();
     const principal = this.tokens.authenticate(credentialOf(request).token);
-    if (principal instanceof Promise) return principal.then((known) => admit(request, access, known));
-    return admit(request, access, principal);
+    if (principal instanceof Promise) return principal.then((known) => this.admitPrincipal(request, access, known));
+    return this.admitPrincipal(request, access, principal);
+  }
+
+  private admitPrincipal(request: Request, access: ForPrincipals, principal: Principal): boolean | Promise<boolean> {
+    request.principal = principal;
+    if (access.kind === 'authenticated') return true;
+    if (access.kind === 'action') assertProject(request, principal);
+    const action = access.kind === 'action' ? actionOf(access, request) : access.actions[0];
+    const held = this.permissions.of(principal);
+    return held instanceof Promise ? held.then((set) => admit(set, action)) : admit(held, action);
   }
 
   private async admitMachine(request: FastifyRequest<{ Params: { instance_id?: string } }>, role: MachineRole): Promise<true> {
@@ -53,17 +64,19 @@ function admitMachine(request: FastifyRequest<{ Params: { instance_id?: string }
   return true;
 }
 
-function admit(
-  request: FastifyRequest<{ Params: { project_id?: string } }>,
-  access: Exclude<Access, { kind: 'public' | 'machine' }>,
-  principal: Principal,
-): true {
-  request.principal = principal;
-  if (access.kind === 'authenticated') return true;
-  if (principal.projectId === undefined) throw new Fault('token_unscoped');
-  const project = request.params.project_id;
-  if (project !== undefined && project !== principal.projectId) throw new Fault('forbidden');
-  const action = typeof access.action === 'string' ? access.action : access.action(request);
-  if (!allows(principal.roles, action)) throw new Fault('forbidden');
+type Request = FastifyRequest<{ Params: { project_id?: string } }>;
+type ForPrincipals = Exclude<Access, { kind: 'public' | 'machine' }>;
+
+const actionOf = ({ action }: Extract<Access, { kind: 'action' }>, request: Request) =>
+  typeof action === 'string' ? action : action(request);
+
+/** The project in the path is the token's, whether or not there is another of that id. */
+function assertProject({ params }: Request, { projectId }: Principal): void {
+  if (projectId === undefined) throw new Fault('token_unscoped');
+  if (params.project_id !== undefined && params.project_id !== projectId) throw new Fault('forbidden');
+}
+
+function admit(held: PermissionSet, action: string): true {
+  if (!held.allows(action)) throw new Fault('forbidden');
   return true;
 }

@@ -1,6 +1,9 @@
 import { type DynamicModule, Global, Module, type ModuleMetadata } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { Actions } from './actions.js';
 import { AuthGuard } from './auth.guard.js';
+import { MyPermissionsController } from './my-permissions.controller.js';
+import { Permissions } from './permissions.js';
 import { TokenCache } from './token-cache.js';
 
 type Imported = NonNullable<ModuleMetadata['imports']>[number];
@@ -16,8 +19,9 @@ export class AuthModule {
     return {
       module: AuthModule,
       imports: [identity, machines],
-      providers: [TokenCache, { provide: APP_GUARD, useClass: AuthGuard }],
-      exports: [TokenCache],
+      controllers: [MyPermissionsController],
+      providers: [Actions, Permissions, TokenCache, { provide: APP_GUARD, useClass: AuthGuard }],
+      exports: [Actions, Permissions, TokenCache],
     };
   }
 }

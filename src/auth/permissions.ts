@@ -1,28 +1,20 @@
-/** What each role may do, as patterns over action names (apig §7.1–7.3); `*` matches within one part. */
-const GRANTS: Record<string, readonly string[]> = {
-  'APIG Administrator': ['apig:*:*', 'signet:*:*'],
-  'APIG FullAccess': ['apig:*:*', 'signet:*:*'],
-  'APIG ReadOnlyAccess': ['apig:*:get*', 'apig:*:list*', 'signet:*:get*', 'signet:*:list*'],
-};
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import type { Principal } from '../common/principal.js';
+import { PermissionSet } from './permission-set.js';
+import { SYSTEM_POLICIES } from './system-policies.js';
 
-/** The roles a project can grant. */
-export const ROLES = Object.keys(GRANTS);
+const SETS_MAX = 10_000;
 
-const compiled = new Map(
-  Object.entries(GRANTS).map(([role, patterns]) => [role, patterns.map((pattern) => new RegExp(`^${pattern.replaceAll('*', '[^:]*')}$`))]),
-);
+/** What a principal may do, by the policies that its roles name. Unknown names grant nothing. */
+@Injectable()
+export class Permissions {
+  readonly #sets = new LRUCache<string, PermissionSet>({ max: SETS_MAX });
 
-const decided = new Map<string, boolean>();
-
-/** Whether any of the roles grants the action. Unknown roles grant nothing. */
-export function allows(roles: readonly string[], action: string): boolean {
-  const key = `${action}|${roles.join('|')}`;
-  let answer = decided.get(key);
-  if (answer === undefined) {
-    answer = roles.some((role) => compiled.get(role)?.some((pattern) => pattern.test(action)));
-    // Roles come from the database and actions from the code, so the pairs are few; an odd directory must not fill memory.
-    if (decided.size > 10_000) decided.clear();
-    decided.set(key, answer);
+  of({ roles }: Pick<Principal, 'domainId' | 'roles'>): PermissionSet | Promise<PermissionSet> {
+    const key = roles.join('|');
+    let set = this.#sets.get(key);
+    if (!set) this.#sets.set(key, (set = new PermissionSet(SYSTEM_POLICIES.filter(({ name }) => roles.includes(name)))));
+    return set;
   }
-  return answer;
 }

@@ -68,6 +68,11 @@ export async function run(argv: readonly string[]): Promise<void> {
     .description('print the OpenAPI 3.1 document of the service (serve answers it at /openapi.json)')
     .action(async () => (await import('./openapi.js')).printOpenApi());
 
+  program
+    .command('permissions')
+    .description('print the table of routes and the actions that they need, as Markdown')
+    .action(async () => (await import('./permissions.js')).printPermissions());
+
   program.addCommand(iamCommand());
 
   const audit = program.command('audit').description('the audit trail');

@@ -13,7 +13,9 @@ export type Access =
   /** A machine's credential with this role, for the gateway in the path. */
   | { kind: 'machine'; role: MachineRole }
   /** A token of the project in the path, if the path names one, that holds the action. */
-  | { kind: 'action'; action: string | ((request: FastifyRequest) => string); actions: readonly string[] };
+  | { kind: 'action'; action: string | ((request: FastifyRequest) => string); actions: readonly string[] }
+  /** A token of a project or of a whole domain that holds the action; the service looks at what in the domain it is about. */
+  | { kind: 'domain'; actions: readonly [action: string] };
 
 /** Routes that load balancers and monitoring ask all the time: no limit counts them. */
 export const PROBES: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
@@ -33,7 +35,7 @@ const declare = (access: Access) =>
     SetMetadata(ACCESS, access),
     ApiExtension(ACCESS_EXTENSION, {
       kind: access.kind,
-      actions: access.kind === 'action' ? access.actions : [],
+      actions: 'actions' in access ? access.actions : [],
       ...(access.kind === 'machine' && { role: access.role }),
     } satisfies DeclaredAccess),
   );
@@ -55,6 +57,12 @@ export const ForVerifier = () => declare({ kind: 'machine', role: 'verifier' });
  * @param action the action's name
  */
 export const Allow = (action: string) => declare({ kind: 'action', action, actions: [action] });
+
+/**
+ * The route is about the caller's domain and needs this action, in the scope of the token.
+ * @param action the action's name, e.g. `iam:groups:createGroup`
+ */
+export const AllowInDomain = (action: string) => declare({ kind: 'domain', actions: [action] });
 
 /**
  * The route needs one of several actions, chosen by the request: `POST …/apis/action` publishes or takes offline.

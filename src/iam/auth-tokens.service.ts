@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { ADMINISTRATOR } from '../auth/system-policies.js';
 import { TokenCache } from '../auth/token-cache.js';
 import { Fault, invalid } from '../common/api-error.js';
 import { Clock } from '../common/clock.js';
@@ -12,9 +13,6 @@ import { Directory, type Reference, type UserRow } from './directory.js';
 import { JwtIdentity, type Session } from './jwt-identity.js';
 import { Passwords } from './passwords.js';
 import { type Claims, Tokens } from './tokens.js';
-
-/** The role that lets a user act for its whole domain: see its users and tokens, create projects. */
-export const ADMINISTRATOR = 'APIG Administrator';
 
 const UNIQUE_REVOKED = { name: 'PRIMARY', columns: 'revoked_tokens.id' };
 

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import { ADMINISTRATOR } from '../auth/system-policies.js';
 import { Fault } from '../common/api-error.js';
 import type { Caller, Principal } from '../common/principal.js';
 import { Config } from '../config/config.js';
 import { ProjectsService } from '../projects/projects.service.js';
-import { ADMINISTRATOR } from './auth-tokens.service.js';
 import { catalogFor } from './auth-tokens.views.js';
 import { Directory } from './directory.js';
 import type { NameQuery, ProjectInput, ProjectQuery } from './directory.dto.js';

@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { AuditService } from '../audit/audit.service.js';
+import { ADMINISTRATOR } from '../auth/system-policies.js';
 import { ChangesService } from '../changes/changes.service.js';
 import { newId } from '../common/ids.js';
 import { Config } from '../config/config.js';
@@ -7,7 +8,6 @@ import { Secret } from '../config/secret.js';
 import { violates } from '../database/errors.js';
 import { operator } from '../projects/operator.js';
 import { inProject, ProjectsService } from '../projects/projects.service.js';
-import { ADMINISTRATOR } from './auth-tokens.service.js';
 import { Directory } from './directory.js';
 import { UNIQUE_USER_NAME } from './iam-admin.service.js';
 import { DEFAULT_DOMAIN, DEFAULT_PROJECT } from './iam-file.js';

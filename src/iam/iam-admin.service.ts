@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AuditService } from '../audit/audit.service.js';
-import { ROLES } from '../auth/permissions.js';
+import { SYSTEM_POLICY_NAMES } from '../auth/system-policies.js';
 import { ChangesService } from '../changes/changes.service.js';
 import { Clock } from '../common/clock.js';
 import { newId } from '../common/ids.js';
@@ -156,7 +156,7 @@ export class IamAdminService {
 
   /** @returns whether the user did not hold the role before */
   async grant({ user: userName, project, role, domain }: RoleChange, caller: Caller = operator('signet-cli')): Promise<boolean> {
-    if (!ROLES.includes(role)) throw new IamAdminError(`${role} is no role: there are ${ROLES.join(', ')}`);
+    if (!SYSTEM_POLICY_NAMES.includes(role)) throw new IamAdminError(`${role} is no role: there are ${SYSTEM_POLICY_NAMES.join(', ')}`);
     const user = await this.user({ name: userName, domain });
     const projectId = await this.projectId({ name: project, domain });
     return this.changes.write(inProject({ projectId }), async (write) => {

@@ -14,7 +14,7 @@ import {
   validateSync,
   type ValidationError,
 } from 'class-validator';
-import { ROLES } from '../auth/permissions.js';
+import { SYSTEM_POLICY_NAMES } from '../auth/system-policies.js';
 import { PROJECT_NAME } from '../projects/projects.service.js';
 import { PASSWORD_MAX_CHARS } from './auth-tokens.dto.js';
 import { isUsableHash } from './passwords.js';
@@ -49,7 +49,7 @@ class RoleEntry {
   @IsString({ message: 'must be a text' })
   project: string;
 
-  @IsIn(ROLES, { message: `must be one of ${ROLES.join(', ')}` })
+  @IsIn(SYSTEM_POLICY_NAMES, { message: `must be one of ${SYSTEM_POLICY_NAMES.join(', ')}` })
   role: string;
 }
 

@@ -9,7 +9,7 @@ import { PATH_PARAMETERS } from './words.js';
 /** An operation as the decorators left it. */
 type Declared = OperationObject & { [ERRORS_EXTENSION]?: DeclaredError[]; [ACCESS_EXTENSION]?: DeclaredAccess };
 
-const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
+const METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete'] as const;
 const SHARED_PARAMETERS = '#/components/parameters/';
 const SHARED_RESPONSES = '#/components/responses/';
 
@@ -118,7 +118,8 @@ function permission({ kind, actions, role }: DeclaredAccess): string {
   if (kind === 'public') return 'Needs no token.';
   if (kind === 'machine') return `Needs a credential of the gateway with the role \`${role}\`.`;
   if (kind === 'authenticated') return 'Needs a token, whatever its scope.';
-  return `Needs the action ${actions.map((action) => `\`${action}\``).join(' or ')} in the project of the token.`;
+  const needed = `Needs the action ${actions.map((action) => `\`${action}\``).join(' or ')} in the`;
+  return kind === 'domain' ? `${needed} scope of the token, a project or a domain.` : `${needed} project of the token.`;
 }
 
 const pathParameter = (name: string): ParameterObject => ({

@@ -61,7 +61,7 @@ export function commonErrors({ path, access, body, query }: Facts): ApiError[] {
     ...(query ? fieldErrors(query, 'query') : []),
     ...(guarded ? [new Fault('token_missing'), new Fault('token_expired'), new Fault('token_invalid')] : []),
     ...(access.kind === 'action' ? [new Fault('token_unscoped')] : []),
-    ...(access.kind === 'action' || access.kind === 'machine' ? [new Fault('forbidden')] : []),
+    ...(['action', 'domain', 'machine'].includes(access.kind) ? [new Fault('forbidden')] : []),
     ...(path.includes('/{instance_id}') && ['Apig', 'Problem'].includes(familyOf(path)) ? [new InstanceNotFound('{instance_id}')] : []),
     ...(PROBES.has(path) ? [] : [new Fault('rate_limited')]),
     // What anyone may read comes from memory.

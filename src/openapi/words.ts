@@ -19,6 +19,7 @@ export const TAGS: Record<string, string> = {
   Publication: 'APIs online in environments, and the versions that were.',
   'Load balance channels': 'Servers that backends of APIs name; in the paths they are called VPC channels.',
   Identity: 'Tokens, and the projects and users they are for.',
+  Permissions: 'What callers may do.',
   'Machine credentials': 'What gateways and verifiers prove themselves with.',
   'Nodes and receipts': 'Which processes sign for a gateway, and which changes they have applied.',
   'Rotation and impact': 'Changing the secret of a key without a gap, and who would feel its deletion.',

@@ -244,6 +244,10 @@ describe('every answer is one that the document describes, field for field', () 
     await call('KeystoneRevokeToken', { headers: { 'x-auth-token': token, 'x-subject-token': token } });
   });
 
+  it('of what a caller may do', async () => {
+    await call('ShowMyPermissions');
+  });
+
   it('of every operation there is', () => {
     expect(document.operations.map(({ operationId }) => operationId).filter((id) => !answered.has(id))).toEqual([]);
   });

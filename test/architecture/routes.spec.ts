@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { allows, ROLES } from '../../src/auth/permissions.js';
+import { PermissionSet } from '../../src/auth/permission-set.js';
+import { SYSTEM_POLICIES } from '../../src/auth/system-policies.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { type Route, routesOf } from '../support/routes.js';
 import { TestService } from '../support/service.js';
@@ -66,7 +67,8 @@ describe('every route', () => {
     const grantless = routes.filter(
       ({ path, access }) =>
         path.includes(':project_id') &&
-        (access?.kind !== 'action' || !access.actions.every((action) => ROLES.some((role) => allows([role], action)))),
+        (access?.kind !== 'action' ||
+          !access.actions.every((action) => SYSTEM_POLICIES.some((policy) => new PermissionSet([policy]).allows(action)))),
     );
     expect(grantless.map(({ name }) => name)).toEqual([]);
   });
