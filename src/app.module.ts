@@ -11,6 +11,8 @@ import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { CredentialsModule } from './distribution/credentials.module.js';
 import { DistributionModule } from './distribution/distribution.module.js';
+import { ApiKeysModule } from './endpoints/api-keys.module.js';
+import { EndpointsModule } from './endpoints/endpoints.module.js';
 import { entities } from './entities.js';
 import { IamModule } from './iam/iam.module.js';
 import { InstancesModule } from './instances/instances.module.js';
@@ -36,12 +38,13 @@ export class AppModule {
         ChangesModule,
         AuditModule,
         ProjectsModule,
-        AuthModule.with(IamModule, CredentialsModule),
+        AuthModule.with(IamModule, CredentialsModule, ApiKeysModule),
         InstancesModule,
         ApisModule,
         SignsModule,
         BindingsModule,
         DistributionModule,
+        EndpointsModule.with(),
       ],
       providers: [
         { provide: APP_PIPE, useClass: InputPipe },

@@ -30,7 +30,7 @@ export async function createApplication(config: Config, logger: Logger): Promise
     logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: (parent, bindings, own) => new RequestLogger(parent, bindings, own),
     requestIdHeader: false,
-    genReqId: (request: IncomingMessage) => requestIdOf(request.headers['x-request-id'], nextId),
+    genReqId: (request: IncomingMessage) => requestIdOf(request.headers['x-request-id'], nextId, request.url?.startsWith('/v1/')),
     bodyLimit: config.bodyLimitBytes,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: PATH_PARAMETER_MAX_CHARS },
     requestTimeout: config.requestTimeoutMs,

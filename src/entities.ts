@@ -12,6 +12,9 @@ import { GatewayAck, GatewayNode } from './distribution/node.entity.js';
 import { GatewaySettings } from './distribution/settings.entity.js';
 import { SignRotation } from './distribution/sign-rotation.entity.js';
 import { SignUsage } from './distribution/sign-usage.entity.js';
+import { ApiKey, ApiKeyPepper } from './endpoints/api-key.entity.js';
+import { WebhookEndpoint } from './endpoints/endpoint.entity.js';
+import { SigningKey } from './endpoints/signing-key.entity.js';
 import { RevokedToken, RoleAssignment, TokenKey, User } from './iam/user.entity.js';
 import { Instance, InstanceFeature } from './instances/instance.entity.js';
 import { Domain, Project } from './projects/project.entity.js';
@@ -22,6 +25,8 @@ import { DataKey, KekCheck } from './vault/data-key.entity.js';
 export const entities = [
   Api,
   ApiGroup,
+  ApiKey,
+  ApiKeyPepper,
   ApiVersion,
   AuditEvent,
   Change,
@@ -46,7 +51,9 @@ export const entities = [
   SignBinding,
   SignRotation,
   SignUsage,
+  SigningKey,
   TokenKey,
   User,
   VpcChannel,
+  WebhookEndpoint,
 ];

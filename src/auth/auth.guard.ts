@@ -5,8 +5,9 @@ import { ACCESS, type Access } from '../common/access.js';
 import { Fault, InstanceNotFound } from '../common/api-error.js';
 import type { Machine, MachineRole, Principal } from '../common/principal.js';
 import { Config } from '../config/config.js';
+import { ApiKeyIdentity } from './api-key-identity.js';
 import { isConfidential } from './confidential.js';
-import { bearerOf, credentialOf } from './credentials.js';
+import { bearerOf, credentialOf, hasBearer } from './credentials.js';
 import { MachineIdentity } from './machine-identity.js';
 import type { PermissionSet } from './permission-set.js';
 import { Permissions } from './permissions.js';
@@ -23,6 +24,7 @@ export class AuthGuard implements CanActivate {
     private readonly tokens: TokenCache,
     private readonly machines: MachineIdentity,
     private readonly permissions: Permissions,
+    private readonly apiKeys: ApiKeyIdentity,
     private readonly config: Config,
   ) {}
 
@@ -32,6 +34,7 @@ export class AuthGuard implements CanActivate {
     if (access.kind === 'public') return true;
     if (access.kind === 'machine') return this.admitMachine(context.switchToHttp().getRequest(), access.role);
     const request = context.switchToHttp().getRequest<Request>();
+    if (access.kind === 'project' && hasBearer(request)) return this.admitApiKey(request);
     const principal = this.tokens.authenticate(credentialOf(request).token);
     if (principal instanceof Promise) return principal.then((known) => this.admitPrincipal(request, access, known));
     return this.admitPrincipal(request, access, principal);
@@ -40,10 +43,16 @@ export class AuthGuard implements CanActivate {
   private admitPrincipal(request: Request, access: ForPrincipals, principal: Principal): boolean | Promise<boolean> {
     request.principal = principal;
     if (access.kind === 'authenticated') return true;
-    if (access.kind === 'action') assertProject(request, principal);
+    if (access.kind === 'action' || access.kind === 'project') assertProject(request, principal);
     const action = access.kind === 'action' ? actionOf(access, request) : access.actions[0];
     const held = this.permissions.of(principal);
     return held instanceof Promise ? held.then((set) => admit(set, action)) : admit(held, action);
+  }
+
+  /** An API key is its project's: it may do everything that is for callers of a project. */
+  private async admitApiKey(request: FastifyRequest): Promise<true> {
+    request.principal = await this.apiKeys.authenticate(bearerOf(request));
+    return true;
   }
 
   private async admitMachine(request: FastifyRequest<{ Params: { instance_id?: string } }>, role: MachineRole): Promise<true> {

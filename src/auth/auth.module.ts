@@ -10,15 +10,16 @@ type Imported = NonNullable<ModuleMetadata['imports']>[number];
 
 /**
  * The guard of every route. Who can tell what a token proves comes from `identity`, which exports `Identity`; what a machine's
- * credential proves, from `machines`, which exports `MachineIdentity`.
+ * credential proves, from `machines`, which exports `MachineIdentity`; what an API key proves, from `apiKeys`, which exports
+ * `ApiKeyIdentity`.
  */
 @Global()
 @Module({})
 export class AuthModule {
-  static with(identity: Imported, machines: Imported): DynamicModule {
+  static with(identity: Imported, machines: Imported, apiKeys: Imported): DynamicModule {
     return {
       module: AuthModule,
-      imports: [identity, machines],
+      imports: [identity, machines, apiKeys],
       controllers: [MyPermissionsController],
       providers: [Actions, Permissions, TokenCache, { provide: APP_GUARD, useClass: AuthGuard }],
       exports: [Actions, Permissions, TokenCache],

@@ -19,7 +19,10 @@ export function credentialOf({ headers }: FastifyRequest): Credential {
 
 const BEARER = /^Bearer +([\x21-\x7e]{1,512})$/i;
 
-/** A machine's token. @throws Fault `token_missing`, or `token_invalid` for a header of another form */
+/** Whether the request comes with `Authorization: Bearer`, whatever follows. */
+export const hasBearer = ({ headers: { authorization } }: FastifyRequest): boolean => /^Bearer(?: |$)/i.test(authorization ?? '');
+
+/** What follows `Bearer`: a machine's token, an API key. @throws Fault `token_missing`, or `token_invalid` for a header of another form */
 export function bearerOf({ headers: { authorization } }: FastifyRequest): string {
   if (!authorization) throw new Fault('token_missing');
   const [, token] = BEARER.exec(authorization) ?? [];

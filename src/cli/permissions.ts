@@ -24,7 +24,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
 const held = (action: string) => POLICIES.map((policy) => (policy.allows(action) ? 'yes' : '–'));
 
 function rowsOf({ method, path, access }: Route): string[][] {
-  const route = `\`${method} ${path.replace(/:([a-z_]+)/g, '{$1}')}\``;
+  const route = `\`${method} ${path.replace(/:([A-Za-z_]+)/g, '{$1}')}\``;
   if (!access || !('actions' in access)) return [[route, whoOf(access), '', '', ...POLICIES.map(() => '')]];
   return access.actions.map((action) => [
     route,

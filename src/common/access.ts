@@ -15,7 +15,9 @@ export type Access =
   /** A token of the project in the path, if the path names one, that holds the action. */
   | { kind: 'action'; action: string | ((request: FastifyRequest) => string); actions: readonly string[] }
   /** A token of a project or of a whole domain that holds the action; the service looks at what in the domain it is about. */
-  | { kind: 'domain'; actions: readonly [action: string] };
+  | { kind: 'domain'; actions: readonly [action: string] }
+  /** An API key of a project, or a token of a project that holds the action. The path names no project. */
+  | { kind: 'project'; actions: readonly [action: string] };
 
 /** Routes that load balancers and monitoring ask all the time: no limit counts them. */
 export const PROBES: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
@@ -51,6 +53,13 @@ export const ForGateway = () => declare({ kind: 'machine', role: 'gateway' });
 
 /** Verifiers of the instance in the path may call this route: their credential has the role `verifier`. */
 export const ForVerifier = () => declare({ kind: 'machine', role: 'verifier' });
+
+/**
+ * Callers of one project may call this route: whoever has one of its API keys (endpoints §1.1), and whoever has a token of it with
+ * this action, e.g. `webhooks:endpoints:create`.
+ * @param action the action's name
+ */
+export const ForProject = (action: string) => declare({ kind: 'project', actions: [action] });
 
 /**
  * The route needs this action (apig §7.1, §7.2), e.g. `apig:signs:create`.

@@ -51,6 +51,8 @@ export interface FaultDetail {
   detail?: string;
   /** Goes out as `Retry-After`. */
   retryAfterSeconds?: number;
+  /** The rule that the parameter breaks, as a sentence that begins with its name. */
+  rule?: string;
 }
 
 export class Fault extends ApiError {

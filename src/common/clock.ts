@@ -39,6 +39,12 @@ export function toNanoseconds(epochMs: number): string {
 }
 
 /**
+ * An instant as the webhook contract gives it: RFC 3339 with milliseconds, UTC (endpoints §1.1).
+ * @param epochMs milliseconds since the epoch
+ */
+export const toMilliseconds = (epochMs: number): string => new Date(epochMs).toISOString();
+
+/**
  * An instant as the identity service gives it: microseconds, UTC (apig §6.1).
  * @param epochMs milliseconds since the epoch
  */

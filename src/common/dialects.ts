@@ -70,6 +70,28 @@ const KEYSTONE: Words = {
   internal: [500, 'Internal Server Error', 'An unexpected error prevented the server from fulfilling your request.'],
 };
 
+/** endpoints §1.1, §1.2: what the contract has no code for is worded after its fashion (docs/contract.md). */
+const WEBHOOKS: Words = {
+  token_missing: [401, 'UNAUTHORIZED', 'Invalid or missing API key'],
+  token_expired: [401, 'UNAUTHORIZED', 'Invalid or missing API key'],
+  token_invalid: [401, 'UNAUTHORIZED', 'Invalid or missing API key'],
+  token_unscoped: [401, 'UNAUTHORIZED', 'Invalid or missing API key'],
+  credentials_wrong: [401, 'UNAUTHORIZED', 'Invalid or missing API key'],
+  forbidden: [403, 'FORBIDDEN', 'Access denied'],
+  invalid: [400, 'INVALID_REQUEST', 'is not valid'],
+  missing: [400, 'INVALID_REQUEST', 'is required'],
+  unparsable: [400, 'INVALID_REQUEST', 'request body must be valid JSON'],
+  bad_url: [400, 'INVALID_REQUEST', 'request URL could not be decoded'],
+  too_large: [400, 'PAYLOAD_TOO_LARGE', 'request body is too large'],
+  media_type: [400, 'INVALID_REQUEST', 'Content-Type must be application/json'],
+  route_unknown: [404, 'NOT_FOUND', 'Resource not found'],
+  not_found: [404, 'NOT_FOUND', 'Resource not found'],
+  conflict: [409, 'CONFLICT', 'Conflict - action cannot be completed'],
+  unavailable: [503, 'SERVICE_UNAVAILABLE', 'Service temporarily unavailable'],
+  rate_limited: [429, 'RATE_LIMITED', 'Too many requests'],
+  internal: [500, 'INTERNAL_ERROR', 'Internal server error'],
+};
+
 /** The paths whose errors are of the `APIC.` family (apig §3.1). */
 const APIC_PATH =
   /^\/v2\/[^/]+\/apigw\/(instances(\/[^/]+(\/(progress|restriction|instance-features)?)?)?|available-zones|instance\/configs)\/?$/;
@@ -99,6 +121,21 @@ function keystone(error: ApiError): Rendered {
   const [status, title, message] = KEYSTONE[kind];
   const about = fault.parameter ? `${message}: ${fault.parameter}` : message;
   return { status, contentType, body: { error: { code: status, message: about, title } } };
+}
+
+/** endpoints §1.1: an error that names a field has it in `details` too. */
+function webhooks(error: ApiError, requestId: string): Rendered {
+  const json = (status: number, code: string, message: string, details?: object): Rendered => ({
+    status,
+    contentType: 'application/json; charset=utf-8',
+    body: { error: { code, message, ...(details && { details }) }, meta: { request_id: requestId } },
+  });
+  if (error instanceof ContractError) return json(error.status, error.code, error.message);
+  const { kind, fault } = error as Fault;
+  const [status, code, message] = WEBHOOKS[kind];
+  if (kind !== 'invalid' && kind !== 'missing') return json(status, code, message);
+  const { parameter = '', rule } = fault;
+  return json(status, fault.code ?? code, (kind === 'invalid' && rule) || `${parameter} ${message}`, { field: parameter });
 }
 
 /** Signet's own surfaces: RFC 9457, with the fault's name as `code`. */
@@ -133,16 +170,18 @@ export function render(error: ApiError, path: string, requestId: string): Render
   const family = familyOf(path);
   if (family === 'Keystone') return keystone(error);
   if (family === 'Problem') return problem(error, requestId);
+  if (family === 'Webhook') return webhooks(error, requestId);
   return apig(family === 'Apic' ? APIC : APIG, error);
 }
 
-/** Whose words the errors of a path are in: two families of codes, Keystone's shape, and RFC 9457. */
-export type Family = 'Apig' | 'Apic' | 'Keystone' | 'Problem';
+/** Whose words the errors of a path are in: two families of codes, Keystone's shape, the webhook contract's, and RFC 9457. */
+export type Family = 'Apig' | 'Apic' | 'Keystone' | 'Webhook' | 'Problem';
 
 /** @param path the request's path without its query, or a route's with `{name}` for its parameters */
 export function familyOf(path: string): Family {
   if (path.startsWith('/v3/') || path === '/v3') return 'Keystone';
   if (path.startsWith('/v2/')) return APIC_PATH.test(path) ? 'Apic' : 'Apig';
+  if (path.startsWith('/v1/')) return 'Webhook';
   return 'Problem';
 }
 

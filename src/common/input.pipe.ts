@@ -14,6 +14,11 @@ export interface InvalidCode {
   readonly invalidCode?: string;
 }
 
+/** A DTO whose clients write an empty object as `[]`, as PHP does, says so in a static `emptyList` (endpoints §2.3). */
+export interface EmptyList {
+  readonly emptyList?: boolean;
+}
+
 /**
  * Input as its DTO says: unknown fields are dropped (clients send more than we know), the first field that breaks its rule
  * is named in the contract's words, and a value that is wrong is never repeated.
@@ -26,6 +31,8 @@ export class InputPipe extends ValidationPipe {
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     if (metadata.type === 'custom') return value;
+    if (metadata.type === 'body' && Array.isArray(value) && value.length === 0 && (metadata.metatype as EmptyList | undefined)?.emptyList)
+      return this.transform({}, metadata);
     if (metadata.type === 'body' && value !== undefined && value !== null && (typeof value !== 'object' || Array.isArray(value))) {
       throw new Fault('unparsable', { detail: 'the request body must be a JSON object' });
     }
@@ -53,18 +60,19 @@ function refuseRepeated(query: Record<string, unknown>): void {
 }
 
 function fault(errors: readonly ValidationError[], { type, metatype }: ArgumentMetadata): Fault {
-  const { path, missing } = first(errors);
+  const { path, missing, rule } = first(errors);
   const where = type === 'query' ? 'query' : type === 'param' ? 'path' : 'body';
   const code = (metatype as InvalidCode | undefined)?.invalidCode;
-  const detail: FaultDetail = { parameter: path, where, ...(code && { code }) };
+  const detail: FaultDetail = { parameter: path, where, ...(rule && { rule }), ...(code && { code }) };
   return new Fault(missing ? 'missing' : 'invalid', missing ? { parameter: path, where } : detail);
 }
 
 /** The path of the first field at fault, as it stands on the wire: `backend_api.req_uri`, `req_params[0].name`. */
-function first(errors: readonly ValidationError[], prefix = ''): { path: string; missing: boolean } {
+function first(errors: readonly ValidationError[], prefix = ''): { path: string; missing: boolean; rule?: string } {
   const error = errors[0];
   if (!error) return { path: prefix, missing: false };
   const path = /^\d+$/.test(error.property) ? `${prefix}[${error.property}]` : prefix ? `${prefix}.${error.property}` : error.property;
   if (error.children && error.children.length > 0) return first(error.children, path);
-  return { path, missing: error.constraints !== undefined && 'isDefined' in error.constraints };
+  const [rule] = Object.values(error.constraints ?? {});
+  return { path, missing: error.constraints !== undefined && 'isDefined' in error.constraints, ...(rule && { rule }) };
 }

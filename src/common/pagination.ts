@@ -7,7 +7,7 @@ const LIMIT_DEFAULT = 20;
 const LIMIT_MAX = 500;
 
 /** A decimal whole number and nothing else: `0x10`, `1e2`, ` 1` and `1.0` are not numbers here, and so stay text for the validator to refuse. */
-const strictInteger = (value: unknown): unknown => (typeof value === 'string' && /^-?\d{1,19}$/.test(value) ? Number(value) : value);
+export const strictInteger = (value: unknown): unknown => (typeof value === 'string' && /^-?\d{1,19}$/.test(value) ? Number(value) : value);
 
 /** `offset` and `limit` of every v2 list (apig §4.1): clamped, never refused for being out of range. */
 export class Page {

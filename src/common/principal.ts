@@ -18,7 +18,13 @@ export interface Principal {
   credentialHash: string;
   /** Milliseconds since the epoch after which the credential is refused. */
   expiresAt: number;
+  /** Present when the credential is an API key of the project: a machine, which manages its project's webhooks and nothing else. */
+  apiKeyMode?: ApiKeyMode;
 }
+
+/** What an API key says of itself; both reach the same endpoints and messages (endpoints §1.9). */
+export const API_KEY_MODES = ['live', 'test'] as const;
+export type ApiKeyMode = (typeof API_KEY_MODES)[number];
 
 /** What a machine's credential is for. */
 export const MACHINE_ROLES = ['gateway', 'verifier'] as const;

@@ -24,6 +24,13 @@ export const InProject = createParamDecorator((_: unknown, context: ExecutionCon
   return { projectId: params.project_id };
 });
 
+/** Parameter decorator: the project of the caller's credential. For paths that name no project. */
+export const InCallersProject = createParamDecorator((_: unknown, context: ExecutionContext): ProjectScope => {
+  const { principal } = context.switchToHttp().getRequest<FastifyRequest>();
+  if (principal?.projectId === undefined) throw new Fault('token_unscoped');
+  return { projectId: principal.projectId };
+});
+
 /** Parameter decorator: the project and the gateway in the path. */
 export const InInstance = createParamDecorator((_: unknown, context: ExecutionContext): InstanceScope => {
   const { params } = context.switchToHttp().getRequest<FastifyRequest<{ Params: Path }>>();

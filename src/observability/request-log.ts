@@ -93,8 +93,14 @@ export function requestIds(): () => string {
   return () => process + (count++).toString(16).padStart(16, '0');
 }
 
-const SANE = /^[A-Za-z0-9_.:+/=-]{1,128}$/;
+const SANE = /^[A-Za-z0-9_.:+/=-]{1,124}$/;
+const PREFIX = 'req_';
 
-/** The caller's `X-Request-Id` when it is sane, so that it can follow its own request through our log; else `fresh()`. */
-export const requestIdOf = (header: string | string[] | undefined, fresh: () => string): string =>
-  typeof header === 'string' && SANE.test(header) ? header : fresh();
+/**
+ * The caller's `X-Request-Id` when it is sane, so that it can follow its own request through our log; else `fresh()`.
+ * @param prefixed the contract of the path wants ids that begin with `req_` (endpoints §1.3)
+ */
+export function requestIdOf(header: string | string[] | undefined, fresh: () => string, prefixed = false): string {
+  const id = typeof header === 'string' && SANE.test(header) ? header : fresh();
+  return prefixed && !id.startsWith(PREFIX) ? PREFIX + id : id;
+}

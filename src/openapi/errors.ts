@@ -25,6 +25,14 @@ export const ERROR_SCHEMAS: Record<`${Family}Error`, SchemaObject> = {
       title: string('HTTP reason'),
     }),
   }),
+  WebhookError: object(['error', 'meta'], {
+    error: object(['code', 'message'], {
+      code: string('Code of the error', 'INVALID_REQUEST'),
+      message: string('What went wrong; never repeats a secret'),
+      details: object(['field'], { field: string('The field at fault') }),
+    }),
+    meta: object(['request_id'], { request_id: string('As in X-Request-Id', 'req_xyz123') }),
+  }),
   ProblemError: object(['type', 'title', 'status', 'code', 'request_id'], {
     type: string('Kind of problem', 'about:blank'),
     title: string('HTTP reason, or what went wrong'),
@@ -60,8 +68,8 @@ export function commonErrors({ path, access, body, query }: Facts): ApiError[] {
       : []),
     ...(query ? fieldErrors(query, 'query') : []),
     ...(guarded ? [new Fault('token_missing'), new Fault('token_expired'), new Fault('token_invalid')] : []),
-    ...(access.kind === 'action' ? [new Fault('token_unscoped')] : []),
-    ...(['action', 'domain', 'machine'].includes(access.kind) ? [new Fault('forbidden')] : []),
+    ...(access.kind === 'action' || access.kind === 'project' ? [new Fault('token_unscoped')] : []),
+    ...(['action', 'domain', 'machine', 'project'].includes(access.kind) ? [new Fault('forbidden')] : []),
     ...(path.includes('/{instance_id}') && ['Apig', 'Problem'].includes(familyOf(path)) ? [new InstanceNotFound('{instance_id}')] : []),
     ...(PROBES.has(path) ? [] : [new Fault('rate_limited')]),
     // What anyone may read comes from memory.
@@ -84,8 +92,14 @@ export const overrides = (own: ApiError, common: ApiError): boolean =>
 /** An error as an example of an answer: its status, its media type and its body. */
 export function exampleOf(error: ApiError, path: string): { name: string; status: number; mediaType: string; body: object } {
   const { status, contentType, body } = render(error, path, REQUEST_ID);
-  const code = (body as { error_code?: string; code?: string }).error_code ?? (error instanceof Fault ? error.kind : undefined);
-  return { name: code ?? (body as { code: string }).code, status, mediaType: contentType.split(';', 1)[0] ?? contentType, body };
+  const { error_code, error: inner, code } = body as { error_code?: string; error?: { code?: unknown }; code: string };
+  const own = error_code ?? (typeof inner?.code === 'string' ? inner.code : undefined);
+  return {
+    name: own ?? (error instanceof Fault ? error.kind : code),
+    status,
+    mediaType: contentType.split(';', 1)[0] ?? contentType,
+    body,
+  };
 }
 
 const REQUEST_ID = '019ab4c1d2e37f4085a6b7c8d9e0f123';

@@ -27,6 +27,7 @@ const base = (): Omit<OpenAPIObject, 'paths'> => ({
   components: {
     schemas: { ...ERROR_SCHEMAS },
     securitySchemes: {
+      api_key: { type: 'http', scheme: 'bearer', description: 'An API key of POST /v1/api-keys or `signet api-key create`' },
       machine: {
         type: 'http',
         scheme: 'bearer',

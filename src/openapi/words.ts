@@ -1,6 +1,6 @@
 /** What the document says about itself. */
 export const ABOUT = `Signet manages signature keys for API gateways. Everything below \`/v2\` is wire-compatible with Huawei Cloud APIG v2, \
-everything below \`/v3\` with OpenStack Keystone v3; Signet's own surfaces are below \`/signet/v1\`.
+everything below \`/v3\` with OpenStack Keystone v3, everything below \`/v1\` with the HookBridge API; Signet's own surfaces are below \`/signet/v1\`.
 
 Every answer carries \`X-Request-Id\`, the caller's own if it sent a sane one, and \`Cache-Control: no-store\`. Unknown fields of \
 a body and unknown query parameters are ignored. A path that does not exist is answered with 404, one that cannot be decoded with 400, \
@@ -18,6 +18,9 @@ export const TAGS: Record<string, string> = {
   APIs: 'APIs of a gateway.',
   Publication: 'APIs online in environments, and the versions that were.',
   'Load balance channels': 'Servers that backends of APIs name; in the paths they are called VPC channels.',
+  'Webhook endpoints': 'Where the webhooks of a project go.',
+  'Signing keys': 'The one or two keys that sign the deliveries of an endpoint.',
+  'API keys': 'What machines of a project prove themselves with below `/v1`.',
   Identity: 'Tokens, and the projects and users they are for.',
   Permissions: 'What callers may do.',
   'Machine credentials': 'What gateways and verifiers prove themselves with.',
@@ -32,6 +35,8 @@ export const TAGS: Record<string, string> = {
 export const PATH_PARAMETERS: Record<string, string> = {
   project_id: 'Project of the token',
   instance_id: 'Gateway',
+  id: 'What the path is about: an endpoint, `ep_…`, or an API key, `key_…`',
+  keyId: 'Signing key, `sk_…`',
   sign_id: 'Signature key',
   sign_bindings_id: 'Binding record; not the key',
   group_id: 'API group',

@@ -22,7 +22,7 @@ const answered = new Set<string>();
 
 beforeAll(async () => {
   database = await createTestDatabase('sqlite');
-  service = await TestService.start(database, { SIGNET_BODY_LIMIT_BYTES: '8192' });
+  service = await TestService.start(database, { SIGNET_BODY_LIMIT_BYTES: '8192', SIGNET_WEBHOOK_CHECK_DNS: 'false' });
   client = await service.client({ role: 'APIG Administrator' });
   document = new Document((await client.get('/openapi.json')).body as OpenAPIObject);
 });
@@ -234,6 +234,25 @@ describe('every answer is one that the document describes, field for field', () 
     await call('ListAuditEvents', { query: { cursor: next_cursor } });
   });
 
+  it('of webhook endpoints, their signing keys and API keys', async () => {
+    const { key_id } = (await call('CreateAPIKey', { body: { label: 'of a test', mode: 'test' } })).data;
+    await call('ListAPIKeys');
+    await call('DeleteAPIKey', { id: key_id });
+    const headers = { 'X-Tenant': 'a' };
+    const { id } = (await call('CreateEndpoint', { body: { url: 'https://example.com/hook', description: 'of a test', headers } })).data;
+    await call('CreateEndpoint', { body: { url: 'https://example.com/other' } });
+    const { next_cursor } = (await call('ListEndpoints', { query: { limit: '1' } })).meta;
+    await call('ListEndpoints', { query: { cursor: next_cursor } });
+    await call('GetEndpoint', { id });
+    await call('UpdateEndpoint', { id, body: { rate_limit_rps: 10 } });
+    await call('PauseEndpoint', { id });
+    await call('ResumeEndpoint', { id });
+    const { id: keyId } = (await call('CreateEndpointSigningKey', { id })).data;
+    await call('ListEndpointSigningKeys', { id });
+    await call('DeleteEndpointSigningKey', { id, keyId });
+    await call('DeleteEndpoint', { id });
+  });
+
   it('of the deletions', async () => {
     const { api_versions } = await call('ListApiVersionsV2', { instance_id, api_id });
     for (const { version_id } of api_versions) await call('DeleteApiByVersionIdV2', { instance_id, version_id });
@@ -266,7 +285,8 @@ describe('every refusal is one that the document describes, with its code', () =
     expect(faults).toEqual([]);
     return statuses;
   }
-  const guarded = () => document.operations.filter(({ security }) => security === undefined);
+  const guarded = () => document.operations.filter(({ security }) => security === undefined || forProject({ security }));
+  const forProject = ({ security }: Pick<Operation, 'security'>) => security?.some((scheme) => 'api_key' in scheme) === true;
   const forMachines = ({ security }: Operation) => security?.some((scheme) => 'machine' in scheme) === true;
   const withBody = () => document.operations.filter((operation) => operation.requestBody !== undefined && !forMachines(operation));
   const reading = (operation: Operation) => !('requestBody' in operation);
@@ -299,7 +319,9 @@ describe('every refusal is one that the document describes, with its code', () =
 
   it('without a right', async () => {
     const reader = await service.client({ role: READ_ONLY });
-    const foreign = guarded().filter(({ path }) => path.includes('{project_id}'));
+    const foreign = guarded().filter(
+      (operation) => operation.path.includes('{project_id}') || (forProject(operation) && operation.method !== 'GET'),
+    );
     const statuses = await refused(foreign, (operation) => reader.call(operation.method, pathOf(operation, {}), undefined));
     expect(statuses).toEqual({ 403: foreign.length });
   });
@@ -330,9 +352,11 @@ describe('every refusal is one that the document describes, with its code', () =
     const all = withBody().length;
     await send({});
     expect(await send('{')).toEqual({ 400: all });
-    expect(await send('[]')).toEqual({ 400: all });
-    expect(await send('a=b', { 'content-type': 'application/x-www-form-urlencoded' })).toEqual({ 415: all });
-    expect(await send(`"${'x'.repeat(8192)}"`)).toEqual({ 413: all });
+    expect(await send('[1]')).toEqual({ 400: all });
+    // The webhook contract has neither status.
+    const plain = withBody().filter(forProject).length;
+    expect(await send('a=b', { 'content-type': 'application/x-www-form-urlencoded' })).toEqual({ 400: plain, 415: all - plain });
+    expect(await send(`"${'x'.repeat(8192)}"`)).toEqual({ 400: plain, 413: all - plain });
   });
 
   it('for a body whose fields are wrong', async () => {

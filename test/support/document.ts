@@ -74,8 +74,8 @@ export class Document {
 
 /** What tells one error of a family from another. */
 function codeOf(body: unknown): string | undefined {
-  const { error_code, code, error } = body as { error_code?: string; code?: string; error?: { message: string } };
-  return error_code ?? code ?? error?.message.replace(/: .*/, '');
+  const { error_code, code, error } = body as { error_code?: string; code?: string; error?: { code: unknown; message: string } };
+  return error_code ?? code ?? (typeof error?.code === 'string' ? error.code : error?.message.replace(/: .*/, ''));
 }
 
 /** Fields that are not described are not allowed. */

@@ -4,6 +4,7 @@ import { Gateways1763800000003 } from './1763800000003-gateways.js';
 import { Apis1763800000004 } from './1763800000004-apis.js';
 import { Signs1763800000005 } from './1763800000005-signs.js';
 import { Distribution1763800000006 } from './1763800000006-distribution.js';
+import { Webhooks1763800000011 } from './1763800000011-webhooks.js';
 
 /** Every migration, oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   Apis1763800000004,
   Signs1763800000005,
   Distribution1763800000006,
+  Webhooks1763800000011,
 ];

@@ -1,0 +1,92 @@
+import {
+  applyDecorators,
+  type CallHandler,
+  type ExecutionContext,
+  Injectable,
+  type NestInterceptor,
+  type Type,
+  UseInterceptors,
+} from '@nestjs/common';
+import { ApiProperty } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { map, type Observable } from 'rxjs';
+import { Answers } from './answers.js';
+import type { ApiError } from './api-error.js';
+
+/** An answer of the webhook contract that is more than its `data` (endpoints §1.1). */
+export class Enveloped<T> {
+  constructor(
+    readonly data: T,
+    /** `nextCursor` of a page, null at the end; `message` of an action, for people. */
+    readonly more: { nextCursor?: string | null; message?: string },
+  ) {}
+}
+
+/** Puts what a handler answers into the contract's envelope, with the request's id. */
+@Injectable()
+export class EnvelopeInterceptor implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const { id } = context.switchToHttp().getRequest<FastifyRequest>();
+    return next.handle().pipe(map((answer: unknown) => envelope(answer, id)));
+  }
+}
+
+function envelope(answer: unknown, requestId: string): object {
+  if (!(answer instanceof Enveloped)) return { data: answer, meta: { request_id: requestId } };
+  const { nextCursor, message } = answer.more;
+  const page = nextCursor === undefined ? {} : { next_cursor: nextCursor, has_more: nextCursor !== null };
+  return { data: answer.data as unknown, ...(message !== undefined && { message }), meta: { request_id: requestId, ...page } };
+}
+
+export class MetaView {
+  @ApiProperty({ description: 'Names this request in the log, also as X-Request-Id', example: 'req_xyz123' }) request_id: string;
+}
+
+export class PageMetaView extends MetaView {
+  @ApiProperty({ type: 'string', nullable: true, description: 'For the next page; null at the end' }) next_cursor: string | null;
+  @ApiProperty({ description: 'Whether there is a next page' }) has_more: boolean;
+}
+
+interface Shape {
+  /** What `data` holds: one view, or a list of it, which may be a page of a longer one. */
+  of?: 'one' | 'list' | 'page';
+  /** The answer has a `message` beside its `data`. */
+  message?: boolean;
+}
+
+const made = new Map<string, { view: Type; type: Type }>();
+
+/** The class of an envelope around a view, one for each pair, for the OpenAPI document. */
+function envelopeOf(view: Type, { of = 'one', message = false }: Shape): Type {
+  const name = `${view.name.replace(/View$/, '')}${{ one: '', list: 'List', page: 'Page' }[of]}${message ? 'Action' : ''}Envelope`;
+  const there = made.get(name);
+  if (there) {
+    if (there.view !== view) throw new Error(`two views are called ${view.name}`);
+    return there.type;
+  }
+  const type = { [name]: class {} }[name] as Type;
+  const prototype = type.prototype as object;
+  ApiProperty({ type: of === 'one' ? view : [view] })(prototype, 'data');
+  if (message) ApiProperty({ type: String, description: 'What was done, for people' })(prototype, 'message');
+  ApiProperty({ type: of === 'page' ? PageMetaView : MetaView })(prototype, 'meta');
+  made.set(name, { view, type });
+  return type;
+}
+
+/**
+ * As {@link Answers}, of the webhook contract: what the handler answers goes out as `data` of the envelope. A handler of a page
+ * answers an {@link Enveloped} with `nextCursor`, one of an action with `message`.
+ * @param view class of what `data` holds, or of its elements
+ */
+export const AnswersEnvelope = (
+  status: number,
+  view: Type,
+  operationId: string,
+  summary: string,
+  errors: readonly ApiError[] = [],
+  shape: Shape = {},
+) => applyDecorators(UseInterceptors(EnvelopeInterceptor), Answers(status, envelopeOf(view, shape), operationId, summary, errors));
+
+export class DeletedView {
+  @ApiProperty({ enum: [true], description: 'Always true' }) deleted: true;
+}

@@ -1,0 +1,25 @@
+import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { ApiKeysModule } from './api-keys.module.js';
+import { ApiKeysController } from './api-keys.controller.js';
+import { EndpointsController } from './endpoints.controller.js';
+import { EndpointsService } from './endpoints.service.js';
+import { SigningKeysController } from './signing-keys.controller.js';
+import { SigningKeysService } from './signing-keys.service.js';
+import { Resolver, Targets } from './targets.js';
+
+/**
+ * Webhook endpoints, their signing keys, API keys. What becomes of an endpoint's messages comes from a module of `backlog`, which exports
+ * `Backlog`: messages stand above endpoints.
+ */
+@Module({})
+export class EndpointsModule {
+  static with(...backlog: NonNullable<ModuleMetadata['imports']>): DynamicModule {
+    return {
+      module: EndpointsModule,
+      imports: [ApiKeysModule, ...backlog],
+      controllers: [EndpointsController, SigningKeysController, ApiKeysController],
+      providers: [Resolver, Targets, EndpointsService, SigningKeysService],
+      exports: [Resolver, Targets],
+    };
+  }
+}
