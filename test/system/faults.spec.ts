@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Crowd } from '../support/crowd.js';
+import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
+import { Fleet } from '../support/fleet.js';
+import { Watch } from '../support/machine.js';
+import { hasMariadbServer, OwnMariadb } from '../support/own-mariadb.js';
+import { Workload } from '../support/workload.js';
+
+const NODES = 3;
+const WATCHERS = 2000;
+const SLOW_WATCHERS = 20;
+const LEASE_SECONDS = 10;
+
+/** Nothing that was acknowledged is lost, every node has everything, and no deleted key signs, nor did one after its receipt. */
+async function expectInStep(fleet: Fleet, load: Workload, from: number): Promise<void> {
+  await load.end();
+  const { revision, applied } = await fleet.inStep();
+  expect(applied).toEqual(fleet.nodes.map(() => revision));
+  const bound = await fleet.bound();
+  for (const node of fleet.nodes) expect(await fleet.signing(node)).toEqual(bound);
+
+  const deleted = new Set(load.deleted.map(({ key }) => key));
+  expect(bound.filter((key) => deleted.has(String(key)))).toEqual([]);
+  const { body } = await fleet.admin.get(fleet.at('/signs?limit=500'));
+  const there = new Map((body.signs as { id: string; sign_key: string }[]).map(({ id, sign_key }) => [id, sign_key]));
+  expect([...load.kept].filter(([id, key]) => there.get(id) !== key)).toEqual([]);
+  expect([...there.values()].filter((key) => deleted.has(key))).toEqual([]);
+
+  // The log tells every revision, whoever comes and asks.
+  const watch = await Watch.open(fleet.served.baseUrl, fleet.instance, fleet.token, from);
+  await watch.until(({ revisions }) => revisions.at(-1) === revision);
+  watch.close();
+  expect(watch.revisions).toEqual(Array.from({ length: revision - from }, (_, i) => from + 1 + i));
+
+  // Deletions were proved meanwhile, and what they prove held at every node.
+  expect(load.provedAt.size).toBeGreaterThan(0);
+  expect(load.late).toEqual([]);
+}
+
+onBothDatabases((name) => {
+  let test: TestDatabase;
+  let fleet: Fleet;
+  let from: number;
+  beforeAll(async () => {
+    test = await createTestDatabase(name);
+    fleet = await Fleet.start(test, NODES);
+    from = (await fleet.inStep()).revision;
+  });
+  afterAll(async () => {
+    await fleet.stop();
+    await test.drop();
+  });
+  const loaded = async () => {
+    const load = new Workload(fleet);
+    load.begin();
+    await load.written(15);
+    return load;
+  };
+
+  describe('nodes are in step again, nothing is lost and no deleted key signs, after', () => {
+    it('the control plane was killed and started again under load, twice', async () => {
+      const load = await loaded();
+      for (let round = 0; round < 2; round++) {
+        await fleet.served.stop('SIGKILL');
+        await fleet.serve();
+        await load.written(5);
+      }
+      await expectInStep(fleet, load, from);
+    });
+
+    it('a gateway was killed and started again under load', async () => {
+      const load = await loaded();
+      const node = fleet.nodes[0]!;
+      await node.process.stop('SIGKILL');
+      await load.written(5);
+      node.process = await fleet.gateway(node.name, node.network);
+      await load.written(5);
+      await expectInStep(fleet, load, from);
+    });
+
+    it('a node was cut off under load: it signs on with what it has, and keeps the receipts open', async () => {
+      const load = await loaded();
+      const node = fleet.nodes[0]!;
+      node.network.cut();
+      const [held] = await fleet.signing(node);
+      const deletion = () => load.deleted.find(({ key }) => key === held);
+      await load.until(() => deletion() !== undefined);
+      const { body: receipt } = await fleet.admin.get(deletion()!.receipt);
+      expect(receipt).toMatchObject({ complete: false, nodes: [{ node_id: 'node-0', acknowledged_at: null }, {}, {}] });
+      expect(['pending', 'unreachable']).toContain(receipt.nodes[0].state);
+      expect((await fleet.signing(node))[0]).toBe(held);
+      expect(await fleet.signing(fleet.nodes[1]!)).not.toContain(held);
+      node.network.heal();
+      await expectInStep(fleet, load, from);
+      expect((await fleet.admin.get(deletion()!.receipt)).body.complete).toBe(true);
+    });
+
+    it('a node with a lease was cut off under load: it stops by itself, and the receipts are complete without it', async () => {
+      const settings = (lease_seconds: number | null) => fleet.admin.put(fleet.atSignet('/settings'), { lease_seconds });
+      const load = await loaded();
+      expect((await settings(LEASE_SECONDS)).status).toBe(200);
+      // A lease counts from the report on that shows that the node goes by one.
+      await load.until(async () =>
+        ((await fleet.admin.get(fleet.atSignet('/nodes'))).body.nodes as { lease_until: string | null }[]).every(
+          ({ lease_until }) => lease_until !== null,
+        ),
+      );
+      const node = fleet.nodes[0]!;
+      node.network.cut();
+      const [held] = await fleet.signing(node);
+      const deletion = () => load.deleted.find(({ key }) => key === held);
+      await load.until(() => deletion() !== undefined);
+      expect((await fleet.admin.get(deletion()!.receipt)).body.complete).toBe(false);
+      const cutAt = performance.now();
+      await load.until(() => load.provedAt.has(String(held)));
+      // The lease, its grace, and what a loaded machine takes to notice.
+      expect(performance.now() - cutAt).toBeLessThan((LEASE_SECONDS + 2) * 1000 + 5000);
+      expect((await fleet.admin.get(deletion()!.receipt)).body.nodes[0]).toMatchObject({ node_id: 'node-0', state: 'lease_over' });
+      expect(await fleet.signing(node)).toEqual(fleet.apis.map(() => 503));
+      node.network.heal();
+      await load.until(async () => !(await fleet.signing(node)).includes(503));
+      expect((await settings(null)).status).toBe(200);
+      await expectInStep(fleet, load, from);
+    });
+  });
+
+  it(`${WATCHERS} watchers of one process are told everything, the slow ones too, and so they are after it was killed`, async () => {
+    const port = Number(fleet.env['SIGNET_PORT']);
+    const crowd = new Crowd(fleet.instance, fleet.token, WATCHERS, (await fleet.inStep()).revision);
+    await crowd.open(port);
+    const [slow, fast] = [crowd.members.slice(0, SLOW_WATCHERS), crowd.members.slice(SLOW_WATCHERS)];
+    const load = new Workload(fleet);
+    try {
+      for (const { socket } of slow) socket!.pause();
+      load.begin();
+      await load.written(15);
+      const { revision } = await fleet.inStep();
+      await load.until(() => fast.every((member) => member.revision >= revision));
+      for (const { socket } of slow) socket!.resume();
+      await load.until(() => slow.every((member) => member.revision >= revision));
+
+      await fleet.served.stop('SIGKILL');
+      await fleet.serve();
+      await load.written(5);
+      await crowd.open(port);
+      await expectInStep(fleet, load, from);
+      const last = (await fleet.inStep()).revision;
+      await load.until(() => crowd.members.every((member) => member.revision === last));
+      expect(crowd.members.filter(({ broken }) => broken)).toEqual([]);
+    } finally {
+      await load.end();
+      crowd.close();
+    }
+  });
+});
+
+const here = hasMariadbServer || process.env['CI'] === 'true';
+(here ? it : it.skip)('nodes are in step again, nothing is lost and no deleted key signs, after the database was killed', async () => {
+  const mariadb = await OwnMariadb.start();
+  const test = await createTestDatabase('sqlite');
+  const fleet = await Fleet.start({ env: { ...test.env, DATABASE_URL: mariadb.url } }, NODES);
+  const load = new Workload(fleet);
+  try {
+    const from = (await fleet.inStep()).revision;
+    load.begin();
+    await load.written(15);
+    await mariadb.kill();
+    await mariadb.run();
+    await load.written(10);
+    await expectInStep(fleet, load, from);
+  } finally {
+    await load.end();
+    await fleet.stop();
+    await mariadb.stop();
+    await test.drop();
+  }
+});
