@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BenchDatabase } from './databases.ts';
+import type { Plane } from './plane.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const READY_MS = 30_000;
@@ -18,7 +19,7 @@ export interface Served {
 
 /** The service as it runs in production, but for the local mode's own key ring and a log level of `warn`. */
 export function startService({ engine, dataDir, location }: BenchDatabase): Promise<Served> {
-  return start(['dist/cli.js', 'serve'], '/readyz', (port) => ({
+  return startNode(['dist/cli.js', 'serve'], '/readyz', (port) => ({
     SIGNET_MODE: 'local',
     SIGNET_LOG_LEVEL: 'warn',
     SIGNET_EMBEDDED_GATEWAY: 'off',
@@ -32,36 +33,85 @@ export function startService({ engine, dataDir, location }: BenchDatabase): Prom
 
 /** The hand-written floor: bench/lib/floor.ts. */
 export function startFloor({ engine, location }: BenchDatabase): Promise<Served> {
-  return start(['bench/lib/floor.ts'], '/', (port) => ({ FLOOR_PORT: port, FLOOR_ENGINE: engine, FLOOR_LOCATION: location }));
+  return startNode(['bench/lib/floor.ts'], '/', (port) => ({ FLOOR_PORT: port, FLOOR_ENGINE: engine, FLOOR_LOCATION: location }));
 }
 
-async function start(args: readonly string[], readyPath: string, env: (port: string) => Record<string, string>): Promise<Served> {
+/** What telling many watchers costs at least: bench/lib/floor-stream.ts. */
+export function startStreamFloor(): Promise<Served> {
+  return startNode(['bench/lib/floor-stream.ts'], '/', (port) => ({ FLOOR_PORT: port }));
+}
+
+type Followed = Pick<Plane, 'service' | 'instanceId' | 'gatewayToken'>;
+
+/** Gateway nodes, all in one process: bench/lib/nodes.ts. */
+export function startNodes(amount: number, plane: Followed): Promise<Served> {
+  return startNode(['bench/lib/nodes.ts'], '/', (port) => ({ ...followed(plane), NODES: String(amount), READY_PORT: port }));
+}
+
+/** `signet gateway` with its signing proxy; APIs without a key are let through. `url` is that of `/sign`. */
+export async function startGatewayNode(plane: Followed, upstream: string): Promise<Served & { proxyUrl: string }> {
+  const proxyPort = await freePort();
+  const served = await startNode(['dist/main.gateway.js'], '/readyz', (port) => ({
+    ...followed(plane),
+    SIGNET_NODE_ID: 'bench',
+    SIGNET_GATEWAY_SIGN_PORT: port,
+    SIGNET_GATEWAY_PORT: proxyPort,
+    SIGNET_GATEWAY_UPSTREAM: upstream,
+    SIGNET_GATEWAY_UNBOUND: 'unsigned',
+  }));
+  return { ...served, proxyUrl: `http://127.0.0.1:${proxyPort}` };
+}
+
+/** bench/lib/backend.ts. */
+export function startBackend(): Promise<Served> {
+  return startNode(['bench/lib/backend.ts'], '/', (port) => ({ BACKEND_PORT: port }));
+}
+
+const followed = ({ service, instanceId, gatewayToken }: Followed) => ({
+  SIGNET_CONTROL_PLANE_URL: service.url,
+  SIGNET_GATEWAY_TOKEN: gatewayToken,
+  SIGNET_INSTANCE_ID: instanceId,
+  SIGNET_LOG_LEVEL: 'warn',
+});
+
+export const portOf = (url: string) => Number(new URL(url).port);
+
+const startNode = (args: readonly string[], readyPath: string, env: (port: string) => Record<string, string>) =>
+  start(process.execPath, args, readyPath, env, (status) => status >= 200 && status < 300);
+
+/** @param env is given the port to listen on, before the process starts */
+export async function start(
+  command: string,
+  args: readonly string[],
+  readyPath: string,
+  env: (port: string) => Record<string, string>,
+  isReady: (status: number) => boolean,
+): Promise<Served> {
   const port = await freePort();
-  const child = spawn(process.execPath, args, {
+  const child = spawn(command, args, {
     cwd: ROOT,
     env: { PATH: process.env['PATH'], ...env(port) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
+  child.on('error', (error) => (output += error.message));
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output = (output + String(chunk)).slice(-10_000)));
   const url = `http://127.0.0.1:${port}`;
   const end = performance.now() + READY_MS;
-  while (performance.now() < end && child.exitCode === null) {
-    if (
-      await fetch(url + readyPath).then(
-        ({ ok }) => ok,
-        () => false,
-      )
-    )
-      return { url, stop: () => stop(child) };
+  while (performance.now() < end && child.exitCode === null && child.pid !== undefined) {
+    const status = await fetch(url + readyPath).then(
+      (answer) => answer.status,
+      () => 0,
+    );
+    if (isReady(status)) return { url, stop: () => stop(child) };
     await delay(25);
   }
   await stop(child);
-  throw new Error(`${args.join(' ')} was not ready:\n${output}`);
+  throw new Error(`${command} ${args.join(' ')} was not ready:\n${output}`);
 }
 
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, 'exit');
   const impatience = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
   child.kill('SIGTERM');
@@ -69,7 +119,7 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(impatience);
 }
 
-async function freePort(): Promise<string> {
+export async function freePort(): Promise<string> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = probe.address() as AddressInfo;
