@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { genCommand } from './gen/gen.js';
 import { iamCommand } from './iam.js';
+import { kekCommand, rewrapCommand } from './kek.js';
 import { MACHINE_ROLES, type MachineRole } from '../common/principal.js';
 import { VARIABLES, VERSION } from '../config/config.js';
 import { GATEWAY_VARIABLES } from '../config/gateway-variables.js';
@@ -81,11 +82,8 @@ export async function run(argv: readonly string[]): Promise<void> {
     .description('walk every chain of the trail; exits with 1 when a row was changed, dropped or moved')
     .action(async () => (await import('./commands.js')).verifyAudit(process.env));
 
-  const kek = program.command('kek').description('key-encryption keys');
-  kek
-    .command('generate')
-    .description('print one line for a key-encryption key file')
-    .action(async () => void process.stdout.write((await import('../vault/key-encryption-keys.js')).generateLine()));
+  program.addCommand(kekCommand());
+  program.addCommand(rewrapCommand());
 
   try {
     await program.parseAsync(argv);

@@ -16,6 +16,9 @@ const BY_STATUS: Record<number, FaultKind> = {
   503: 'unavailable',
 };
 
+/** When what is not there may be there again: a database, a key provider. */
+const RETRY_AFTER_SECONDS = 5;
+
 /** Any thrown thing as an error with a public face. What nobody foresaw is `internal`: no text of it goes out. */
 export function toApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
@@ -33,6 +36,7 @@ export function sendError(thrown: unknown, request: FastifyRequest, reply: Fasti
   const { status, contentType, body } = render(error, request.url.split('?', 1)[0] ?? '', request.id);
   if (error instanceof Fault && error.fault.retryAfterSeconds !== undefined) reply.header('retry-after', error.fault.retryAfterSeconds);
   if (status >= 500) request.log.error({ err: error.cause ?? error }, 'request failed');
+  if (status === 503 && !reply.hasHeader('retry-after')) void reply.header('retry-after', RETRY_AFTER_SECONDS);
   void reply.header('content-type', contentType).status(status).send(body);
 }
 

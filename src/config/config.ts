@@ -6,6 +6,17 @@ import { Secret } from './secret.js';
 
 export type Mode = 'local' | 'production';
 
+export interface KekConfig {
+  /** Wraps; the others that are configured only unwrap. */
+  provider: 'ring' | 'vault' | 'aws-kms';
+  file?: string;
+  inline?: Secret;
+  credentialsDirectory?: string;
+  /** The transit engine of HashiCorp Vault or OpenBao. */
+  vault?: { address: string; token?: Secret; tokenFile?: string; mount: string; key: string; namespace?: string; caFile?: string };
+  awsKms?: { keyId: string; region?: string; endpoint?: string };
+}
+
 /** The service's configuration: read once, validated as a whole, frozen. Injected by this class. */
 export class Config {
   readonly mode: Mode;
@@ -18,8 +29,8 @@ export class Config {
   readonly databasePoolSize: number;
   /** Carries change notices between control-plane processes; absent: each looks for itself, ten times a second while gateways watch. */
   readonly redisUrl: Secret | undefined;
-  /** Where the ring of key-encryption keys comes from (docs/operations.md). */
-  readonly kek: { file?: string; inline?: Secret; credentialsDirectory?: string };
+  /** Who wraps data keys, where the ring of key-encryption keys comes from, and which other providers unwrap (docs/key-encryption.md). */
+  readonly kek: KekConfig;
   /** Beside the control plane, in its process: a gateway node and a backend behind it. */
   readonly embedded: { proxyPort: number; signPort: number; backendPort: number } | undefined;
   /** Gateways and verifiers may be served without TLS in production too. */
@@ -80,6 +91,17 @@ export const VARIABLES: Record<string, string> = {
   SIGNET_DATABASE_POOL_SIZE: 'connections to MariaDB or MySQL (32)',
   SIGNET_KEK_FILE: 'file with the ring of key-encryption keys, one `id:base64(32 bytes)` a line, the first is the primary',
   SIGNET_KEK: 'the same lines in the environment; a file is better, since the environment can be read from /proc',
+  SIGNET_KEK_PROVIDER: 'ring (default), vault or aws-kms: who wraps data keys; others that are configured unwrap what they wrapped before',
+  SIGNET_VAULT_ADDR: 'address of HashiCorp Vault or OpenBao; https, or http on loopback',
+  SIGNET_VAULT_TOKEN: 'token that may update MOUNT/encrypt/KEY and MOUNT/decrypt/KEY',
+  SIGNET_VAULT_TOKEN_FILE: 'file with that token, read for each call, so that an agent may renew it',
+  SIGNET_VAULT_TRANSIT_KEY: 'name of the transit key',
+  SIGNET_VAULT_TRANSIT_MOUNT: 'path of the transit engine (transit)',
+  SIGNET_VAULT_NAMESPACE: 'namespace, where there are any',
+  SIGNET_VAULT_CA_FILE: 'certificates to trust for Vault, PEM',
+  SIGNET_AWS_KMS_KEY_ID: 'id, ARN or alias of a symmetric KMS key; credentials come from the default chain of the AWS SDK',
+  SIGNET_AWS_REGION: 'region of the KMS key (the default chain of the AWS SDK)',
+  SIGNET_AWS_KMS_ENDPOINT: 'another endpoint of KMS, as in a VPC',
   SIGNET_ADMIN_PASSWORD: 'password of the user admin, used when it is created; random and printed once if unset',
   SIGNET_IAM_FILE: 'JSON file with users, projects and role assignments, applied at every start',
   SIGNET_TOKEN_TTL_SECONDS: 'life of a token (86400)',
@@ -104,7 +126,7 @@ export const VARIABLES: Record<string, string> = {
 
 /**
  * Reads and validates the environment.
- * @param env usually `process.env`; `SIGNET_KEK` and `SIGNET_ADMIN_PASSWORD` are removed from it once read
+ * @param env usually `process.env`; `SIGNET_KEK`, `SIGNET_VAULT_TOKEN` and `SIGNET_ADMIN_PASSWORD` are removed from it once read
  * @throws ConfigError naming every fault at once
  */
 export function readConfig(env: Record<string, string | undefined>): Config {
@@ -152,12 +174,17 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   url('REDIS_URL', ['redis:', 'rediss:']);
   const publicUrl =
     url('SIGNET_PUBLIC_URL', ['http:', 'https:'])?.href.replace(/\/$/, '') ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const kek = {
+  const kek: KekConfig = {
+    provider: oneOf('SIGNET_KEK_PROVIDER', ['ring', 'vault', 'aws-kms'], 'ring'),
     ...(env['SIGNET_KEK_FILE'] && { file: resolve(env['SIGNET_KEK_FILE']) }),
     ...(env['SIGNET_KEK'] && { inline: new Secret(env['SIGNET_KEK']) }),
     ...(env['CREDENTIALS_DIRECTORY'] && { credentialsDirectory: env['CREDENTIALS_DIRECTORY'] }),
+    ...readVault(env, url, faults),
+    ...readAwsKms(env, url, faults),
   };
   if (kek.file && kek.inline) faults.push('SIGNET_KEK_FILE and SIGNET_KEK exclude each other');
+  if (kek.provider === 'vault' && !env['SIGNET_VAULT_ADDR']) faults.push('SIGNET_KEK_PROVIDER=vault needs SIGNET_VAULT_ADDR');
+  if (kek.provider === 'aws-kms' && !env['SIGNET_AWS_KMS_KEY_ID']) faults.push('SIGNET_KEK_PROVIDER=aws-kms needs SIGNET_AWS_KMS_KEY_ID');
   const embedded = oneOf('SIGNET_EMBEDDED_GATEWAY', ['on', 'off'], mode === 'local' ? 'on' : 'off') === 'on';
   if (embedded && mode !== 'local') faults.push('SIGNET_EMBEDDED_GATEWAY=on is for the local mode: run signet gateway');
   const ports = {
@@ -199,8 +226,53 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   });
   if (faults.length > 0) throw new ConfigError(faults);
   delete env['SIGNET_KEK'];
+  delete env['SIGNET_VAULT_TOKEN'];
   delete env['SIGNET_ADMIN_PASSWORD'];
   return config;
+}
+
+type Environment = Record<string, string | undefined>;
+type ReadUrl = (name: string, protocols: readonly string[]) => URL | undefined;
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/** Data keys go to this address in clear. */
+function privateUrl(name: string, url: ReadUrl, faults: string[]): string | undefined {
+  const parsed = url(name, ['http:', 'https:']);
+  if (parsed?.protocol === 'http:' && !LOOPBACK.test(parsed.hostname)) faults.push(`${name} must be https (or http on loopback)`);
+  if (parsed && (parsed.username || parsed.search || parsed.hash)) faults.push(`${name} must have no user, query or fragment`);
+  return parsed?.href.replace(/\/$/, '');
+}
+
+function readVault(env: Environment, url: ReadUrl, faults: string[]): Pick<KekConfig, 'vault'> {
+  const address = privateUrl('SIGNET_VAULT_ADDR', url, faults);
+  if (!env['SIGNET_VAULT_ADDR']) return {};
+  const { SIGNET_VAULT_TOKEN: token, SIGNET_VAULT_TOKEN_FILE: tokenFile, SIGNET_VAULT_NAMESPACE: namespace } = env;
+  const { SIGNET_VAULT_TRANSIT_KEY: key = '', SIGNET_VAULT_CA_FILE: caFile } = env;
+  const mount = env['SIGNET_VAULT_TRANSIT_MOUNT'] || 'transit';
+  if (!token === !tokenFile) faults.push('SIGNET_VAULT_ADDR needs one of SIGNET_VAULT_TOKEN and SIGNET_VAULT_TOKEN_FILE');
+  if (!/^[A-Za-z0-9_.-]{1,128}$/.test(key)) faults.push('SIGNET_VAULT_TRANSIT_KEY must be the name of a transit key');
+  if (!/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/.test(mount) || mount.length > 64)
+    faults.push('SIGNET_VAULT_TRANSIT_MOUNT must be a path without a slash at either end');
+  return {
+    vault: {
+      address: address ?? '',
+      mount,
+      key,
+      ...(token && { token: new Secret(token) }),
+      ...(tokenFile && { tokenFile: resolve(tokenFile) }),
+      ...(namespace && { namespace }),
+      ...(caFile && { caFile: resolve(caFile) }),
+    },
+  };
+}
+
+function readAwsKms(env: Environment, url: ReadUrl, faults: string[]): Pick<KekConfig, 'awsKms'> {
+  const endpoint = privateUrl('SIGNET_AWS_KMS_ENDPOINT', url, faults);
+  const { SIGNET_AWS_KMS_KEY_ID: keyId, SIGNET_AWS_REGION: region } = env;
+  if (!keyId) return {};
+  if (!/^[A-Za-z0-9:/_-]{1,256}$/.test(keyId)) faults.push('SIGNET_AWS_KMS_KEY_ID must be the id, ARN or alias of a KMS key');
+  return { awsKms: { keyId, ...(region && { region }), ...(endpoint && { endpoint }) } };
 }
 
 /** Creates the data folder, private to its owner, and answers a path in it. */

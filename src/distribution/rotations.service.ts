@@ -51,44 +51,45 @@ export class RotationsService {
     const { promotion = input.promote_at === undefined ? 'manual' : 'scheduled', overlap_seconds: overlapSeconds } = input;
     if ((promotion === 'scheduled') !== (input.promote_at !== undefined)) throw invalid('promote_at');
     const dueAt = input.promote_at === undefined ? null : Date.parse(input.promote_at);
-    const box = await this.vault.box(scope.projectId);
-    return this.changes.write(inInstance(scope), async (write) => {
-      const sign = await find(write, scope, signId);
-      if (sign.state) throw new Fault('conflict', { detail: 'the key has a rotation: promote or cancel it first' });
-      const { key, secret } = await this.material(sign, input, openSigning(box, scope, signId, sign));
-      const version = sign.secretVersion + 1;
-      const sealed = toColumn(box.seal(secretPlace(scope.projectId, signId, version), secret));
-      await write.run(
-        `INSERT INTO sign_rotations (sign_id, project_id, instance_id, state, version, sign_key, sign_secret, promotion, overlap_seconds, due_at, known_from, created_at, updated_at)
+    return this.vault.withBox(scope.projectId, (box) =>
+      this.changes.write(inInstance(scope), async (write) => {
+        const sign = await find(write, scope, signId);
+        if (sign.state) throw new Fault('conflict', { detail: 'the key has a rotation: promote or cancel it first' });
+        const { key, secret } = await this.material(sign, input, openSigning(box, scope, signId, sign));
+        const version = sign.secretVersion + 1;
+        const sealed = toColumn(box.seal(secretPlace(scope.projectId, signId, version), secret));
+        await write.run(
+          `INSERT INTO sign_rotations (sign_id, project_id, instance_id, state, version, sign_key, sign_secret, promotion, overlap_seconds, due_at, known_from, created_at, updated_at)
          VALUES (?, ?, ?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        [
-          signId,
-          scope.projectId,
-          scope.instanceId,
-          version,
-          key,
-          sealed,
+          [
+            signId,
+            scope.projectId,
+            scope.instanceId,
+            version,
+            key,
+            sealed,
+            promotion,
+            overlapSeconds,
+            dueAt,
+            write.revision,
+            write.now,
+            write.now,
+          ],
+        );
+        await this.note(write, caller, 'StageSignatureKeyRotation', signId, sign.name, { version, promotion });
+        write.change('rotation', signId, 'created');
+        const rotating: Rotating = {
+          ...sign,
+          state: 'staged',
+          otherVersion: version,
           promotion,
           overlapSeconds,
           dueAt,
-          write.revision,
-          write.now,
-          write.now,
-        ],
-      );
-      await this.note(write, caller, 'StageSignatureKeyRotation', signId, sign.name, { version, promotion });
-      write.change('rotation', signId, 'created');
-      const rotating: Rotating = {
-        ...sign,
-        state: 'staged',
-        otherVersion: version,
-        promotion,
-        overlapSeconds,
-        dueAt,
-        knownFrom: write.revision,
-      };
-      return { ...toView(signId, rotating, await verifiersOf(write, scope.instanceId, write.now)), sign_key: key, sign_secret: secret };
-    });
+          knownFrom: write.revision,
+        };
+        return { ...toView(signId, rotating, await verifiersOf(write, scope.instanceId, write.now)), sign_key: key, sign_secret: secret };
+      }),
+    );
   }
 
   /** @throws SignNotFound, InstanceNotFound, Fault `not_found` when there is none */
@@ -103,17 +104,18 @@ export class RotationsService {
    * @throws SignNotFound, InstanceNotFound; Fault `not_found` without a rotation, `conflict` when it was promoted already
    */
   async promote(scope: InstanceScope, signId: string, { at }: PromotionInput, caller: Caller): Promise<Written<RotationView>> {
-    const box = await this.vault.box(scope.projectId);
-    return this.changes.written(inInstance(scope), async (write) => {
-      const before = rotating(await find(write, scope, signId), signId);
-      if (before.state !== 'staged') throw new Fault('conflict', { detail: 'the rotation was promoted already' });
-      const dueAt = at === undefined ? write.now : Date.parse(at);
-      const after =
-        dueAt > write.now
-          ? await this.schedule(write, signId, before, dueAt, caller)
-          : await this.swap(write, box, scope, signId, before, caller);
-      return toView(signId, after, await verifiersOf(write, scope.instanceId, write.now));
-    });
+    return this.vault.withBox(scope.projectId, (box) =>
+      this.changes.written(inInstance(scope), async (write) => {
+        const before = rotating(await find(write, scope, signId), signId);
+        if (before.state !== 'staged') throw new Fault('conflict', { detail: 'the rotation was promoted already' });
+        const dueAt = at === undefined ? write.now : Date.parse(at);
+        const after =
+          dueAt > write.now
+            ? await this.schedule(write, signId, before, dueAt, caller)
+            : await this.swap(write, box, scope, signId, before, caller);
+        return toView(signId, after, await verifiersOf(write, scope.instanceId, write.now));
+      }),
+    );
   }
 
   /**
@@ -122,28 +124,30 @@ export class RotationsService {
    * @throws SignNotFound, InstanceNotFound; Fault `not_found` without a rotation
    */
   async cancel(scope: InstanceScope, signId: string, caller: Caller): Promise<Written<void>> {
-    const box = await this.vault.box(scope.projectId);
-    return this.changes.written(inInstance(scope), async (write) => {
-      const before = rotating(await find(write, scope, signId), signId);
-      if (before.state === 'overlap') await this.swap(write, box, scope, signId, before, caller);
-      else await this.drop(write, signId, before, caller, 'CancelSignatureKeyRotation');
-    });
+    return this.vault.withBox(scope.projectId, (box) =>
+      this.changes.written(inInstance(scope), async (write) => {
+        const before = rotating(await find(write, scope, signId), signId);
+        if (before.state === 'overlap') await this.swap(write, box, scope, signId, before, caller);
+        else await this.drop(write, signId, before, caller, 'CancelSignatureKeyRotation');
+      }),
+    );
   }
 
   /** Takes the step that is due, if it still is: another process, or a caller, may have been quicker. */
   async step(scope: InstanceScope, signId: string): Promise<void> {
-    const box = await this.vault.box(scope.projectId);
     const caller = operator('signet');
-    await this.changes.write(inInstance(scope), async (write) => {
-      const sign = await rotatingSign(write, scope, signId);
-      if (!sign?.state) return;
-      const due = sign.dueAt !== null && sign.dueAt <= write.now;
-      if (sign.state !== 'staged') {
-        if (due) await this.drop(write, signId, sign as Rotating, caller, 'RetireSignatureKeySecret');
-      } else if (due || (sign.promotion === 'verified' && isHeldByAll(await verifiersOf(write, scope.instanceId, write.now), sign))) {
-        await this.swap(write, box, scope, signId, sign as Rotating, caller);
-      }
-    });
+    await this.vault.withBox(scope.projectId, (box) =>
+      this.changes.write(inInstance(scope), async (write) => {
+        const sign = await rotatingSign(write, scope, signId);
+        if (!sign?.state) return;
+        const due = sign.dueAt !== null && sign.dueAt <= write.now;
+        if (sign.state !== 'staged') {
+          if (due) await this.drop(write, signId, sign as Rotating, caller, 'RetireSignatureKeySecret');
+        } else if (due || (sign.promotion === 'verified' && isHeldByAll(await verifiersOf(write, scope.instanceId, write.now), sign))) {
+          await this.swap(write, box, scope, signId, sign as Rotating, caller);
+        }
+      }),
+    );
   }
 
   /** The new pair: what was given, what can stay, what has to be made. */

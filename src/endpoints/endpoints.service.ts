@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { Injectable, Optional } from '@nestjs/common';
 import { AuditService } from '../audit/audit.service.js';
-import { ChangesService, type Write } from '../changes/changes.service.js';
+import { ChangesService, type Write, type WriteScope } from '../changes/changes.service.js';
 import { pageOf, positionOf } from '../common/cursor.js';
 import type { Enveloped } from '../common/envelope.js';
 import { newId } from '../common/ids.js';
@@ -11,7 +11,8 @@ import { Database } from '../database/database.js';
 import { violates } from '../database/errors.js';
 import { inProject } from '../projects/projects.service.js';
 import { fromColumn, type SecretPlace, toColumn } from '../vault/sealed.js';
-import { type Box, VaultService } from '../vault/vault.service.js';
+import type { Box, Sealer } from '../vault/box.js';
+import { VaultService } from '../vault/vault.service.js';
 import { Backlog } from './backlog.js';
 import { ENDPOINT_ID, type EndpointScope, inEndpoint } from './endpoint-scope.js';
 import {
@@ -147,8 +148,16 @@ export class EndpointsService {
     const lock = inEndpoint(scope);
     if (patch.headers) assertHeaders(patch.headers);
     const urlHash = typeof patch.url === 'string' ? hashOf(await this.targets.judge(patch.url)) : undefined;
-    const box = await this.vault.box(scope.projectId);
+    return this.vault.withBox(scope.projectId, (box) => this.updateWith(box, lock, patch, urlHash, caller));
+  }
 
+  private updateWith(
+    box: Box,
+    lock: WriteScope,
+    patch: EndpointPatch,
+    urlHash: string | undefined,
+    caller: Caller,
+  ): Promise<UpdatedWebhookEndpointView> {
     return this.changes.write(lock, async (write) => {
       const before = await this.lock(write);
       const old = openHeaders(box, before);
@@ -171,7 +180,7 @@ export class EndpointsService {
       if (changed.length === 0) return { ...toView(after), updated: true };
       const version = headersChanged ? before.headersVersion + 1 : before.headersVersion;
       const sealed = headersChanged
-        ? sealHeaders(box, headersPlace(scope.projectId, before.id, version), after.headers)
+        ? sealHeaders(box, headersPlace(lock.projectId, before.id, version), after.headers)
         : before.sealedHeaders;
       await write
         .run(
@@ -248,7 +257,7 @@ export class EndpointsService {
 
 const hashOf = (url: URL): string => hash('sha256', url.href, 'hex');
 
-const sealHeaders = (box: Box, place: SecretPlace, headers: Record<string, string>): string | null =>
+const sealHeaders = (box: Sealer, place: SecretPlace, headers: Record<string, string>): string | null =>
   Object.keys(headers).length === 0 ? null : toColumn(box.seal(place, JSON.stringify(headers)));
 
 function duplicateUrl(error: unknown): never {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 
-type Check = () => Promise<void>;
+type Check = () => Promise<void | 'degraded'>;
+export type CheckResult = 'ok' | 'degraded' | 'failed';
 
 /** What must work before traffic may come; each part of the service adds its own check. */
 @Injectable()
@@ -8,7 +9,7 @@ export class Health {
   readonly #checks = new Map<string, Check>();
   #stopping = false;
 
-  /** @param check rejects when its part does not work */
+  /** @param check rejects when its part does not work; `degraded`: it does, on what it has, and should be looked after */
   add(name: string, check: Check): void {
     this.#checks.set(name, check);
   }
@@ -18,21 +19,21 @@ export class Health {
     this.#stopping = true;
   }
 
-  /** Every part by name, `ok` or `failed`; no reason is given, since anyone may ask. */
-  async ready(): Promise<{ ready: boolean; checks: Record<string, 'ok' | 'failed'> }> {
+  /** Every part by name; `degraded` is ready. No reason is given, since anyone may ask. */
+  async ready(): Promise<{ ready: boolean; checks: Record<string, CheckResult> }> {
     const results = await Promise.all(
       [...this.#checks].map(
         async ([name, check]) =>
           [
             name,
             await check().then(
-              () => 'ok' as const,
+              (result) => result ?? ('ok' as const),
               () => 'failed' as const,
             ),
           ] as const,
       ),
     );
-    const ready = !this.#stopping && results.every(([, result]) => result === 'ok');
+    const ready = !this.#stopping && results.every(([, result]) => result !== 'failed');
     return { ready, checks: Object.fromEntries([...results, ...(this.#stopping ? [['stopping', 'failed'] as const] : [])]) };
   }
 }

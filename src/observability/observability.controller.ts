@@ -14,8 +14,8 @@ class ReadyView {
   @ApiProperty({ enum: ['ready', 'not ready'] }) status: 'ready' | 'not ready';
   @ApiProperty({
     type: 'object',
-    additionalProperties: { type: 'string', enum: ['ok', 'failed'] },
-    description: 'Every part of the service by name',
+    additionalProperties: { type: 'string', enum: ['ok', 'degraded', 'failed'] },
+    description: 'Every part of the service by name; one that is degraded works on what it has, and should be looked after',
   })
   checks: Record<string, string>;
 }

@@ -130,8 +130,11 @@ export class SignsService {
     const given = { key: input.sign_key, secret: input.sign_secret };
     if (input.sign_type !== undefined && input.sign_type !== 'aes') assertRules(this.rules(input.sign_type, null), given);
     if (!ID_PATTERN.test(signId)) throw new SignNotFound(signId);
-    const box = await this.vault.box(scope.projectId);
+    return this.vault.withBox(scope.projectId, (box) => this.updateWith(box, scope, signId, input, caller));
+  }
 
+  private updateWith(box: Box, scope: InstanceScope, signId: string, input: SignInput, caller: Caller): Promise<Written<SignView>> {
+    const given = { key: input.sign_key, secret: input.sign_secret };
     return this.changes.written(inInstance(scope), async (write) => {
       const [before] = await write.rows<SignRow>(
         `SELECT ${SELECT} FROM signs s WHERE s.id = ? AND s.instance_id = ? AND s.project_id = ?`,

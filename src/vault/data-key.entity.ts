@@ -11,22 +11,30 @@ export class DataKey {
   id: number;
 
   /** Id of the key-encryption key that wrapped it. */
-  @Column({ name: 'root_id', type: 'varchar', length: 64 })
+  @Column({ name: 'root_id', type: 'varchar', length: 255 })
   rootId: string;
 
-  @Column({ type: 'varchar', length: 255 })
+  @Column({ type: 'varchar', length: 1024 })
   wrapped: string;
 
   @Column({ name: 'created_at', type: 'bigint' })
   createdAt: number;
+
+  /** How often it has sealed, as far as processes have told: a limit of AES-GCM. */
+  @Column({ type: 'bigint', default: 0 })
+  seals: number;
+
+  /** When it was first seen that it is superseded and nothing is sealed under it; destroyed some time after (rewrap.service.ts). */
+  @Column({ name: 'unused_since', type: 'bigint', nullable: true })
+  unusedSince: number | null;
 }
 
 /** A known text sealed under each key-encryption key: a service that holds other bytes under that name does not start. */
 @Entity({ name: 'kek_checks' })
 export class KekCheck {
-  @PrimaryColumn({ name: 'root_id', type: 'varchar', length: 64 })
+  @PrimaryColumn({ name: 'root_id', type: 'varchar', length: 255 })
   rootId: string;
 
-  @Column({ type: 'varchar', length: 255 })
+  @Column({ type: 'varchar', length: 1024 })
   sealed: string;
 }

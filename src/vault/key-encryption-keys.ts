@@ -21,11 +21,8 @@ const LINE = /^([A-Za-z0-9._-]{1,64}):([A-Za-z0-9+/]{43}=)$/;
  * @throws Error in the operator's words
  */
 export function readRing(config: Config): Ring {
-  const { file, inline, credentialsDirectory } = config.kek;
-  if (file) return parse(readPrivate(file), file);
-  const credential = credentialsDirectory && join(credentialsDirectory, CREDENTIAL);
-  if (credential && existsSync(credential)) return parse(readFileSync(credential, 'utf8'), credential);
-  if (inline) return parse(inline.reveal(), 'SIGNET_KEK');
+  const ring = configuredRing(config);
+  if (ring) return ring;
   if (config.mode === 'production') {
     throw new Error(
       'no key-encryption key: set SIGNET_KEK_FILE (make one with: signet kek generate > kek && chmod 600 kek). Production does not make its own.',
@@ -34,6 +31,20 @@ export function readRing(config: Config): Ring {
   const local = inDataDir(config, LOCAL_KEK_FILE);
   if (!existsSync(local)) createOnce(local);
   return parse(readPrivate(local), local);
+}
+
+/** The ring, where another provider wraps: undefined when none is configured, and none is made. @throws as {@link readRing} */
+export function readOlderRing(config: Config): Ring | undefined {
+  const local = inDataDir(config, LOCAL_KEK_FILE);
+  return configuredRing(config) ?? (config.mode === 'local' && existsSync(local) ? parse(readPrivate(local), local) : undefined);
+}
+
+function configuredRing(config: Config): Ring | undefined {
+  const { file, inline, credentialsDirectory } = config.kek;
+  if (file) return parse(readPrivate(file), file);
+  const credential = credentialsDirectory && join(credentialsDirectory, CREDENTIAL);
+  if (credential && existsSync(credential)) return parse(readFileSync(credential, 'utf8'), credential);
+  return inline && parse(inline.reveal(), 'SIGNET_KEK');
 }
 
 /** One line for a ring file: a name from today's date and 32 random bytes. */

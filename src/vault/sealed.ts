@@ -36,6 +36,8 @@ export class SealBroken extends Error {
 
 const MAGIC = Buffer.from('K1', 'latin1');
 const ALG_AES_256_GCM = 1;
+/** Data keys that were wrapped elsewhere: their records carry what the provider gave, behind the same header. */
+const ALG_FOREIGN = { vault: 2, 'aws-kms': 3 };
 const HEADER_BYTES = 7;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
@@ -43,10 +45,10 @@ const TAG_BYTES = 16;
 /** The header and the parts as a JSON array: no two lists of parts have the same bytes. */
 const associatedData = (header: Buffer, parts: readonly string[]) => Buffer.concat([header, Buffer.from(JSON.stringify(parts), 'utf8')]);
 
-function header(dataKeyId: number): Buffer {
+function header(dataKeyId: number, algorithm = ALG_AES_256_GCM): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES);
   MAGIC.copy(bytes);
-  bytes[2] = ALG_AES_256_GCM;
+  bytes[2] = algorithm;
   bytes.writeUInt32BE(dataKeyId, 3);
   return bytes;
 }
@@ -91,6 +93,23 @@ export function decode(value: Sealed): { record: Buffer; dataKeyId: number } {
     throw new SealBroken('it is cut short or of another format');
   if (record[2] !== ALG_AES_256_GCM) throw new SealBroken(`its algorithm ${record[2]} is unknown`);
   return { record, dataKeyId: record.readUInt32BE(3) };
+}
+
+/** This many characters of a column's text hold its header; the last of them a few bits more. */
+export const HEAD_LENGTH = SEALED_PREFIX.length + Math.ceil((HEADER_BYTES * 8) / 6);
+
+/** Id of the data key, from the beginning of a column's text. */
+export const dataKeyIdOf = (head: string): number => Buffer.from(head.slice(SEALED_PREFIX.length), 'base64url').readUInt32BE(3);
+
+/** A data key that a provider wrapped, as the text of a column. */
+export const encodeForeign = (provider: keyof typeof ALG_FOREIGN, blob: Uint8Array): string =>
+  toColumn(encode(Buffer.concat([header(0, ALG_FOREIGN[provider]), blob])));
+
+/** @throws SealBroken when the text is no record of this provider */
+export function decodeForeign(provider: keyof typeof ALG_FOREIGN, text: string): Buffer {
+  const record = text.startsWith(SEALED_PREFIX) ? Buffer.from(text.slice(SEALED_PREFIX.length), 'base64url') : Buffer.alloc(0);
+  if (!record.subarray(0, HEADER_BYTES).equals(header(0, ALG_FOREIGN[provider]))) throw new SealBroken(`it is no record of ${provider}`);
+  return record.subarray(HEADER_BYTES);
 }
 
 /** The parts of a secret's place that its seal is bound to. */

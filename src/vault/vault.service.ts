@@ -1,67 +1,44 @@
-import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { Fault } from '../common/api-error.js';
 import { Clock } from '../common/clock.js';
 import { Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { Health } from '../observability/health.js';
-import { readRing, type Ring } from './key-encryption-keys.js';
-import {
-  contextOf,
-  decode,
-  encode,
-  fromColumn,
-  openBytes,
-  SealBroken,
-  type Sealed,
-  sealBytes,
-  type SecretPlace,
-  toColumn,
-} from './sealed.js';
+import { type Box, DataKeyMissing, type Sealer } from './box.js';
+import { insertDataKey, isDue, loadDataKeys } from './data-keys.js';
+import { RootKeyUnknown } from './key-provider.js';
+import { KeyProviders } from './key-providers.js';
+import { fromColumn, SealBroken, type SecretPlace } from './sealed.js';
 
-const CANARY = 'signet key check';
+export { Box } from './box.js';
+
+const CANARY = Buffer.from('signet key check', 'utf8');
 const PROJECTS_MAX = 10_000;
-const UNIQUE_DATA_KEY = { name: 'PRIMARY', columns: 'data_keys.project_id, data_keys.id' };
 const UNIQUE_CHECK = { name: 'PRIMARY', columns: 'kek_checks.root_id' };
 
-/** Sealed with a data key that this process has not read, or that there is not. */
-class DataKeyMissing extends SealBroken {
-  constructor(dataKeyId: number) {
-    super(`the project has no data key ${dataKeyId}`);
-  }
-}
+/** An unwrapped data key is asked for again after this long … */
+const REFRESH_AFTER_MS = 30 * 60_000;
+/** … and not used for longer than this, whatever the provider says: taking the key away from Signet there takes effect within it. */
+export const DATA_KEY_HELD_MS = 60 * 60_000;
+/** A provider elsewhere is asked no more often than this, however often `/readyz` is. */
+const ASK_EVERY_MS = 10_000;
 
-/** A project's data keys, unwrapped: seals with the newest, opens with any. Synchronous, so that it works inside a transaction. */
-export class Box {
-  constructor(
-    private readonly keys: ReadonlyMap<number, KeyObject>,
-    private readonly newest: number,
-  ) {}
-
-  seal(place: SecretPlace, secret: string): Sealed {
-    const key = this.keys.get(this.newest);
-    if (!key) throw new Error('a box without keys');
-    return encode(sealBytes(key, this.newest, contextOf(place), Buffer.from(secret, 'utf8')));
-  }
-
-  /** @throws SealBroken when the value does not belong to this place or was altered */
-  open(place: SecretPlace, sealed: Sealed): string {
-    const { record, dataKeyId } = decode(sealed);
-    const key = this.keys.get(dataKeyId);
-    if (!key) throw new DataKeyMissing(dataKeyId);
-    return openBytes(key, contextOf(place), record).toString('utf8');
-  }
+interface Held {
+  box: Box;
+  at: number;
 }
 
 /**
- * Envelope encryption: the ring of key-encryption keys wraps one data key a project, a data key seals each secret, bound to
- * its row (docs/adr/0007).
+ * Envelope encryption: a key-encryption key wraps one data key a project, a data key seals each secret, bound to its row
+ * (docs/adr/0007, 0023).
  */
 @Injectable()
-export class VaultService implements OnModuleInit {
-  #ring: Ring;
-  readonly #boxes = new LRUCache<string, Box>({ max: PROJECTS_MAX });
+export class VaultService implements OnModuleInit, OnModuleDestroy {
+  #providers: KeyProviders;
+  readonly #boxes = new LRUCache<string, Held>({ max: PROJECTS_MAX });
+  readonly #loading = new Map<string, Promise<Box>>();
+  #asked: { at: number; answer: Promise<void> } | undefined;
+  #answeredAt = 0;
 
   constructor(
     private readonly config: Config,
@@ -69,18 +46,32 @@ export class VaultService implements OnModuleInit {
     private readonly clock: Clock,
     health: Health,
   ) {
-    health.add('key', () => this.check());
+    health.add('key', () => this.health());
   }
 
-  /** @throws Error when there is no ring, or it is not the one this database was sealed with */
+  /** @throws Error when no provider works, or it is not the one this database was sealed with */
   async onModuleInit(): Promise<void> {
-    this.#ring = readRing(this.config);
+    this.#providers = await KeyProviders.open(this.config);
+    this.#answeredAt = this.clock.now();
     await this.check();
+    await this.assertAllHeld();
   }
 
-  /** The project's box; makes the project's first data key when it has none. Not to be called inside a transaction. */
-  async box(projectId: string): Promise<Box> {
-    return this.#boxes.get(projectId) ?? (await this.load(projectId)) ?? (await this.create(projectId));
+  async onModuleDestroy(): Promise<void> {
+    for (const [projectId, { box }] of this.#boxes.entries()) await this.noteSeals(projectId, box).catch(() => undefined);
+  }
+
+  /** Who wraps, and who unwraps. */
+  get providers(): KeyProviders {
+    return this.#providers;
+  }
+
+  /**
+   * Seals for a project; makes its first data key when it has none. Not to be called inside a transaction. To open as well, use
+   * {@link withBox}, which knows what to do about a data key that another process has made since.
+   */
+  box(projectId: string): Promise<Sealer> {
+    return this.held(projectId);
   }
 
   /** Opens one secret. */
@@ -89,84 +80,149 @@ export class VaultService implements OnModuleInit {
   }
 
   /**
-   * Opens what `body` opens, again when a secret was sealed with a data key that another process has made since.
+   * Opens what `body` opens, again when a secret was sealed with a data key that another process has made since. The body may be
+   * a whole transaction: it was rolled back then.
    * @throws SealBroken
    */
-  async withBox<T>(projectId: string, body: (box: Box) => T): Promise<T> {
-    const box = await this.box(projectId);
+  async withBox<T>(projectId: string, body: (box: Box) => T | Promise<T>): Promise<T> {
+    const box = await this.held(projectId);
     try {
-      return body(box);
+      return await body(box);
     } catch (error) {
       if (!(error instanceof DataKeyMissing)) throw error;
-      return body((await this.load(projectId)) ?? box);
+      return body(await this.load(projectId));
     }
   }
 
   /**
-   * The canary of every key in the ring opens, and the database knows the primary.
-   * @throws Error when the database was sealed with other keys
+   * Makes a new data key that seals from now on, in this process at once and in the others within {@link DATA_KEY_HELD_MS}. Does
+   * nothing when another process has made one since `newest` was.
+   * @returns whether this process made it
+   */
+  async rotate(projectId: string, newest: number): Promise<boolean> {
+    const made = await insertDataKey(this.database, this.#providers, this.clock, projectId, newest + 1);
+    await this.load(projectId);
+    return made;
+  }
+
+  /** Forgets unwrapped data keys. */
+  forget(projectId: string): void {
+    this.#boxes.delete(projectId);
+  }
+
+  /**
+   * The canary of every key-encryption key that is held opens, and the database knows the one that wraps.
+   * @throws Error when the database was sealed with other keys; Fault `unavailable`
    */
   async check(): Promise<void> {
-    const rows = await this.database.rows<{ rootId: string; sealed: string }>('SELECT root_id AS rootId, sealed FROM kek_checks');
-    for (const { rootId, sealed } of rows) {
-      const key = this.#ring.keys.get(rootId);
-      if (!key) continue;
+    const rows = await this.database.rows<{ rootId: string; wrapped: string }>(
+      'SELECT root_id AS rootId, sealed AS wrapped FROM kek_checks',
+    );
+    let held = 0;
+    for (const row of rows) {
       try {
-        openBytes(key, ['signet/1', 'kek-check', rootId], decode(fromColumn(sealed)).record);
+        await this.#providers.unwrap(row, canaryContext(row.rootId));
+        held++;
       } catch (error) {
-        throw new Error(`the key-encryption key ${rootId} is not the one this database was sealed with`, { cause: error });
+        if (error instanceof RootKeyUnknown) continue;
+        if (!(error instanceof SealBroken)) throw error;
+        throw new Error(`the key-encryption key ${row.rootId} is not the one this database was sealed with`, { cause: error });
       }
     }
-    if (rows.length > 0 && !rows.some(({ rootId }) => this.#ring.keys.has(rootId))) {
-      throw new Error(
-        `this database was sealed with the key-encryption keys ${rows.map(({ rootId }) => rootId).join(', ')}, and the ring holds none of them`,
-      );
+    if (rows.length > 0 && held === 0) {
+      const ids = rows.map(({ rootId }) => rootId).join(', ');
+      throw new Error(`this database was sealed with the key-encryption keys ${ids}, and the ring holds none of them`);
     }
-    const { primary } = this.#ring;
-    if (rows.some(({ rootId }) => rootId === primary)) return;
-    const canary = encode(sealBytes(this.rootKey(primary), 0, ['signet/1', 'kek-check', primary], Buffer.from(CANARY)));
+    if (rows.some((row) => !this.#providers.stale(row))) return;
+    await this.addCanary();
+  }
+
+  private async addCanary(): Promise<void> {
+    // Its context names its key, and only wrapping tells which key that is.
+    const { rootId } = await this.#providers.primary.wrap(CANARY, canaryContext(''));
+    const { rootId: again, wrapped } = await this.#providers.primary.wrap(CANARY, canaryContext(rootId));
+    if (again !== rootId) return this.addCanary();
     const sql = 'INSERT INTO kek_checks (root_id, sealed) VALUES (?, ?)';
-    const inserted = await this.database.insertOnce((tx) => tx.run(sql, [primary, toColumn(canary)]), UNIQUE_CHECK);
+    const inserted = await this.database.insertOnce((tx) => tx.run(sql, [rootId, wrapped]), UNIQUE_CHECK);
     if (!inserted) await this.check();
   }
 
-  private async load(projectId: string): Promise<Box | undefined> {
-    const sql = 'SELECT id, root_id AS rootId, wrapped FROM data_keys WHERE project_id = ?';
-    const rows = await this.database.rows<{ id: number; rootId: string; wrapped: string }>(sql, [projectId]);
-    if (rows.length === 0) return undefined;
-    const keys = new Map(
-      rows.map(({ id, rootId, wrapped }) => {
-        const bytes = openBytes(this.rootKey(rootId), wrapContext(projectId, id), decode(fromColumn(wrapped)).record);
-        const key = createSecretKey(bytes);
-        bytes.fill(0);
-        return [id, key];
-      }),
+  /** Better no start than requests that fail for some projects: a key was taken out of the ring too early. */
+  private async assertAllHeld(): Promise<void> {
+    const sql = 'SELECT root_id AS rootId, COUNT(*) AS dataKeys FROM data_keys GROUP BY root_id ORDER BY root_id';
+    const used = await this.database.rows<{ rootId: string; dataKeys: number }>(sql);
+    const missing = used.filter(({ rootId }) => !this.#providers.of(rootId));
+    if (missing.length === 0) return;
+    const list = missing.map(({ rootId, dataKeys }) => `${rootId} (${dataKeys} data key${dataKeys === 1 ? '' : 's'})`).join(', ');
+    throw new Error(
+      `key-encryption keys are missing that still wrap data keys: ${list}. Put them back, run signet rewrap, and take them out when signet kek status says so.`,
     );
-    const box = new Box(keys, Math.max(...keys.keys()));
-    this.#boxes.set(projectId, box);
-    return box;
   }
 
-  private async create(projectId: string): Promise<Box> {
-    const id = 1;
-    const bytes = randomBytes(32);
-    const { primary } = this.#ring;
-    const wrapped = encode(sealBytes(this.rootKey(primary), 0, wrapContext(projectId, id), bytes));
-    bytes.fill(0);
-    // Two processes may make a project's first key at once; whoever is second reads the first one's.
-    const sql = 'INSERT INTO data_keys (project_id, id, root_id, wrapped, created_at) VALUES (?, ?, ?, ?, ?)';
-    await this.database.insertOnce((tx) => tx.run(sql, [projectId, id, primary, toColumn(wrapped), this.clock.now()]), UNIQUE_DATA_KEY);
-    const box = await this.load(projectId);
-    if (!box) throw new Error('a data key vanished as soon as it was made');
-    return box;
+  /** `degraded` while the provider is down and no data key has run out yet. */
+  private async health(): Promise<void | 'degraded'> {
+    if (this.#providers.primary.name === 'ring') return this.check();
+    const now = this.clock.now();
+    if (!this.#asked || now - this.#asked.at >= ASK_EVERY_MS) {
+      const answer = this.#providers.primary.health().then(() => this.check());
+      this.#asked = { at: now, answer };
+    }
+    try {
+      await this.#asked.answer;
+      this.#answeredAt = this.#asked.at;
+    } catch (error) {
+      if (now - this.#answeredAt >= REFRESH_AFTER_MS) throw error;
+      return 'degraded';
+    }
   }
 
-  /** A key the ring does not hold (yet) is an outage of this process, not a broken secret. */
-  private rootKey(id: string): KeyObject {
-    const key = this.#ring.keys.get(id);
-    if (!key) throw new Fault('unavailable', {}, { cause: new Error(`the ring does not hold the key-encryption key ${id}`) });
-    return key;
+  private async held(projectId: string): Promise<Box> {
+    const held = this.#boxes.get(projectId);
+    if (!held) return this.loadOnce(projectId);
+    const age = this.clock.now() - held.at;
+    if (age < REFRESH_AFTER_MS) return held.box;
+    const loaded = this.loadOnce(projectId);
+    if (age >= DATA_KEY_HELD_MS) return loaded;
+    // The provider may be down; what is held goes on.
+    loaded.catch(() => undefined);
+    return held.box;
+  }
+
+  /** One load a project at a time. */
+  private loadOnce(projectId: string): Promise<Box> {
+    const under = this.#loading.get(projectId);
+    if (under) return under;
+    const loading = this.load(projectId).finally(() => this.#loading.delete(projectId));
+    this.#loading.set(projectId, loading);
+    return loading;
+  }
+
+  private async load(projectId: string): Promise<Box> {
+    const before = this.#boxes.peek(projectId);
+    if (before) await this.noteSeals(projectId, before.box);
+    const at = this.clock.now();
+    const loaded = await loadDataKeys(this.database, this.#providers, projectId);
+    if (!loaded) {
+      await insertDataKey(this.database, this.#providers, this.clock, projectId, 1);
+    } else if (!isDue(loaded.newest, at)) {
+      this.#boxes.set(projectId, { box: loaded.box, at });
+      return loaded.box;
+    } else {
+      await insertDataKey(this.database, this.#providers, this.clock, projectId, loaded.newest.id + 1);
+    }
+    const made = await loadDataKeys(this.database, this.#providers, projectId);
+    if (!made) throw new Error('a data key vanished as soon as it was made');
+    this.#boxes.set(projectId, { box: made.box, at });
+    return made.box;
+  }
+
+  /** A process that is killed loses the count of half an hour at most. */
+  private async noteSeals(projectId: string, box: Box): Promise<void> {
+    const seals = box.takeSeals();
+    if (seals === 0) return;
+    const sql = 'UPDATE data_keys SET seals = seals + ? WHERE project_id = ? AND id = ?';
+    await this.database.transaction((tx) => tx.run(sql, [seals, projectId, box.newest]));
   }
 }
 
-const wrapContext = (projectId: string, id: number) => ['signet/1', 'data-key', projectId, String(id)];
+const canaryContext = (rootId: string) => ['signet/1', 'kek-check', rootId];

@@ -5,6 +5,7 @@ import { Apis1763800000004 } from './1763800000004-apis.js';
 import { Signs1763800000005 } from './1763800000005-signs.js';
 import { Distribution1763800000006 } from './1763800000006-distribution.js';
 import { Webhooks1763800000011 } from './1763800000011-webhooks.js';
+import { KeyProviders1763800000019 } from './1763800000019-key-providers.js';
 
 /** Every migration, oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -15,4 +16,5 @@ export const migrations = [
   Signs1763800000005,
   Distribution1763800000006,
   Webhooks1763800000011,
+  KeyProviders1763800000019,
 ];

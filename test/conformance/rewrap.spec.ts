@@ -1,0 +1,249 @@
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Clock } from '../../src/common/clock.js';
+import { Database } from '../../src/database/database.js';
+import { TokenKeys } from '../../src/iam/token-keys.js';
+import { KekStatusService } from '../../src/vault/kek-status.service.js';
+import { RewrapService } from '../../src/vault/rewrap.service.js';
+import { SEALED_COLUMNS, selectSealed, type SealedRow, toSealedRow } from '../../src/vault/sealed-columns.js';
+import { dataKeyIdOf, fromColumn, SealBroken } from '../../src/vault/sealed.js';
+import { VaultService } from '../../src/vault/vault.service.js';
+import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
+import { Machine } from '../support/machine.js';
+import { type Client, TestService } from '../support/service.js';
+import { WEBHOOK_ENV, WebhookClient } from '../support/webhooks.js';
+
+const HOUR_MS = 3_600_000;
+const YEAR_MS = 366 * 24 * HOUR_MS;
+/** Columns into which the tests here put secrets; another needs its own in `filled`. */
+const FILLED = [
+  'signs.sign_secret',
+  'sign_rotations.sign_secret',
+  'token_keys.private_key',
+  'webhook_endpoints.headers',
+  'signing_keys.secret',
+  'api_key_peppers.pepper',
+];
+const line = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
+
+onBothDatabases((name) => {
+  let test: TestDatabase;
+  let old: string;
+  const running: TestService[] = [];
+  const ring = (...lines: string[]) => {
+    const path = join(test.dataDir, `ring-${randomBytes(4).toString('hex')}`);
+    writeFileSync(path, lines.join('\n'), { mode: 0o600 });
+    return { SIGNET_KEK_FILE: path };
+  };
+  const start = async (env: Record<string, string>) => {
+    const service = await TestService.start(test, { ...WEBHOOK_ENV, ...env });
+    running.push(service);
+    return service;
+  };
+  const dataKeys = (service: TestService) =>
+    service.app
+      .get(Database)
+      .rows<{ project_id: string; id: number; root_id: string }>('SELECT project_id, id, root_id FROM data_keys ORDER BY project_id, id');
+  const rewrap = (service: TestService, reseal: boolean, keyAgeMs = 24 * HOUR_MS) =>
+    service.app.get(RewrapService, { strict: false }).run({ reseal, keyAgeMs });
+  const status = (service: TestService) => service.app.get(KekStatusService, { strict: false }).read();
+  /** Time passes for one service. */
+  const later = (service: TestService, ms: number) => {
+    const clock = service.app.get(Clock);
+    const now = clock.now.bind(clock);
+    clock.now = () => now() + ms;
+  };
+  /** Data keys as if they had been made this long ago. */
+  const aged = (service: TestService, ms: number) =>
+    service.app.get(Database).transaction((tx) => tx.run('UPDATE data_keys SET created_at = created_at - ?', [ms]));
+  async function rowsOf(service: TestService, i: number): Promise<SealedRow[]> {
+    const rows = await service.app.get(Database).rows<Record<string, string>>(selectSealed(SEALED_COLUMNS[i]!, false, 1000));
+    return rows.map((row) => toSealedRow(SEALED_COLUMNS[i]!, row)).filter((row) => row !== undefined);
+  }
+  /** Keys and rotations in two projects. @returns what their lists show */
+  async function filled(clients: readonly Client[]): Promise<() => Promise<unknown>> {
+    const gateways: { client: Client; path: string }[] = [];
+    for (const client of clients) {
+      const path = `/v2/{project}/apigw/instances/${await client.gateway()}`;
+      gateways.push({ client, path });
+      for (const key of ['one', 'two', 'three']) {
+        const { body } = await client.post(`${path}/signs`, { name: key });
+        if (key === 'three') await client.post(`/signet/v1/instances/${path.split('/').pop()}/signs/${body.id}/rotation`, {});
+      }
+      // Making the client makes an API key, and the first one makes the pepper.
+      const webhooks = await WebhookClient.of(client);
+      await webhooks.endpoint({ headers: { 'x-canary': randomBytes(8).toString('hex') } });
+    }
+    return async () => {
+      const shown = [];
+      for (const { client, path } of gateways) {
+        const { status: code, body } = await client.get(`${path}/signs`);
+        shown.push({ code, secrets: body.signs?.map((sign: { id: string; sign_secret: string }) => [sign.id, sign.sign_secret]) });
+        const verifier = await Machine.of(client, path.split('/').pop()!, 'verifier');
+        shown.push((await verifier.get('/verification-keys')).body.keys);
+      }
+      return shown;
+    };
+  }
+
+  beforeEach(async () => {
+    test = await createTestDatabase(name);
+    old = line('old');
+  });
+  afterEach(async () => {
+    for (const service of running.splice(0)) await service.stop();
+    await test.drop();
+  });
+
+  describe('signet rewrap', () => {
+    it('brings every data key under the primary; the key before can then be taken out of the ring, and not earlier', async () => {
+      const first = await start(ring(old));
+      const shows = await filled([await first.client(), await first.client()]);
+      const before = await shows();
+      const all = (await dataKeys(first)).length;
+      const next = line('new');
+      const second = await start(ring(next, old));
+      expect((await status(second)).root_keys).toMatchObject([
+        { root_id: 'new', state: 'primary', data_keys: 0 },
+        { root_id: 'old', state: 'in use', data_keys: all },
+      ]);
+      await expect(start(ring(next))).rejects.toThrow(`old (${all} data keys). Put them back, run signet rewrap`);
+      expect(await rewrap(second, false)).toMatchObject({ rewrapped: all, resealed: 0, broken: [] });
+      expect(await rewrap(second, false)).toMatchObject({ rewrapped: 0 });
+      expect(new Set((await dataKeys(second)).map(({ root_id }) => root_id))).toEqual(new Set(['new']));
+      expect((await status(second)).root_keys).toMatchObject([{ state: 'primary' }, { root_id: 'old', state: 'removable', data_keys: 0 }]);
+      const third = await start(ring(next));
+      expect((await third.client()).token).toBeTruthy();
+      expect(await shows()).toEqual(before);
+    });
+
+    it('run by several processes at once wraps each data key once', async () => {
+      const first = await start(ring(old));
+      await filled([await first.client(), await first.client(), await first.client()]);
+      const after = ring(line('new'), old);
+      const services = [await start(after), await start(after), await start(after)];
+      const results = await Promise.all(services.map((service) => rewrap(service, false)));
+      expect(results.reduce((sum, { rewrapped }) => sum + rewrapped, 0)).toBe((await dataKeys(first)).length);
+    });
+  });
+
+  describe('signet rewrap --reseal', () => {
+    it('gives every project a new data key and seals every secret again; what anybody sees, and every revision, stay', async () => {
+      const service = await start(ring(old));
+      const other = await start(ring(old));
+      const shows = await filled([await service.client(), await service.client()]);
+      const before = await shows();
+      const database = service.app.get(Database);
+      const revisions = () => database.rows('SELECT * FROM change_counters ORDER BY scope_id');
+      const revisionsBefore = await revisions();
+      await aged(service, YEAR_MS);
+      const rotated = (await dataKeys(service)).length;
+      const { secrets } = await status(service);
+      expect(await rewrap(other, true)).toMatchObject({ rotated, resealed: secrets, left: 0, broken: [] });
+      for (const [i, { table, column }] of SEALED_COLUMNS.entries()) {
+        const rows = await rowsOf(service, i);
+        if (FILLED.includes(`${table}.${column}`)) expect(rows.length).toBeGreaterThan(0);
+        expect(rows.map(({ sealed }) => dataKeyIdOf(sealed.slice(0, 13)))).toEqual(rows.map(() => 2));
+      }
+      expect(await revisions()).toEqual(revisionsBefore);
+      expect(await shows()).toEqual(before);
+      await service.app.get(TokenKeys, { strict: false }).prepare();
+    });
+
+    it('lets a process write that has not heard of the new data key, and an interrupted run goes on with it', async () => {
+      const service = await start(ring(old));
+      const other = await start(ring(old));
+      const client = await service.client();
+      const path = `/v2/{project}/apigw/instances/${await client.gateway()}/signs`;
+      const made = await client.post(path, { name: 'first' });
+      await aged(service, YEAR_MS);
+      await rewrap(other, true);
+      const updated = await client.put(`${path}/${made.body.id}`, { name: 'renamed' });
+      expect([updated.status, updated.body.sign_secret]).toEqual([200, made.body.sign_secret]);
+      const keys = await dataKeys(service);
+      expect(await rewrap(other, true)).toMatchObject({ rotated: 0, resealed: 0 });
+      expect(await dataKeys(service)).toEqual(keys);
+    });
+
+    it('destroys a superseded data key only when nothing has been sealed under it for two hours', async () => {
+      const service = await start(ring(old));
+      const shows = await filled([await service.client()]);
+      const before = await shows();
+      await aged(service, YEAR_MS);
+      expect(await rewrap(service, true)).toMatchObject({ left: 0, destroyed: 0 });
+      expect(await rewrap(service, true)).toMatchObject({ rotated: 0, destroyed: 0 });
+      const other = await start(ring(old));
+      later(other, 2 * HOUR_MS + 1000);
+      const all = (await dataKeys(service)).length / 2;
+      expect(await rewrap(other, true)).toMatchObject({ rotated: 0, resealed: 0, destroyed: all });
+      expect((await dataKeys(service)).map(({ id }) => id)).toEqual(Array.from({ length: all }, () => 2));
+      expect(await status(other)).toMatchObject({ superseded_data_keys: 0, secrets_under_superseded: 0 });
+      expect(await shows()).toEqual(before);
+    });
+
+    it('keeps a superseded data key under which a process went on sealing', async () => {
+      const service = await start(ring(old));
+      const client = await service.client();
+      const path = `/v2/{project}/apigw/instances/${await client.gateway()}/signs`;
+      await client.post(path, { name: 'first' });
+      await aged(service, YEAR_MS);
+      const other = await start(ring(old));
+      await rewrap(other, true);
+      await client.post(path, { name: 'sealed_by_one_that_does_not_know' });
+      expect(await status(other)).toMatchObject({ secrets_under_superseded: 1 });
+      later(other, 3 * HOUR_MS);
+      expect(await rewrap(other, true)).toMatchObject({ resealed: 1, left: 0, destroyed: 1 });
+      expect((await client.get(path)).body.total).toBe(2);
+      const signs = await rowsOf(service, 0);
+      expect(signs.map(({ sealed }) => dataKeyIdOf(sealed.slice(0, 13)))).toEqual([2, 2]);
+      expect((await dataKeys(service)).filter(({ project_id }) => project_id === client.projectId)).toHaveLength(2);
+    });
+
+    it('leaves a secret alone that does not open where it stands, says where, and destroys nothing', async () => {
+      const service = await start(ring(old));
+      await filled([await service.client()]);
+      await aged(service, YEAR_MS);
+      const [one, two] = await rowsOf(service, 0);
+      await service.app
+        .get(Database)
+        .transaction((tx) => tx.run('UPDATE signs SET sign_secret = ? WHERE id = ?', [one!.sealed, String(two!.key[0])]));
+      const result = await rewrap(service, true);
+      expect(result.broken).toEqual([`signs.sign_secret ${two!.key[0]}`]);
+      later(service, 3 * HOUR_MS);
+      expect(await rewrap(service, true)).toMatchObject({ destroyed: 0 });
+    });
+  });
+
+  it('a secret opens in its own column, row, project and version, and in no other place of the database', async () => {
+    const service = await start(ring(old));
+    await filled([await service.client(), await service.client()]);
+    const vault = service.app.get(VaultService, { strict: false });
+    const all = (await Promise.all(SEALED_COLUMNS.map((_, i) => rowsOf(service, i)))).flat();
+    expect(new Set(all.map(({ place }) => JSON.stringify(place))).size).toBe(all.length);
+    for (const { place, sealed } of all) {
+      expect(await vault.open(place, sealed)).toMatch(/./);
+      for (const elsewhere of all) {
+        if (elsewhere.sealed === sealed) continue;
+        await expect(vault.open(elsewhere.place, sealed)).rejects.toThrow(SealBroken);
+        await expect(vault.withBox(place.projectId, (box) => box.open(elsewhere.place, fromColumn(sealed)))).rejects.toThrow(SealBroken);
+      }
+    }
+  });
+
+  it('a data key moved to another project or number is refused', async () => {
+    const service = await start(ring(old));
+    const clients = [await service.client(), await service.client()];
+    await filled(clients);
+    const [one, two] = clients.map(({ projectId }) => projectId);
+    await service.app.get(Database).transaction(async (tx) => {
+      const [row] = await tx.rows<{ wrapped: string }>('SELECT wrapped FROM data_keys WHERE project_id = ?', [one!]);
+      await tx.run('UPDATE data_keys SET wrapped = ? WHERE project_id = ?', [row!.wrapped, two!]);
+    });
+    const other = await start(ring(old));
+    const vault = other.app.get(VaultService, { strict: false });
+    await expect(vault.box(one!)).resolves.toBeDefined();
+    await expect(vault.box(two!)).rejects.toThrow(SealBroken);
+  });
+});
