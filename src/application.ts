@@ -6,6 +6,8 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Logger } from 'pino';
 import { parse as parseJson } from 'secure-json-parse';
 import { AppModule } from './app.module.js';
+import { Denials } from './audit/denials.service.js';
+import { observeDenials } from './audit/observe-denials.js';
 import { sendError } from './common/api-error.filter.js';
 import { Fault } from './common/api-error.js';
 import { newId } from './common/ids.js';
@@ -31,6 +33,7 @@ export async function createApplication(config: Config, logger: Logger): Promise
     childLoggerFactory: (parent, bindings, own) => new RequestLogger(parent, bindings, own),
     requestIdHeader: false,
     genReqId: (request: IncomingMessage) => requestIdOf(request.headers['x-request-id'], nextId, request.url?.startsWith('/v1/')),
+    ...(config.edge.trustedProxies.length > 0 && { trustProxy: [...config.edge.trustedProxies] }),
     bodyLimit: config.bodyLimitBytes,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: PATH_PARAMETER_MAX_CHARS },
     requestTimeout: config.requestTimeoutMs,
@@ -71,6 +74,7 @@ export async function createApplication(config: Config, logger: Logger): Promise
   });
   closeConnectionsAtTheEnd(server);
   observeRequests(server, app.get(Metrics));
+  observeDenials(server, app.get(Denials));
   serveReference(app);
   return app;
 }

@@ -14,6 +14,11 @@ export class AuditEvent {
   @PrimaryColumn({ type: 'bigint' })
   seq: number;
 
+  /** Which fields the hash is over (chain.ts); rows older than the column are of the first format. */
+  @Column({ type: 'int', default: 1 })
+  format: number;
+
+  /** Empty for what belongs to no project. */
   @Column({ name: 'project_id', type: 'varchar', length: 64 })
   projectId: string;
 
@@ -41,6 +46,10 @@ export class AuditEvent {
   @Column({ name: 'user_name', type: 'varchar', length: 255 })
   userName: string;
 
+  /** The access key that signed the request, if one did. */
+  @Column({ name: 'access_key_id', type: 'varchar', length: 64, nullable: true })
+  accessKeyId: string | null;
+
   @Column({ name: 'credential_hash', type: 'varchar', length: 64 })
   credentialHash: string;
 
@@ -53,7 +62,7 @@ export class AuditEvent {
   @Column({ name: 'created_at', type: 'bigint' })
   createdAt: number;
 
-  /** Hex SHA-256 over this row's other columns and the previous row's hash. */
+  /** Hex SHA-256 over this row's other columns (of its format) and the previous row's hash. */
   @Column({ type: 'varchar', length: 64 })
   hash: string;
 }

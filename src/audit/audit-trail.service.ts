@@ -1,21 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { invalid } from '../common/api-error.js';
 import { Database } from '../database/database.js';
-import { type AuditPageView, type AuditQuery, toView } from './audit.dto.js';
 import type { AuditEvent } from './audit-event.entity.js';
-import { chainHash, GENESIS } from './audit.service.js';
-
-const SELECT = `SELECT scope_id AS scopeId, seq, project_id AS projectId, action, resource_type AS resourceType, resource_id AS resourceId,
-  resource_name AS resourceName, detail, user_id AS userId, user_name AS userName, credential_hash AS credentialHash,
-  source_address AS sourceAddress, request_id AS requestId, created_at AS createdAt, hash FROM audit_events`;
-const VERIFY_BATCH = 1000;
-
-/** A row that is not what was written, or is not there. */
-export interface ChainFault {
-  scopeId: string;
-  seq: number;
-  fault: 'changed' | 'missing';
-}
+import { BEGINNING, type ChainFault, missing, type Place, walkChain } from './chain-walk.js';
+import { checkpointOf } from './checkpoint.js';
+import { CHECKPOINTS } from './service-chains.js';
 
 export interface Verification {
   chains: number;
@@ -23,94 +11,94 @@ export interface Verification {
   faults: ChainFault[];
 }
 
-/** The audit trail, read and verified; nothing here writes. */
-@Injectable()
-export class AuditTrailService {
-  constructor(private readonly database: Database) {}
-
-  /** A project's events, newest first. @throws Fault 400 for a cursor that is not one of ours */
-  async list(projectId: string, query: AuditQuery): Promise<AuditPageView> {
-    const conditions = ['project_id = ?'];
-    const values: (string | number)[] = [projectId];
-    const add = (sql: string, ...bound: (string | number)[]) => {
-      conditions.push(sql);
-      values.push(...bound);
-    };
-    if (query.instance_id !== undefined) add('scope_id = ?', query.instance_id);
-    if (query.resource_id !== undefined) add('resource_id = ?', query.resource_id);
-    if (query.action !== undefined) add('action = ?', query.action);
-    if (query.cursor !== undefined) {
-      const { createdAt, scopeId, seq } = decodeCursor(query.cursor);
-      add(
-        '(created_at < ? OR (created_at = ? AND (scope_id < ? OR (scope_id = ? AND seq < ?))))',
-        createdAt,
-        createdAt,
-        scopeId,
-        scopeId,
-        seq,
-      );
-    }
-    const sql = `${SELECT} WHERE ${conditions.join(' AND ')} ORDER BY created_at DESC, scope_id DESC, seq DESC LIMIT ?`;
-    const rows = await this.database.rows<AuditEvent>(sql, [...values, String(query.limit + 1)]);
-    const events = rows.slice(0, query.limit);
-    const last = events.at(-1);
-    return { events: events.map(toView), next_cursor: rows.length > query.limit && last ? encodeCursor(last) : null };
-  }
-
-  /**
-   * Walks every chain from its first row. A changed row, a dropped one and two that changed places each break a hash or
-   * leave a gap; a tail that was cut off is behind the scope's counter, or behind the deletion of a gateway that is gone.
-   */
-  async verify(): Promise<Verification> {
-    // The counters first: rows written meanwhile are then ahead of them, never behind.
-    const counters = await this.database.rows<{ scopeId: string; revision: number }>(
-      'SELECT scope_id AS scopeId, revision FROM change_counters',
-    );
-    const revisions = new Map(counters.map(({ scopeId, revision }) => [scopeId, Number(revision)]));
-    const scopes = await this.database.rows<{ scopeId: string }>('SELECT DISTINCT scope_id AS scopeId FROM audit_events');
-    const all = new Set([...scopes.map(({ scopeId }) => scopeId), ...revisions.keys()]);
-    const result: Verification = { chains: all.size, events: 0, faults: [] };
-    for (const scopeId of all) await this.verifyChain(scopeId, revisions.get(scopeId), result);
-    return result;
-  }
-
-  private async verifyChain(scopeId: string, revision: number | undefined, result: Verification): Promise<void> {
-    let previous: { seq: number; hash: string; action: string } = { seq: 0, hash: GENESIS, action: '' };
-    for (;;) {
-      const rows = await this.database.rows<AuditEvent>(`${SELECT} WHERE scope_id = ? AND seq > ? ORDER BY seq LIMIT ?`, [
-        scopeId,
-        previous.seq,
-        String(VERIFY_BATCH),
-      ]);
-      for (const event of rows) {
-        const { hash, ...rest } = event;
-        for (let seq = previous.seq + 1; seq < event.seq; seq++) result.faults.push({ scopeId, seq, fault: 'missing' });
-        // After a gap the hash before is unknown: the gap is the fault, and this row is judged by its successor.
-        if (event.seq === previous.seq + 1 && chainHash(rest, previous.hash) !== hash)
-          result.faults.push({ scopeId, seq: event.seq, fault: 'changed' });
-        previous = { seq: event.seq, hash, action: event.action };
-        result.events++;
-      }
-      if (rows.length < VERIFY_BATCH) break;
-    }
-    const end = revision ?? (previous.action === GATEWAY_DELETED ? previous.seq : previous.seq + 1);
-    for (let seq = previous.seq + 1; seq <= end; seq++) result.faults.push({ scopeId, seq, fault: 'missing' });
-  }
+/** A row's hash as it was noted outside of the database: a line of an export or of `signet audit heads`. */
+export interface NotedHash extends Place {
+  scopeId: string;
 }
 
 /** The last row of a chain whose gateway, and so whose counter, is gone. */
 const GATEWAY_DELETED = 'DeleteInstance';
 
-interface Cursor {
-  createdAt: number;
-  scopeId: string;
-  seq: number;
+/** Proves the trail, or says which rows of it are not what was written. */
+@Injectable()
+export class AuditTrailService {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * Walks every chain from its first row, or from its last checkpoint. A row that was changed, dropped or moved breaks a hash or
+   * leaves a gap; a tail that was cut off is behind the scope's counter, or behind the deletion of a gateway that is gone; a head
+   * that was cut off has no checkpoint.
+   * @param noted hashes kept elsewhere: they show a chain that somebody who can write the database has made anew
+   */
+  async verify(noted: readonly NotedHash[] = []): Promise<Verification> {
+    // The counters first: rows written meanwhile are then ahead of them, never behind.
+    const revisions = await this.revisions();
+    const scopes = await this.database.rows<{ scopeId: string }>('SELECT DISTINCT scope_id AS scopeId FROM audit_events');
+    const expected = byScope(noted);
+    const starts = new Map<string, Place>();
+    const deleted = new Set<string>();
+    const noteStart = (event: AuditEvent) => {
+      const checkpoint = checkpointOf(event);
+      if (checkpoint) starts.set(checkpoint.scopeId, checkpoint.place);
+    };
+    const result: Verification = { chains: 0, events: 0, faults: [] };
+    // Where the others begin stands in the chain of checkpoints. A gateway that was deleted is known to its project's chain.
+    const all = new Set([CHECKPOINTS, ...scopes.map(({ scopeId }) => scopeId), ...revisions.keys()]);
+    for (const scopeId of all) {
+      const start = starts.get(scopeId) ?? BEGINNING;
+      const wanted = expected.get(scopeId);
+      const { last, events, faults } = await walkChain(this.database, scopeId, start, (event) => {
+        if (scopeId === CHECKPOINTS) noteStart(event);
+        if (event.action === GATEWAY_DELETED) deleted.add(event.resourceId);
+        const hash = wanted?.get(event.seq);
+        wanted?.delete(event.seq);
+        if (hash !== undefined && hash !== event.hash) result.faults.push({ scopeId, seq: event.seq, fault: 'rewritten' });
+      });
+      result.faults.push(...faults, ...(await this.end(scopeId, last, revisions.get(scopeId))));
+      result.events += events;
+      result.chains++;
+    }
+    for (const scopeId of deleted) if (!all.has(scopeId) && !(await this.hasRows(scopeId))) result.faults.push(missing(scopeId, 1, 1));
+    for (const [scopeId, left] of expected)
+      for (const seq of left.keys()) if (seq > (starts.get(scopeId)?.seq ?? 0)) result.faults.push(missing(scopeId, seq, seq));
+    return result;
+  }
+
+  /** The newest row of each chain: keep it elsewhere, and {@link verify} against it. */
+  async heads(): Promise<NotedHash[]> {
+    return this.database.rows<NotedHash>(
+      `SELECT e.scope_id AS scopeId, e.seq, e.hash FROM audit_events e
+       JOIN (SELECT scope_id, MAX(seq) AS seq FROM audit_events GROUP BY scope_id) h ON h.scope_id = e.scope_id AND h.seq = e.seq ORDER BY e.scope_id`,
+    );
+  }
+
+  private async end(scopeId: string, last: Place & { action: string }, revision: number | undefined): Promise<ChainFault[]> {
+    const end = revision ?? (last.action === GATEWAY_DELETED ? last.seq : last.seq + 1);
+    if (last.seq < end) return [missing(scopeId, last.seq + 1, end)];
+    if (revision === undefined || last.seq === revision) return [];
+    const now = (await this.revisions(scopeId)).get(scopeId);
+    return now !== undefined && last.seq > now ? [{ scopeId, seq: last.seq, fault: 'surplus' }] : [];
+  }
+
+  /** A gateway may be made and deleted while the walk goes on. */
+  private async hasRows(scopeId: string): Promise<boolean> {
+    return (await this.database.rows('SELECT 1 AS one FROM audit_events WHERE scope_id = ? LIMIT 1', [scopeId])).length > 0;
+  }
+
+  private async revisions(scopeId?: string): Promise<Map<string, number>> {
+    const rows = await this.database.rows<{ scopeId: string; revision: number }>(
+      `SELECT scope_id AS scopeId, revision FROM change_counters${scopeId === undefined ? '' : ' WHERE scope_id = ?'}`,
+      scopeId === undefined ? [] : [scopeId],
+    );
+    return new Map(rows.map((row) => [row.scopeId, Number(row.revision)]));
+  }
 }
 
-const encodeCursor = ({ createdAt, scopeId, seq }: Cursor) => Buffer.from(`${createdAt}.${seq}.${scopeId}`).toString('base64url');
-
-function decodeCursor(cursor: string): Cursor {
-  const [, createdAt, seq, scopeId] = /^(\d{1,15})\.(\d{1,15})\.(.{1,64})$/.exec(Buffer.from(cursor, 'base64url').toString('utf8')) ?? [];
-  if (createdAt === undefined || seq === undefined || scopeId === undefined) throw invalid('cursor', { where: 'query' });
-  return { createdAt: Number(createdAt), seq: Number(seq), scopeId };
+function byScope(noted: readonly NotedHash[]): Map<string, Map<number, string>> {
+  const scopes = new Map<string, Map<number, string>>();
+  for (const { scopeId, seq, hash } of noted) {
+    const places = scopes.get(scopeId) ?? new Map<number, string>();
+    scopes.set(scopeId, places.set(seq, hash));
+  }
+  return scopes;
 }

@@ -1,11 +1,26 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+import { IsIn, IsInt, IsOptional, IsString, Max, Min, ValidateBy } from 'class-validator';
 import { Transform } from 'class-transformer';
 import { toMicroseconds } from '../common/clock.js';
 import { EmptyIsAbsent } from '../common/pagination.js';
 import type { AuditEvent } from './audit-event.entity.js';
+import { DENIED } from './service-chains.js';
 
 const LIMIT_MAX = 1000;
+const EXPORT_LIMIT_MAX = 1_000_000;
+const OUTCOMES = ['success', 'denied'] as const;
+export const FORMATS = ['jsonl', 'cadf'] as const;
+export type ExportFormat = (typeof FORMATS)[number];
+
+/** Query values are text; what is no plain number stays text, and is refused. */
+const WholeNumber = () =>
+  Transform(({ value }: { value: unknown }) => (typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value));
+
+/** RFC 3339 in UTC. */
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$/;
+export const isInstant = (text: unknown): text is string =>
+  typeof text === 'string' && INSTANT.test(text) && !Number.isNaN(Date.parse(text));
+const IsInstant = () => ValidateBy({ name: 'isInstant', validator: { validate: isInstant } });
 
 /** Query of the audit trail: newest first, one page at a time. */
 export class AuditQuery {
@@ -27,8 +42,14 @@ export class AuditQuery {
   @IsOptional()
   action?: string;
 
+  @ApiPropertyOptional({ enum: OUTCOMES, description: 'Only what was done, or only what was denied' })
+  @EmptyIsAbsent()
+  @IsIn(OUTCOMES)
+  @IsOptional()
+  outcome?: (typeof OUTCOMES)[number];
+
   @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: 100, description: 'Events in a page' })
-  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value))
+  @WholeNumber()
   @IsInt()
   @Min(1)
   @Max(LIMIT_MAX)
@@ -42,9 +63,49 @@ export class AuditQuery {
   cursor?: string;
 }
 
+/** Query of the export: oldest first, streamed. */
+export class AuditExportQuery {
+  @ApiPropertyOptional({
+    enum: FORMATS,
+    default: 'jsonl',
+    description: 'Our own fields, or events of the DMTF Cloud Audit Data Federation',
+  })
+  @EmptyIsAbsent()
+  @IsIn(FORMATS)
+  @IsOptional()
+  format: ExportFormat = 'jsonl';
+
+  @ApiPropertyOptional({ format: 'date-time', description: 'Only events from this instant on, UTC' })
+  @EmptyIsAbsent()
+  @IsInstant()
+  @IsOptional()
+  since?: string;
+
+  @ApiPropertyOptional({ format: 'date-time', description: 'Only events before this instant, UTC' })
+  @EmptyIsAbsent()
+  @IsInstant()
+  @IsOptional()
+  until?: string;
+
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: EXPORT_LIMIT_MAX, default: 10_000, description: 'Events in an answer' })
+  @WholeNumber()
+  @IsInt()
+  @Min(1)
+  @Max(EXPORT_LIMIT_MAX)
+  @IsOptional()
+  limit: number = 10_000;
+
+  @ApiPropertyOptional({ description: 'As it stands in the Link of the answer before' })
+  @EmptyIsAbsent()
+  @IsString()
+  @IsOptional()
+  cursor?: string;
+}
+
 export class AuditEventView {
-  @ApiProperty({ description: 'The gateway or project whose chain the event is in' }) scope_id: string;
+  @ApiProperty({ description: 'The gateway or project whose chain the event is in; signet.denied for what was refused' }) scope_id: string;
   @ApiProperty({ type: 'integer', description: 'Position in the chain, and the revision of the write' }) seq: number;
+  @ApiProperty({ enum: OUTCOMES }) outcome: (typeof OUTCOMES)[number];
   @ApiProperty({ description: 'CTS name, e.g. DeleteSignatureKey' }) action: string;
   @ApiProperty() resource_type: string;
   @ApiProperty() resource_id: string;
@@ -57,10 +118,12 @@ export class AuditEventView {
   detail: unknown;
   @ApiProperty() user_id: string;
   @ApiProperty() user_name: string;
+  @ApiProperty({ type: String, nullable: true, description: 'The access key that signed the request' }) access_key_id: string | null;
   @ApiProperty({ description: 'First 16 hex digits of the SHA-256 of the credential' }) credential_hash: string;
   @ApiProperty() source_address: string;
   @ApiProperty() request_id: string;
   @ApiProperty({ format: 'date-time' }) time: string;
+  @ApiProperty({ type: 'integer', description: 'Which fields the hash is over' }) format: number;
   @ApiProperty({ description: 'Hex SHA-256 over the event and the hash before it' }) hash: string;
 }
 
@@ -72,6 +135,7 @@ export class AuditPageView {
 export const toView = (event: AuditEvent): AuditEventView => ({
   scope_id: event.scopeId,
   seq: event.seq,
+  outcome: event.scopeId === DENIED ? 'denied' : 'success',
   action: event.action,
   resource_type: event.resourceType,
   resource_id: event.resourceId,
@@ -79,9 +143,11 @@ export const toView = (event: AuditEvent): AuditEventView => ({
   detail: event.detail === null ? null : (JSON.parse(event.detail) as unknown),
   user_id: event.userId,
   user_name: event.userName,
+  access_key_id: event.accessKeyId,
   credential_hash: event.credentialHash,
   source_address: event.sourceAddress,
   request_id: event.requestId,
   time: toMicroseconds(event.createdAt),
+  format: event.format,
   hash: event.hash,
 });

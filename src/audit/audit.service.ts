@@ -1,8 +1,7 @@
-import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Write } from '../changes/changes.service.js';
 import type { Caller } from '../common/principal.js';
-import type { AuditEvent } from './audit-event.entity.js';
+import { FORMAT, GENESIS, insertEvent } from './chain.js';
 
 /** What a write says of itself. */
 export interface AuditEntry {
@@ -13,13 +12,6 @@ export interface AuditEntry {
   /** Small facts worth proving later. Never a secret. */
   detail?: Record<string, unknown>;
 }
-
-/** The hash before the first row of a chain. */
-export const GENESIS = '0'.repeat(64);
-
-const COLUMNS =
-  'scope_id, seq, project_id, action, resource_type, resource_id, resource_name, detail, user_id, user_name, credential_hash, source_address, request_id, created_at, hash';
-const INSERT = `INSERT INTO audit_events (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 @Injectable()
 export class AuditService {
@@ -33,47 +25,27 @@ export class AuditService {
       write.revision - 1,
     ]);
     const { principal, requestId, sourceAddress } = caller;
-    const event: Omit<AuditEvent, 'hash'> = {
-      scopeId: write.scopeId,
-      seq: write.revision,
-      projectId: write.projectId,
-      action: entry.action,
-      resourceType: entry.resourceType,
-      resourceId: entry.resourceId,
-      resourceName: entry.resourceName ?? null,
-      detail: entry.detail ? JSON.stringify(entry.detail) : null,
-      userId: principal.userId,
-      userName: principal.userName,
-      credentialHash: principal.credentialHash,
-      sourceAddress,
-      requestId,
-      createdAt: write.now,
-    };
-    await write.run(INSERT, [...columnsOf(event), chainHash(event, previous?.hash ?? GENESIS)]);
+    await insertEvent(
+      write,
+      {
+        scopeId: write.scopeId,
+        seq: write.revision,
+        format: FORMAT,
+        projectId: write.projectId,
+        action: entry.action,
+        resourceType: entry.resourceType,
+        resourceId: entry.resourceId,
+        resourceName: entry.resourceName ?? null,
+        detail: entry.detail ? JSON.stringify(entry.detail) : null,
+        userId: principal.userId,
+        userName: principal.userName,
+        accessKeyId: principal.accessKeyId ?? null,
+        credentialHash: principal.credentialHash,
+        sourceAddress,
+        requestId,
+        createdAt: write.now,
+      },
+      previous?.hash ?? GENESIS,
+    );
   }
-}
-
-/** A row's columns in the order in which they are hashed and stored. */
-function columnsOf(event: Omit<AuditEvent, 'hash'>): (string | number | null)[] {
-  return [
-    event.scopeId,
-    event.seq,
-    event.projectId,
-    event.action,
-    event.resourceType,
-    event.resourceId,
-    event.resourceName,
-    event.detail,
-    event.userId,
-    event.userName,
-    event.credentialHash,
-    event.sourceAddress,
-    event.requestId,
-    event.createdAt,
-  ];
-}
-
-/** Hex SHA-256 over the previous row's hash and this row's columns as a JSON array. */
-export function chainHash(event: Omit<AuditEvent, 'hash'>, previous: string): string {
-  return hash('sha256', JSON.stringify([previous, ...columnsOf(event)]), 'hex');
 }

@@ -66,10 +66,11 @@ const PLAINTEXT = 'machines are served over TLS or loopback only; SIGNET_GATEWAY
 
 /** Another gateway answers as one that does not exist. */
 function admitMachine(request: FastifyRequest<{ Params: { instance_id?: string } }>, role: MachineRole, machine: Machine): true {
+  // Before it is admitted: a refusal names it too.
+  request.machine = machine;
   const instance = request.params.instance_id ?? '';
   if (instance !== machine.instanceId) throw new InstanceNotFound(instance);
   if (machine.role !== role) throw new Fault('forbidden');
-  request.machine = machine;
   return true;
 }
 

@@ -1,4 +1,3 @@
-import { AuditTrailService } from '../audit/audit-trail.service.js';
 import { IamAdminService } from '../iam/iam-admin.service.js';
 import { DEFAULT_DOMAIN } from '../iam/iam-file.js';
 import type { MachineRole } from '../common/principal.js';
@@ -43,12 +42,4 @@ export async function gatewayToken(
     const { token } = await services.get(GatewayTokens, { strict: false }).create(scope, { role, name }, operator('signet-cli'));
     console.log(token);
   });
-}
-
-/** Prints what was walked and every fault; the exit code is 1 when there is one. */
-export async function verifyAudit(env: Environment): Promise<void> {
-  const { chains, events, faults } = await withServices(env, (services) => services.get(AuditTrailService, { strict: false }).verify());
-  for (const { scopeId, seq, fault } of faults) console.error(`${scopeId} #${seq}: ${fault}`);
-  console.log(`${events} events in ${chains} chains: ${faults.length === 0 ? 'intact' : `${faults.length} faults`}`);
-  if (faults.length > 0) process.exitCode = 1;
 }

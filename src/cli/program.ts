@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { auditCommand } from './audit.js';
 import { genCommand } from './gen/gen.js';
 import { iamCommand } from './iam.js';
 import { kekCommand, rewrapCommand } from './kek.js';
@@ -76,11 +77,7 @@ export async function run(argv: readonly string[]): Promise<void> {
 
   program.addCommand(iamCommand());
 
-  const audit = program.command('audit').description('the audit trail');
-  audit
-    .command('verify')
-    .description('walk every chain of the trail; exits with 1 when a row was changed, dropped or moved')
-    .action(async () => (await import('./commands.js')).verifyAudit(process.env));
+  program.addCommand(auditCommand());
 
   program.addCommand(kekCommand());
   program.addCommand(rewrapCommand());

@@ -1,6 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ApiError, Fault, type FaultKind } from './api-error.js';
+import { ApiError, ContractError, Fault, type FaultKind } from './api-error.js';
 import { render } from './dialects.js';
 
 const BY_STATUS: Record<number, FaultKind> = {
@@ -19,6 +19,13 @@ const BY_STATUS: Record<number, FaultKind> = {
 /** When what is not there may be there again: a database, a key provider. */
 const RETRY_AFTER_SECONDS = 5;
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Kind or code of the error that the request was answered with. */
+    refusal?: string;
+  }
+}
+
 /** Any thrown thing as an error with a public face. What nobody foresaw is `internal`: no text of it goes out. */
 export function toApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
@@ -33,6 +40,7 @@ export function toApiError(thrown: unknown): ApiError {
 /** Sends an error in the contract of its path and logs what only the operator may know. */
 export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const error = toApiError(thrown);
+  request.refusal = error instanceof Fault ? error.kind : error instanceof ContractError ? error.code : error.name;
   const { status, contentType, body } = render(error, request.url.split('?', 1)[0] ?? '', request.id);
   if (error instanceof Fault && error.fault.retryAfterSeconds !== undefined) reply.header('retry-after', error.fault.retryAfterSeconds);
   if (status >= 500) request.log.error({ err: error.cause ?? error }, 'request failed');

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
+import { type EdgeConfig, EDGE_VARIABLES, readEdge } from './edge.js';
 import { GATEWAY_VARIABLES } from './gateway-variables.js';
 import { Secret } from './secret.js';
 
@@ -51,6 +52,10 @@ export class Config {
   /** Largest number of signature keys in one gateway (`SIGN_NUM_LIMIT`). */
   readonly signNumLimit: number;
   readonly instanceNumLimit: number;
+  /** Largest number of rows in the chain of what was denied; the oldest go. */
+  readonly auditDeniedRows: number;
+  /** What stands between the network and the routes. */
+  readonly edge: EdgeConfig;
   /** Accept a basic key that starts with a digit, as acceptance configurations do (apig §1.3). */
   readonly basicKeyLeadingDigit: boolean;
   /** Where webhooks may go, and whether they go at all. */
@@ -117,6 +122,8 @@ export const VARIABLES: Record<string, string> = {
   SIGNET_SIGN_UPDATE_OMITTED: 'keep (default) or regenerate: what PUT does with a key or secret that is not in its body',
   SIGNET_SIGN_NUM_LIMIT: 'largest number of signature keys in one gateway (200)',
   SIGNET_INSTANCE_NUM_LIMIT: 'largest number of gateways in one project (5)',
+  SIGNET_AUDIT_DENIED_ROWS: 'denied requests that the audit trail keeps, in rows; the oldest go (300000)',
+  ...EDGE_VARIABLES,
   SIGNET_BASIC_KEY_LEADING_DIGIT: 'true (default) or false: accept a basic key that starts with a digit',
   SIGNET_WEBHOOK_ALLOW_HTTP: 'true or false (default): accept http:// endpoints too, for local use',
   SIGNET_WEBHOOK_ALLOW_CIDRS: 'address ranges that webhooks may reach although they are not public, as 10.1.0.0/16,fd00::/8 (none)',
@@ -216,6 +223,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     signUpdateOmitted: oneOf('SIGNET_SIGN_UPDATE_OMITTED', ['keep', 'regenerate'], 'keep'),
     signNumLimit: whole('SIGNET_SIGN_NUM_LIMIT', 200, 1, 1_000_000),
     instanceNumLimit: whole('SIGNET_INSTANCE_NUM_LIMIT', 5, 1, 1_000_000),
+    auditDeniedRows: whole('SIGNET_AUDIT_DENIED_ROWS', 300_000, 1000, 100_000_000),
+    edge: readEdge(env, faults),
     basicKeyLeadingDigit: flag('SIGNET_BASIC_KEY_LEADING_DIGIT', 'true'),
     webhooks: Object.freeze({
       allowHttp: flag('SIGNET_WEBHOOK_ALLOW_HTTP', 'false'),

@@ -27,7 +27,7 @@ export const TAGS: Record<string, string> = {
   'Nodes and receipts': 'Which processes sign for a gateway, and which changes they have applied.',
   'Rotation and impact': 'Changing the secret of a key without a gap, and who would feel its deletion.',
   Distribution: 'What gateways and verifiers read, and what gateways report.',
-  Audit: 'Who changed what.',
+  Audit: 'Who changed what, and what was denied.',
   Operation: 'For load balancers and monitoring.',
 };
 

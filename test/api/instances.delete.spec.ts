@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type AuditEvent } from '../../src/audit/audit-event.entity.js';
-import { chainHash, GENESIS } from '../../src/audit/audit.service.js';
+import { chainHash, GENESIS } from '../../src/audit/chain.js';
 import { Database } from '../../src/database/database.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { type Client, READ_ONLY, TestService } from '../support/service.js';
@@ -141,6 +141,7 @@ onBothDatabases((name) => {
 const eventOf = (row: Record<string, any>): Omit<AuditEvent, 'hash'> => ({
   scopeId: row['scope_id'],
   seq: row['seq'],
+  format: row['format'],
   projectId: row['project_id'],
   action: row['action'],
   resourceType: row['resource_type'],
@@ -149,6 +150,7 @@ const eventOf = (row: Record<string, any>): Omit<AuditEvent, 'hash'> => ({
   detail: row['detail'],
   userId: row['user_id'],
   userName: row['user_name'],
+  accessKeyId: row['access_key_id'],
   credentialHash: row['credential_hash'],
   sourceAddress: row['source_address'],
   requestId: row['request_id'],

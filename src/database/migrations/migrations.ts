@@ -6,6 +6,7 @@ import { Signs1763800000005 } from './1763800000005-signs.js';
 import { Distribution1763800000006 } from './1763800000006-distribution.js';
 import { Webhooks1763800000011 } from './1763800000011-webhooks.js';
 import { KeyProviders1763800000019 } from './1763800000019-key-providers.js';
+import { AuditFormats1763800000020 } from './1763800000020-audit-formats.js';
 
 /** Every migration, oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -17,4 +18,5 @@ export const migrations = [
   Distribution1763800000006,
   Webhooks1763800000011,
   KeyProviders1763800000019,
+  AuditFormats1763800000020,
 ];

@@ -1,0 +1,168 @@
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { Clock } from '../common/clock.js';
+import { Config } from '../config/config.js';
+import { Database } from '../database/database.js';
+import { RetentionService } from './retention.service.js';
+import { append, DENIED, type ServiceEvent } from './service-chains.js';
+
+/** How long a refusal waits for others of its kind; as much is lost when the process is killed. */
+const WINDOW_MS = 5000;
+/** Rows that one process writes in a window at most: 32, and one for each status of what did not fit. */
+const KINDS_MAX = 32;
+/** Of these, rows about one address: one client cannot crowd out what others are refused. */
+const KINDS_PER_ADDRESS_MAX = 8;
+/** Retention looks once in so many rows. */
+const PRUNE_EVERY = 1000;
+const PATH_MAX_CHARS = 200;
+const ACCESS_KEY = /^SDK-HMAC-SHA256 +(?:Access|Credential)=([A-Za-z0-9]{1,64})/;
+
+/** The `detail` of a refusal's row. */
+export interface DeniedDetail {
+  status: number;
+  /** How many requests the row stands for. */
+  count: number;
+  first_at: number;
+  last_at: number;
+  /** Path of the first of them, without its query. */
+  path?: string;
+  /** The access key that the first of them named; nothing proves it. */
+  claimed_access_key_id?: string;
+}
+
+interface Denial {
+  event: Omit<ServiceEvent, 'detail' | 'createdAt'>;
+  detail: DeniedDetail;
+}
+
+/**
+ * Requests that were answered 401, 403 or 429, recorded in a chain of their own. Those that differ in nothing but their time are one
+ * row with a count, a process writes a bounded number of rows in five seconds, and the oldest rows go when there are too many:
+ * a flood of refusals costs the service neither its disk nor a lock that a write waits for.
+ */
+@Injectable()
+export class Denials implements OnModuleInit, OnModuleDestroy {
+  readonly #logger = new Logger(Denials.name);
+  #waiting = new Map<string, Denial>();
+  #perAddress = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #underway: Promise<void> = Promise.resolve();
+  #failing = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly config: Config,
+    private readonly retention: RetentionService,
+  ) {}
+
+  onModuleInit(): void {
+    this.#timer = setInterval(() => void this.flush(), WINDOW_MS).unref();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.flush();
+  }
+
+  /** Notes a request that was refused. Touches memory only. */
+  note(request: FastifyRequest, status: number): void {
+    const now = this.clock.now();
+    const denial = describe(request, status, now);
+    const { event } = denial;
+    const key = JSON.stringify([status, event.resourceId, event.resourceName, event.userId, event.credentialHash, event.sourceAddress]);
+    const known = this.#waiting.get(key);
+    if (known) return count(known, now);
+    const ofAddress = this.#perAddress.get(event.sourceAddress) ?? 0;
+    if (this.#waiting.size >= KINDS_MAX || ofAddress >= KINDS_PER_ADDRESS_MAX) return this.noteRest(status, event.sourceAddress, now);
+    this.#perAddress.set(event.sourceAddress, ofAddress + 1);
+    this.#waiting.set(key, denial);
+  }
+
+  /** What has no room for a row of its own is counted: by address while there is room for that, then by status alone. */
+  private noteRest(status: number, sourceAddress: string, now: number): void {
+    const ofAddress = this.#waiting.size < KINDS_MAX ? sourceAddress : '';
+    const key = `rest ${status} ${ofAddress}`;
+    const known = this.#waiting.get(key);
+    if (known) return count(known, now);
+    const event = { ...NOBODY, resourceName: null, sourceAddress: ofAddress, resourceId: 'others' };
+    this.#waiting.set(key, { event, detail: { status, count: 1, first_at: now, last_at: now } });
+  }
+
+  /** Writes what was noted so far. What the database does not take now is kept, and counted on. */
+  flush(): Promise<void> {
+    this.#underway = this.#underway.then(() => this.write());
+    return this.#underway;
+  }
+
+  private async write(): Promise<void> {
+    if (this.#waiting.size === 0) return;
+    const denials = this.#waiting;
+    this.#waiting = new Map();
+    this.#perAddress = new Map();
+    try {
+      const createdAt = this.clock.now();
+      const events = [...denials.values()].map(({ event, detail }) => ({ ...event, detail: JSON.stringify(detail), createdAt }));
+      const last = await this.database.transaction((tx) => append(tx, DENIED, events));
+      this.#failing = false;
+      // One of the processes crosses each multiple.
+      if (Math.floor(last / PRUNE_EVERY) !== Math.floor((last - events.length) / PRUNE_EVERY))
+        await this.retention.keep(DENIED, this.config.auditDeniedRows);
+    } catch (error) {
+      if (!this.#failing) this.#logger.error(error, 'refusals cannot be recorded; they are counted in memory meanwhile');
+      this.#failing = true;
+      this.keep(denials);
+    }
+  }
+
+  /** The rows of a window that failed, and what came meanwhile, as one. */
+  private keep(denials: Map<string, Denial>): void {
+    const meanwhile = this.#waiting;
+    this.#waiting = denials;
+    for (const [key, denial] of meanwhile) {
+      const known = denials.get(key);
+      const { status, count: more, last_at } = denial.detail;
+      const into = known ?? (denials.size < 2 * KINDS_MAX ? undefined : denials.get(`rest ${status} `));
+      if (into) Object.assign(into.detail, { count: into.detail.count + more, last_at });
+      else denials.set(denials.size < 2 * KINDS_MAX ? key : `rest ${status} `, denial);
+    }
+  }
+}
+
+const NOBODY: Omit<ServiceEvent, 'detail' | 'createdAt' | 'resourceId' | 'resourceName' | 'sourceAddress'> = {
+  projectId: '',
+  action: 'DenyRequest',
+  resourceType: 'Request',
+  userId: '',
+  userName: '',
+  accessKeyId: null,
+  credentialHash: '',
+  requestId: '',
+};
+
+/** Who was refused is what the credential proved, if it proved anything: a name that was only claimed is not recorded. */
+function describe(request: FastifyRequest, status: number, now: number): Denial {
+  const { principal, machine } = request;
+  const claimed = principal ? undefined : ACCESS_KEY.exec(request.headers.authorization ?? '')?.[1];
+  const detail = { status, count: 1, first_at: now, last_at: now, path: request.url.split('?', 1)[0]?.slice(0, PATH_MAX_CHARS) ?? '' };
+  return {
+    event: {
+      ...NOBODY,
+      projectId: principal?.projectId ?? machine?.projectId ?? '',
+      resourceId: request.refusal ?? 'unknown',
+      resourceName: `${request.method} ${request.routeOptions.url ?? 'unknown'}`.slice(0, 255),
+      userId: principal?.userId ?? machine?.tokenId ?? '',
+      userName: principal?.userName ?? machine?.role ?? '',
+      accessKeyId: principal?.accessKeyId ?? null,
+      credentialHash: principal?.credentialHash ?? '',
+      sourceAddress: request.ip,
+      requestId: request.id,
+    },
+    detail: { ...detail, ...(claimed !== undefined && { claimed_access_key_id: claimed }) },
+  };
+}
+
+function count({ detail }: Denial, now: number): void {
+  detail.count++;
+  detail.last_at = now;
+}
