@@ -1,13 +1,14 @@
 import type { Socket } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify';
+import { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Logger } from 'pino';
 import { parse as parseJson } from 'secure-json-parse';
 import { AppModule } from './app.module.js';
 import { Denials } from './audit/denials.service.js';
 import { observeDenials } from './audit/observe-denials.js';
+import { keepRawBody, keepUnreadBodies } from './auth/raw-body.js';
 import { sendError } from './common/api-error.filter.js';
 import { Fault } from './common/api-error.js';
 import { newId } from './common/ids.js';
@@ -58,7 +59,8 @@ export async function createApplication(config: Config, logger: Logger): Promise
   });
   const decoder = new TextDecoder('utf-8', { fatal: true });
   // Huawei's SDK sends `content-type: application/json` on DELETE and GET without a body; Fastify's own parser answers 400.
-  app.useBodyParser('application/json', { bodyLimit: config.bodyLimitBytes }, (_request, body, done) => {
+  app.useBodyParser('application/json', { bodyLimit: config.bodyLimitBytes }, (request, body, done) => {
+    keepRawBody(request as FastifyRequest, body);
     if (body.length === 0) return done(null, undefined);
     try {
       done(null, parseJson(decoder.decode(body), { protoAction: 'error', constructorAction: 'error' }));
@@ -67,6 +69,7 @@ export async function createApplication(config: Config, logger: Logger): Promise
     }
   });
   const server = adapter.getInstance<FastifyInstance>();
+  keepUnreadBodies(server, config.bodyLimitBytes);
   // Nearly every answer holds a secret or says who has one; none is for a cache.
   server.addHook('onRequest', (request, reply, done) => {
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');

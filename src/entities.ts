@@ -15,6 +15,7 @@ import { SignUsage } from './distribution/sign-usage.entity.js';
 import { ApiKey, ApiKeyPepper } from './endpoints/api-key.entity.js';
 import { WebhookEndpoint } from './endpoints/endpoint.entity.js';
 import { SigningKey } from './endpoints/signing-key.entity.js';
+import { StoredAccessKey } from './iam/access-key.entity.js';
 import { RevokedToken, RoleAssignment, TokenKey, User } from './iam/user.entity.js';
 import { Instance, InstanceFeature } from './instances/instance.entity.js';
 import { Domain, Project } from './projects/project.entity.js';
@@ -52,6 +53,7 @@ export const entities = [
   SignRotation,
   SignUsage,
   SigningKey,
+  StoredAccessKey,
   TokenKey,
   User,
   VpcChannel,

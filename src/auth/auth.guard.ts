@@ -11,6 +11,7 @@ import { bearerOf, credentialOf, hasBearer } from './credentials.js';
 import { MachineIdentity } from './machine-identity.js';
 import type { PermissionSet } from './permission-set.js';
 import { Permissions } from './permissions.js';
+import { SignedRequests } from './signed-requests.js';
 import { TokenCache } from './token-cache.js';
 
 /**
@@ -22,6 +23,7 @@ export class AuthGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly tokens: TokenCache,
+    private readonly signed: SignedRequests,
     private readonly machines: MachineIdentity,
     private readonly permissions: Permissions,
     private readonly apiKeys: ApiKeyIdentity,
@@ -35,9 +37,15 @@ export class AuthGuard implements CanActivate {
     if (access.kind === 'machine') return this.admitMachine(context.switchToHttp().getRequest(), access.role);
     const request = context.switchToHttp().getRequest<Request>();
     if (access.kind === 'project' && hasBearer(request)) return this.admitApiKey(request);
-    const principal = this.tokens.authenticate(credentialOf(request).token);
+    const principal = this.authenticate(request, access);
     if (principal instanceof Promise) return principal.then((known) => this.admitPrincipal(request, access, known));
     return this.admitPrincipal(request, access, principal);
+  }
+
+  private authenticate(request: Request, { kind }: ForPrincipals): Principal | Promise<Principal> {
+    const credential = credentialOf(request);
+    if (credential.kind === 'token') return this.tokens.authenticate(credential.token);
+    return this.signed.authenticate(request, request.params.project_id, kind !== 'authenticated');
   }
 
   private admitPrincipal(request: Request, access: ForPrincipals, principal: Principal): boolean | Promise<boolean> {

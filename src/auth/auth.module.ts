@@ -4,14 +4,15 @@ import { Actions } from './actions.js';
 import { AuthGuard } from './auth.guard.js';
 import { MyPermissionsController } from './my-permissions.controller.js';
 import { Permissions } from './permissions.js';
+import { SignedRequests } from './signed-requests.js';
 import { TokenCache } from './token-cache.js';
 
 type Imported = NonNullable<ModuleMetadata['imports']>[number];
 
 /**
- * The guard of every route. Who can tell what a token proves comes from `identity`, which exports `Identity`; what a machine's
- * credential proves, from `machines`, which exports `MachineIdentity`; what an API key proves, from `apiKeys`, which exports
- * `ApiKeyIdentity`.
+ * The guard of every route. Who can tell what a token proves comes from `identity`, which exports `Identity`, and
+ * `AccessKeyIdentity` where it knows access keys; what a machine's credential proves, from `machines`, which exports
+ * `MachineIdentity`; what an API key proves, from `apiKeys`, which exports `ApiKeyIdentity`.
  */
 @Global()
 @Module({})
@@ -21,7 +22,7 @@ export class AuthModule {
       module: AuthModule,
       imports: [identity, machines, apiKeys],
       controllers: [MyPermissionsController],
-      providers: [Actions, Permissions, TokenCache, { provide: APP_GUARD, useClass: AuthGuard }],
+      providers: [Actions, Permissions, SignedRequests, TokenCache, { provide: APP_GUARD, useClass: AuthGuard }],
       exports: [Actions, Permissions, TokenCache],
     };
   }

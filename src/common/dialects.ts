@@ -179,7 +179,7 @@ export type Family = 'Apig' | 'Apic' | 'Keystone' | 'Webhook' | 'Problem';
 
 /** @param path the request's path without its query, or a route's with `{name}` for its parameters */
 export function familyOf(path: string): Family {
-  if (path.startsWith('/v3/') || path === '/v3') return 'Keystone';
+  if (path.startsWith('/v3/') || path === '/v3' || path.startsWith('/v3.0/')) return 'Keystone';
   if (path.startsWith('/v2/')) return APIC_PATH.test(path) ? 'Apic' : 'Apig';
   if (path.startsWith('/v1/')) return 'Webhook';
   return 'Problem';

@@ -16,7 +16,7 @@ export interface Principal {
   accessKeyId?: string;
   /** First 16 hex digits of the SHA-256 of the credential: names it in the audit trail without revealing it. */
   credentialHash: string;
-  /** Milliseconds since the epoch after which the credential is refused. */
+  /** Milliseconds since the epoch after which the credential is refused; `Infinity` for an access key that is not temporary. */
   expiresAt: number;
   /** Present when the credential is an API key of the project: a machine, which manages its project's webhooks and nothing else. */
   apiKeyMode?: ApiKeyMode;

@@ -70,7 +70,7 @@ function completeOperation(
     description: permission(access),
     ...(access.kind === 'public' && { security: [] }),
     ...(access.kind === 'machine' && { security: [{ machine: [] }] }),
-    ...(access.kind === 'project' && { security: [{ api_key: [] }, { token: [] }] }),
+    ...(access.kind === 'project' && { security: [{ api_key: [] }, { token: [] }, { signature: [] }] }),
     ...(parameters.length > 0 && { parameters }),
     ...(requestBody && { requestBody }),
     responses: { ...responses, ...errorResponses(path, own.map(undeclared), commonErrors(facts), shared) },
@@ -118,8 +118,8 @@ function errorResponses(
 function permission({ kind, actions, role }: DeclaredAccess): string {
   if (kind === 'public') return 'Needs no token.';
   if (kind === 'machine') return `Needs a credential of the gateway with the role \`${role}\`.`;
-  if (kind === 'authenticated') return 'Needs a token, whatever its scope.';
-  if (kind === 'project') return `Needs an API key of the project, or a token of it with the action \`${actions[0]}\`.`;
+  if (kind === 'authenticated') return 'Needs a token, whatever its scope, or a signature.';
+  if (kind === 'project') return `Needs an API key of the project, or a token or signature with the action \`${actions[0]}\`.`;
   const needed = `Needs the action ${actions.map((action) => `\`${action}\``).join(' or ')} in the`;
   return kind === 'domain' ? `${needed} scope of the token, a project or a domain.` : `${needed} project of the token.`;
 }

@@ -22,7 +22,7 @@ const base = (): Omit<OpenAPIObject, 'paths'> => ({
     license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
   },
   servers: [{ url: '/', description: 'The service that serves this document' }],
-  security: [{ token: [] }],
+  security: [{ token: [] }, { signature: [] }],
   tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
   components: {
     schemas: { ...ERROR_SCHEMAS },
@@ -32,6 +32,13 @@ const base = (): Omit<OpenAPIObject, 'paths'> => ({
         type: 'http',
         scheme: 'bearer',
         description: 'The token of a credential that POST …/gateway-tokens or `signet gateway-token` made for the gateway in the path',
+      },
+      signature: {
+        type: 'apiKey',
+        in: 'header',
+        name: 'Authorization',
+        description:
+          'A signature with an access key: `SDK-HMAC-SHA256 Access=…, SignedHeaders=…, Signature=…` and `X-Sdk-Date`, for a temporary key `X-Security-Token`; where the path names no project, a signed `X-Project-Id` does',
       },
       token: { type: 'apiKey', in: 'header', name: 'X-Auth-Token', description: 'A token of POST /v3/auth/tokens, scoped to the project' },
     },

@@ -76,6 +76,15 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     rowId: 'id',
     version: '1',
   },
+  {
+    table: 'access_keys',
+    column: 'secret_key',
+    key: ['access_key'],
+    projectId: "'iam'",
+    field: 'access_keys.secret_key',
+    rowId: 'access_key',
+    version: '1',
+  },
 ];
 
 /** Columns with the prefix that hold wrapped data keys and no secrets: `signet rewrap` without more goes through them. */

@@ -254,6 +254,16 @@ describe('every answer is one that the document describes, field for field', () 
     await call('DeleteEndpoint', { id });
   });
 
+  it('of access keys', async () => {
+    const { credential } = await call('CreatePermanentAccessKey', { body: { credential: { description: 'of a test' } } });
+    const { access: access_key, user_id } = credential;
+    expect((await call('ListPermanentAccessKeys', { query: { user_id } })).credentials).toHaveLength(1);
+    await call('ShowPermanentAccessKey', { access_key });
+    await call('UpdatePermanentAccessKey', { access_key, body: { credential: { status: 'inactive' } } });
+    await call('DeletePermanentAccessKey', { access_key });
+    await call('CreateTemporaryAccessKeyByToken', { body: { auth: { identity: { methods: ['token'] } } } });
+  });
+
   it('of the deletions', async () => {
     const { api_versions } = await call('ListApiVersionsV2', { instance_id, api_id });
     for (const { version_id } of api_versions) await call('DeleteApiByVersionIdV2', { instance_id, version_id });

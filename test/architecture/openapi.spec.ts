@@ -72,12 +72,12 @@ describe('every operation', () => {
   });
 
   it('that is not public wants a token and answers 401 without one', () => {
-    expect(document.json.security).toEqual([{ token: [] }]);
+    expect(document.json.security).toEqual([{ token: [] }, { signature: [] }]);
     const wrong = (operation: Operation) => {
       const kind = accessOf(operation)?.kind;
       const isPublic = kind === 'public';
       if (kind === 'project')
-        return JSON.stringify(operation.security) !== '[{"api_key":[]},{"token":[]}]' || !('401' in operation.responses);
+        return JSON.stringify(operation.security) !== '[{"api_key":[]},{"token":[]},{"signature":[]}]' || !('401' in operation.responses);
       if (kind === 'machine') return JSON.stringify(operation.security) !== '[{"machine":[]}]' || !('401' in operation.responses);
       return isPublic ? operation.security?.length !== 0 : operation.security !== undefined || !('401' in operation.responses);
     };

@@ -5,6 +5,7 @@ import { Apis1763800000004 } from './1763800000004-apis.js';
 import { Signs1763800000005 } from './1763800000005-signs.js';
 import { Distribution1763800000006 } from './1763800000006-distribution.js';
 import { Webhooks1763800000011 } from './1763800000011-webhooks.js';
+import { AccessKeys1763800000015 } from './1763800000015-access-keys.js';
 import { KeyProviders1763800000019 } from './1763800000019-key-providers.js';
 import { AuditFormats1763800000020 } from './1763800000020-audit-formats.js';
 
@@ -17,6 +18,7 @@ export const migrations = [
   Signs1763800000005,
   Distribution1763800000006,
   Webhooks1763800000011,
+  AccessKeys1763800000015,
   KeyProviders1763800000019,
   AuditFormats1763800000020,
 ];

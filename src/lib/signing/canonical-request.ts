@@ -15,6 +15,8 @@ export interface CanonicalParts {
   signedHeaders: string;
   /** Hex SHA-256 of the body, or whatever `X-Sdk-Content-Sha256` says. */
   payload: string;
+  /** Writes the query line; {@link canonicalQuery} unless a scheme has a way of its own. */
+  queryLine?: (query: string) => string;
 }
 
 const PLAIN_PATH = /^\/[A-Za-z0-9\-._~/]*$/;
@@ -22,9 +24,9 @@ const PLAIN_QUERY = /^[A-Za-z0-9\-._~&=]*$/;
 const AUTHORITY = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?]*/;
 
 /** Never throws: every string has a canonical form (docs/signing.md, "Bad percent-encoding"). */
-export function canonicalRequest({ method, url, headerLines, signedHeaders, payload }: CanonicalParts): string {
+export function canonicalRequest({ method, url, headerLines, signedHeaders, payload, queryLine = canonicalQuery }: CanonicalParts): string {
   const { path, query } = splitTarget(url);
-  return `${method.toUpperCase()}\n${canonicalUri(path)}\n${canonicalQuery(query)}\n${headerLines}\n${signedHeaders}\n${payload}`;
+  return `${method.toUpperCase()}\n${canonicalUri(path)}\n${queryLine(query)}\n${headerLines}\n${signedHeaders}\n${payload}`;
 }
 
 /** @param scheme the name the Authorization header starts with */
@@ -53,13 +55,20 @@ export function canonicalUri(path: string): string {
 export function canonicalQuery(query: string): string {
   if (query === '') return '';
   if (PLAIN_QUERY.test(query)) return plainQuery(query);
-  return pairsOf(query, (text) => percentDecode(text.replaceAll('+', ' ')))
+  return decodedPairs(query)
     .sort(byNameThenValue)
     .map(([name, value]) => `${percentEncode(name)}=${percentEncode(value)}`)
     .join('&');
 }
 
 type Pair = [name: string, value: string];
+
+const decodedPairs = (query: string) => pairsOf(query, (text) => percentDecode(text.replaceAll('+', ' ')));
+
+/** The pairs of a query, decoded and encoded again, in the order in which they stand. */
+export const canonicalPairs = (query: string): Pair[] =>
+  decodedPairs(query).map(([name, value]) => [percentEncode(name), percentEncode(value)]);
+
 const byNameThenValue = (a: Pair, b: Pair) => (a[0] === b[0] ? compare(a[1], b[1]) : compare(a[0], b[0]));
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 

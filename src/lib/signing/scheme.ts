@@ -28,6 +28,17 @@ export interface Credentials {
   /** Joined by `;`, as sent. */
   signedHeaders: string;
   signature: string;
+  /** What a derived key is for: `{YYYYMMDD}/{region}/{service}/sdk_request` (apig §6.3). Absent where the secret is used directly. */
+  scope?: string;
+}
+
+/** Where a scheme departs from the canonical request of apig §6.2. */
+export interface CanonicalForm {
+  headerValue: (value: string) => string;
+  /** @param query undecoded */
+  query: (query: string) => string;
+  /** What is hashed in place of the body of a POST that has none; its query line is empty then. */
+  queryAsPayload: (query: string) => string;
 }
 
 /** How keys of one kind sign. One entry of the table in schemes.ts. */
@@ -36,6 +47,7 @@ export interface Scheme {
   name: string;
   /** Whether there is a string to sign at all; Basic sends the secret instead. */
   coversRequest: boolean;
+  canonicalForm?: CanonicalForm;
   /** @throws UnusableKeyError */
   load(key: KeyMaterial): LoadedKey;
   /** @param credentials what follows the scheme's name; undefined when it has another form */

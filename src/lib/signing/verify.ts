@@ -1,4 +1,4 @@
-import { type Claim, type ReceivedRequest, readClaim } from './claim.js';
+import { type Claim, type ReceivedRequest, readClaim, type SchemeFinder } from './claim.js';
 import { systemNow } from './clock.js';
 import { type Refusal, refuse } from './errors.js';
 import type { ReplayStore } from './replay.js';
@@ -54,8 +54,8 @@ export function verifySignature(request: ReceivedRequest, options: VerifyOptions
 export const REPLAYED = refuse('replayed', 'this very request was accepted before');
 
 /** Everything that can be refused before a key is looked up. */
-export function admissible(request: ReceivedRequest, rules: ClaimRules, now: number): Claim | Refusal {
-  const claim = readClaim(request, rules.signatureHeader ?? 'authorization');
+export function admissible(request: ReceivedRequest, rules: ClaimRules, now: number, schemeOf?: SchemeFinder): Claim | Refusal {
+  const claim = readClaim(request, rules.signatureHeader ?? 'authorization', schemeOf);
   if (!claim.ok || !claim.scheme.coversRequest) return claim;
   const skew = Math.abs(now - claim.signedAt) / 1000;
   // Written so that a clock which is not a number refuses.

@@ -1,0 +1,79 @@
+import { Body, Controller, Delete, Get, Headers, Param, Post, Put, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { Authenticated } from '../common/access.js';
+import { Answers } from '../common/answers.js';
+import { type Caller, CallerOf } from '../common/principal.js';
+import {
+  CredentialAnswerView,
+  CredentialChangeInput,
+  CredentialInput,
+  CredentialListView,
+  CredentialQuery,
+  NewCredentialAnswerView,
+  SecurityTokenInput,
+  TemporaryCredentialAnswerView,
+} from './access-keys.dto.js';
+import { AccessKeysService } from './access-keys.service.js';
+import { ACCESS_KEY_ERRORS } from './iam.answers.js';
+
+@ApiTags('Access keys')
+@Controller('/v3.0/OS-CREDENTIAL')
+export class AccessKeysController {
+  constructor(private readonly accessKeys: AccessKeysService) {}
+
+  @Post('credentials')
+  @Authenticated()
+  @Answers(
+    201,
+    NewCredentialAnswerView,
+    'CreatePermanentAccessKey',
+    'Make an access key; its secret is shown once',
+    ACCESS_KEY_ERRORS.create,
+  )
+  create(@Body() input: CredentialInput, @CallerOf() caller: Caller): Promise<NewCredentialAnswerView> {
+    return this.accessKeys.create(input, caller);
+  }
+
+  @Get('credentials')
+  @Authenticated()
+  @Answers(200, CredentialListView, 'ListPermanentAccessKeys', 'List the access keys of a user, without secrets', ACCESS_KEY_ERRORS.read)
+  list(@Query() { user_id }: CredentialQuery, @CallerOf() caller: Caller): Promise<CredentialListView> {
+    return this.accessKeys.list(user_id, caller);
+  }
+
+  @Get('credentials/:access_key')
+  @Authenticated()
+  @Answers(200, CredentialAnswerView, 'ShowPermanentAccessKey', 'Show an access key, without its secret', ACCESS_KEY_ERRORS.read)
+  show(@Param('access_key') accessKey: string, @CallerOf() caller: Caller): Promise<CredentialAnswerView> {
+    return this.accessKeys.show(accessKey, caller);
+  }
+
+  @Put('credentials/:access_key')
+  @Authenticated()
+  @Answers(200, CredentialAnswerView, 'UpdatePermanentAccessKey', 'Enable, disable or describe an access key', ACCESS_KEY_ERRORS.change)
+  update(
+    @Param('access_key') accessKey: string,
+    @Body() input: CredentialChangeInput,
+    @CallerOf() caller: Caller,
+  ): Promise<CredentialAnswerView> {
+    return this.accessKeys.update(accessKey, input, caller);
+  }
+
+  @Delete('credentials/:access_key')
+  @Authenticated()
+  @Answers(204, undefined, 'DeletePermanentAccessKey', 'Delete an access key', ACCESS_KEY_ERRORS.change)
+  delete(@Param('access_key') accessKey: string, @CallerOf() caller: Caller): Promise<void> {
+    return this.accessKeys.delete(accessKey, caller);
+  }
+
+  @Post('securitytokens')
+  @Authenticated()
+  @Answers(201, TemporaryCredentialAnswerView, 'CreateTemporaryAccessKeyByToken', 'Make a temporary access key with a token')
+  createTemporary(
+    @Body() input: SecurityTokenInput,
+    @Headers('X-Auth-Token') token: string | undefined,
+    @CallerOf() caller: Caller,
+  ): Promise<TemporaryCredentialAnswerView> {
+    return this.accessKeys.createTemporary(input, token, caller);
+  }
+}
