@@ -1,0 +1,175 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Database } from '../../src/database/database.js';
+import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
+import { ServedProcess } from '../support/process.js';
+import { type Answer, TestService } from '../support/service.js';
+import { newUrl, WEBHOOK_ENV, WebhookClient } from '../support/webhooks.js';
+
+const ROUNDS = 200;
+const statuses = (answers: readonly Answer[]) => answers.map(({ status }) => status).sort();
+const codes = (answers: readonly Answer[]) => [...new Set(answers.flatMap(({ body }) => (body?.error ? [body.error.code] : [])))].sort();
+
+/** Two `signet serve` processes on one database, and one API key: what one process decides in its own memory, the other does not know. */
+onBothDatabases((name) => {
+  let test: TestDatabase;
+  let processes: ServedProcess[];
+  let one: WebhookClient;
+  let two: WebhookClient;
+  const keys = (id: string, keyId?: string) => `/v1/endpoints/${id}/signing-keys${keyId ? `/${keyId}` : ''}`;
+  const idsOf = async (client: WebhookClient, id: string): Promise<string[]> =>
+    (await client.get(keys(id))).body.data.map((key: { id: string }) => key.id);
+  const through = (i: number) => (i % 2 ? two : one);
+
+  beforeAll(async () => {
+    test = await createTestDatabase(name);
+    const env = { ...test.env, ...WEBHOOK_ENV };
+    processes = [await ServedProcess.start(env), await ServedProcess.start(env)];
+    one = await WebhookClient.of(await processes[0]!.admin());
+    two = new WebhookClient(processes[1]!.baseUrl, one.key);
+  });
+  afterAll(async () => {
+    await Promise.all(processes.map((served) => served.stop()));
+    await test.drop();
+  });
+
+  it(`of two keys that are deleted at once, through two processes, one stays, ${ROUNDS} times`, async () => {
+    const { id } = await one.endpoint();
+    for (let round = 0; round < ROUNDS; round++) {
+      expect((await through(round).post(keys(id))).status).toBe(201);
+      const ids = await idsOf(one, id);
+      expect(ids).toHaveLength(2);
+      const answers = await Promise.all(ids.map((keyId, i) => through(i + round).delete(keys(id, keyId))));
+      expect([round, statuses(answers), codes(answers)]).toEqual([round, [204, 409], ['CANNOT_DELETE_LAST_SIGNING_KEY']]);
+      const refused = answers.findIndex(({ status }) => status === 409);
+      expect(await idsOf(two, id)).toEqual([ids[refused]]);
+    }
+  }, 120_000);
+
+  it(`twenty creates at once, through two processes, add one key to one, ${ROUNDS} times`, async () => {
+    const { id } = await one.endpoint();
+    for (let round = 0; round < ROUNDS; round++) {
+      const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => through(i).post(keys(id))));
+      expect([round, statuses(answers), codes(answers)]).toEqual([
+        round,
+        [201, ...Array.from({ length: 19 }, () => 409)],
+        ['MAX_SIGNING_KEYS_REACHED'],
+      ]);
+      const ids = await idsOf(through(round), id);
+      expect(ids).toHaveLength(2);
+      expect(ids).toContain(answers.find(({ status }) => status === 201)!.body.data.id);
+      expect((await through(round).delete(keys(id, ids[1]!))).status).toBe(204);
+    }
+  }, 180_000);
+
+  it(`deletes and a create at once end as if they had come one after the other, ${ROUNDS} times`, async () => {
+    const { id } = await one.endpoint();
+    for (let round = 0; round < ROUNDS; round++) {
+      const before = await idsOf(one, id);
+      if (round % 2 === before.length % 2) {
+        if (before.length === 1) await one.post(keys(id));
+        else await one.delete(keys(id, before[0]!));
+      }
+      const start = await idsOf(two, id);
+      const [created, ...deleted] = await Promise.all([
+        through(round).post(keys(id)),
+        ...start.map((keyId, i) => through(round + i + 1).delete(keys(id, keyId))),
+      ]);
+      const gone = start.filter((_, i) => deleted[i]!.status === 204);
+      const made = created.status === 201 ? [created.body.data.id as string] : [];
+      // Every refusal is of the right kind, and what is there is what was answered.
+      expect([round, created.status === 201 || created.body.error.code === 'MAX_SIGNING_KEYS_REACHED']).toEqual([round, true]);
+      expect(codes(deleted).filter((code) => code !== 'CANNOT_DELETE_LAST_SIGNING_KEY')).toEqual([]);
+      const end = await idsOf(one, id);
+      expect([round, end]).toEqual([round, [...made, ...start.filter((keyId) => !gone.includes(keyId))]]);
+      expect([1, 2]).toContain(end.length);
+      // In one order or another: a create is refused before any delete only, a delete of the last before the create only.
+      if (created.status === 409) expect([start.length, gone.length]).toEqual([2, 1]);
+      if (start.length === 1) expect(created.status).toBe(201);
+    }
+  }, 120_000);
+
+  it('two deletes of the same key are one 204 and one 404', async () => {
+    const { id } = await one.endpoint();
+    for (let round = 0; round < 25; round++) {
+      const { id: keyId } = (await one.post(keys(id))).body.data;
+      const answers = await Promise.all([one.delete(keys(id, keyId)), two.delete(keys(id, keyId))]);
+      expect([round, statuses(answers), codes(answers)]).toEqual([round, [204, 404], ['NOT_FOUND']]);
+    }
+  });
+
+  it('ten creates of one URL at once are one 201 and nine DUPLICATE_URL, and again once it is free', async () => {
+    for (let round = 0; round < 10; round++) {
+      const url = newUrl();
+      const create = () => Promise.all(Array.from({ length: 10 }, (_, i) => through(i).post('/v1/endpoints', { url })));
+      for (let again = 0; again < 2; again++) {
+        const answers = await create();
+        expect([round, statuses(answers), codes(answers)]).toEqual([
+          round,
+          [201, ...Array.from({ length: 9 }, () => 409)],
+          ['DUPLICATE_URL'],
+        ]);
+        const { id } = answers.find(({ status }) => status === 201)!.body.data;
+        expect((await two.delete(`/v1/endpoints/${id}`)).status).toBe(200);
+      }
+    }
+  });
+
+  it('an endpoint deleted while its keys change leaves no key', async () => {
+    for (let round = 0; round < 25; round++) {
+      const { id, signing_key_id } = await one.endpoint();
+      const [gone, ...others] = await Promise.all([
+        one.delete(`/v1/endpoints/${id}`),
+        two.post(keys(id)),
+        one.post(keys(id)),
+        two.delete(keys(id, signing_key_id)),
+      ]);
+      expect(gone.status).toBe(200);
+      expect(others.every(({ status }) => [201, 204, 404, 409].includes(status))).toBe(true);
+      expect((await two.get(keys(id))).status).toBe(404);
+    }
+  });
+
+  it('an API key that was revoked through one process is refused by the other with the next request', async () => {
+    for (let round = 0; round < 50; round++) {
+      const made = (await one.post('/v1/api-keys', { label: `round ${round}` })).body.data;
+      const through = new WebhookClient(two.baseUrl, made.key);
+      // In use over there all the while, so that whatever could be remembered is.
+      expect(statuses(await Promise.all(Array.from({ length: 8 }, () => through.get('/v1/endpoints?limit=1'))))).toEqual(
+        Array.from({ length: 8 }, () => 200),
+      );
+      const busy = Promise.all(Array.from({ length: 8 }, () => through.get('/v1/endpoints?limit=1')));
+      expect((await one.delete(`/v1/api-keys/${made.key_id}`)).status).toBe(200);
+      const after = await Promise.all(Array.from({ length: 8 }, () => through.get('/v1/endpoints?limit=1')));
+      expect(statuses(after)).toEqual(Array.from({ length: 8 }, () => 401));
+      await busy;
+    }
+  }, 60_000);
+});
+
+describe('the schema', () => {
+  onBothDatabases((name) => {
+    it('has no room for a third key, whoever writes it', async () => {
+      const test = await createTestDatabase(name);
+      const service = await TestService.start(test, WEBHOOK_ENV);
+      try {
+        const client = await WebhookClient.of(await service.client());
+        const { id } = await client.endpoint();
+        await client.post(`/v1/endpoints/${id}/signing-keys`);
+        const database = service.app.get(Database);
+        const copy = (slot: number) =>
+          database.transaction((tx) =>
+            tx.run(
+              `INSERT INTO signing_keys (id, project_id, endpoint_id, slot, type, secret, key_hint, created_by, created_at)
+               SELECT ?, project_id, endpoint_id, ?, type, secret, key_hint, created_by, created_at FROM signing_keys
+               WHERE endpoint_id = ? AND slot = 1`,
+              [`sk_${String(slot).padStart(32, '0')}`, slot, id],
+            ),
+          );
+        for (const slot of [0, 1, 2, 3]) await expect(copy(slot)).rejects.toThrow(/CHECK|CONSTRAINT|UNIQUE|Duplicate/i);
+      } finally {
+        await service.stop();
+        await test.drop();
+      }
+    });
+  });
+});
