@@ -1,4 +1,5 @@
 import { type ArgumentMetadata, Injectable, ValidationPipe } from '@nestjs/common';
+import { Transform } from 'class-transformer';
 import type { ValidationError } from 'class-validator';
 import { Fault, type FaultDetail } from './api-error.js';
 import { plainPage } from './pagination.js';
@@ -18,6 +19,16 @@ export interface InvalidCode {
 export interface EmptyList {
   readonly emptyList?: boolean;
 }
+
+/**
+ * Property decorator: the value as it was parsed. The transformation copies an object field by field and leaves out those that are named as
+ * a method of every object is (`toString`). An empty list is an empty object, as PHP writes it (endpoints §2.3).
+ */
+export const MapAsSent = (): PropertyDecorator =>
+  Transform(({ obj, key }: { obj: Record<string, unknown>; key: string }) => {
+    const sent = obj[key];
+    return Array.isArray(sent) && sent.length === 0 ? {} : sent;
+  });
 
 /**
  * Input as its DTO says: unknown fields are dropped (clients send more than we know), the first field that breaks its rule

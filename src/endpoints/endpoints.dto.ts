@@ -1,15 +1,12 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
 import { IsBoolean, IsDefined, IsInt, IsObject, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { toMilliseconds } from '../common/clock.js';
 import { Cursor, Limit } from '../common/cursor.js';
+import { MapAsSent } from '../common/input.pipe.js';
 import { URL_LENGTH_MAX, URL_LENGTH_MIN } from './targets.js';
 
 const RATE_MAX = 1000;
 const BURST_MAX = 10_000;
-
-/** A map that PHP clients send as `[]` when it is empty (endpoints §2.3). */
-const EmptyListIsEmptyMap = () => Transform(({ value }: { value: unknown }) => (Array.isArray(value) && value.length === 0 ? {} : value));
 
 const headersField = {
   type: 'object',
@@ -43,7 +40,7 @@ class EndpointFields {
   burst?: number | null;
 
   @ApiPropertyOptional(headersField)
-  @EmptyListIsEmptyMap()
+  @MapAsSent()
   @IsObject()
   @IsOptional()
   headers?: object | null;
