@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { apiKeyCommand } from './api-key.js';
 import { auditCommand } from './audit.js';
 import { genCommand } from './gen/gen.js';
 import { iamCommand } from './iam.js';
@@ -64,6 +65,8 @@ export async function run(argv: readonly string[]): Promise<void> {
     .action(async (options: { instance: string; project: string; role: MachineRole; name: string }) =>
       (await import('./commands.js')).gatewayToken(process.env, options),
     );
+
+  program.addCommand(apiKeyCommand());
 
   program
     .command('openapi')
