@@ -46,6 +46,33 @@ describe('the configuration', () => {
     expect(readConfig({ SIGNET_WEBHOOK_ALLOW_CIDRS: '10.0.0.0/8, ::1/128' }).webhooks.allowCidrs).toEqual(['10.0.0.0/8', '::1/128']);
   });
 
+  it.each([
+    [{ SIGNET_KEK_PROVIDER: 'vault' }, ['SIGNET_KEK_PROVIDER=vault needs SIGNET_VAULT_ADDR']],
+    [{ SIGNET_KEK_PROVIDER: 'aws-kms' }, ['SIGNET_KEK_PROVIDER=aws-kms needs SIGNET_AWS_KMS_KEY_ID']],
+    [{ SIGNET_KEK_PROVIDER: 'gcp' }, ['SIGNET_KEK_PROVIDER must be one of ring, vault, aws-kms']],
+    [
+      { SIGNET_VAULT_ADDR: 'http://vault.example.com:8200', SIGNET_VAULT_TRANSIT_MOUNT: '/transit' },
+      [
+        'SIGNET_VAULT_ADDR must be https (or http on loopback)',
+        'SIGNET_VAULT_ADDR needs one of SIGNET_VAULT_TOKEN and SIGNET_VAULT_TOKEN_FILE',
+        'SIGNET_VAULT_TRANSIT_KEY must be the name of a transit key',
+        'SIGNET_VAULT_TRANSIT_MOUNT must be a path without a slash at either end',
+      ],
+    ],
+    [{ SIGNET_AWS_KMS_ENDPOINT: 'http://kms.example.com' }, ['SIGNET_AWS_KMS_ENDPOINT must be https (or http on loopback)']],
+    [
+      {
+        SIGNET_VAULT_ADDR: 'http://[::1]:8200',
+        SIGNET_VAULT_TOKEN: 't',
+        SIGNET_VAULT_TRANSIT_KEY: 'signet',
+        SIGNET_AWS_KMS_KEY_ID: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab',
+      },
+      [],
+    ],
+  ])('names every fault of a key provider: %j', (env, expected) => {
+    expect(faults(env as Record<string, string>)).toEqual(expected);
+  });
+
   it('cannot be changed once it was read', () => {
     expect(() => Object.assign(readConfig({}), { port: 1 })).toThrow(TypeError);
   });
@@ -55,6 +82,10 @@ describe('the configuration', () => {
       DATABASE_URL: 'mysql://u:canary-7f3a@127.0.0.1/x',
       SIGNET_ADMIN_PASSWORD: 'canary-7f3a',
       REDIS_URL: 'redis://:canary-7f3a@127.0.0.1',
+      SIGNET_KEK: 'k:canary-7f3a',
+      SIGNET_VAULT_ADDR: 'https://vault.example.com',
+      SIGNET_VAULT_TRANSIT_KEY: 'signet',
+      SIGNET_VAULT_TOKEN: 'canary-7f3a',
     });
     expect(JSON.stringify(config) + inspect(config, { depth: 9 }) + String(config.databaseUrl)).not.toContain('canary-7f3a');
     expect(new Secret('x').reveal()).toBe('x');

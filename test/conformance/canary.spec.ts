@@ -2,6 +2,9 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { Database } from '../../src/database/database.js';
+import { DATA_KEY_COLUMNS, type DataKeyRow, wrapContext } from '../../src/vault/data-keys.js';
+import { generateLine } from '../../src/vault/key-encryption-keys.js';
+import { VaultService } from '../../src/vault/vault.service.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { Machine } from '../support/machine.js';
 import { ADMIN_PASSWORD, type Client, TestService } from '../support/service.js';
@@ -18,6 +21,13 @@ async function everythingStored(test: TestDatabase, service: TestService): Promi
   return Buffer.concat([...files, Buffer.from(JSON.stringify(rows))]);
 }
 
+/** The data keys, unwrapped, as the service holds them. */
+async function dataKeysOf(service: TestService): Promise<Buffer[]> {
+  const { providers } = service.app.get(VaultService, { strict: false });
+  const rows = await service.app.get(Database).rows<DataKeyRow>(`SELECT ${DATA_KEY_COLUMNS} FROM data_keys`);
+  return Promise.all(rows.map((row) => providers.unwrap(row, wrapContext(row.projectId, row.id))));
+}
+
 /** A secret in the forms in which it could have been written. */
 const formsOf = (secret: string) => [
   secret,
@@ -30,9 +40,11 @@ onBothDatabases((name) => {
   describe('a secret', () => {
     it('is in no log line, no error, no audit row and no file or table of the database', async () => {
       const test = await createTestDatabase(name);
-      const service = await TestService.start(test, { SIGNET_LOG_LEVEL: 'trace' });
+      // Not in a file, since every file of the folder is searched.
+      const kek = generateLine().trim();
+      const service = await TestService.start(test, { SIGNET_LOG_LEVEL: 'trace', SIGNET_KEK: kek });
       const errors: string[] = [];
-      const secrets = new Set<string>([ADMIN_PASSWORD]);
+      const secrets = new Set<string>([ADMIN_PASSWORD, kek.split(':')[1]!]);
       try {
         const client: Client = await service.client();
         secrets.add(client.token);
@@ -89,6 +101,8 @@ onBothDatabases((name) => {
           },
         });
         secrets.add('canary-token-in-header').add('canary-wrong-password');
+
+        for (const dataKey of await dataKeysOf(service)) secrets.add(dataKey.toString('base64')).add(dataKey.toString('latin1'));
 
         const stored = await everythingStored(test, service);
         const logs = service.logs.join('');
