@@ -93,22 +93,30 @@ export class SignedRequests {
   }
 
   private principalOf(
-    { headers }: FastifyRequest,
+    request: FastifyRequest,
     claim: Claim,
     key: AccessKey,
     identity: AccessKeyIdentity,
     projectId: string | undefined,
     strict: boolean,
   ): Principal | Promise<Principal> {
-    const { 'x-project-id': project, 'x-domain-id': domain } = headers;
-    if (projectId !== undefined && project !== undefined && project !== projectId) throw new Fault('forbidden');
+    const { 'x-project-id': project, 'x-domain-id': domain } = request.headers;
+    if (projectId !== undefined && project !== undefined && project !== projectId) return this.refuse(request, key, identity);
     const hint = typeof project === 'string' && (!strict || signs(claim, 'x-project-id')) ? project : undefined;
-    const agreed = (principal: Principal) => {
-      if (domain !== undefined && domain !== principal.domainId) throw new Fault('forbidden');
-      return principal;
-    };
+    const agreed = (principal: Principal) =>
+      domain === undefined || domain === principal.domainId ? principal : this.refuse(request, key, identity);
     const principal = identity.principal(key, projectId ?? hint);
-    return principal instanceof Promise ? principal.then(agreed) : agreed(principal);
+    if (!(principal instanceof Promise)) return agreed(principal);
+    return principal.then(agreed, (error: unknown) => {
+      if (error instanceof Fault && error.kind === 'forbidden') return this.refuse(request, key, identity);
+      throw error;
+    });
+  }
+
+  /** Who signed is known, whatever they asked for: the refusal names them. */
+  private async refuse(request: FastifyRequest, key: AccessKey, identity: AccessKeyIdentity): Promise<never> {
+    request.principal = await identity.principal(key, undefined);
+    throw new Fault('forbidden');
   }
 }
 

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { apiKeyCommand } from './api-key.js';
 import { auditCommand } from './audit.js';
+import { accessKeyCommand } from './access-key.js';
 import { genCommand } from './gen/gen.js';
 import { iamCommand } from './iam.js';
 import { kekCommand, rewrapCommand } from './kek.js';
@@ -79,6 +80,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     .action(async () => (await import('./permissions.js')).printPermissions());
 
   program.addCommand(iamCommand());
+  program.addCommand(accessKeyCommand());
 
   program.addCommand(auditCommand());
 

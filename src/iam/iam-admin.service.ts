@@ -223,7 +223,8 @@ export class IamAdminService {
     return { hash: await this.passwords.hash(password), generated };
   }
 
-  private async user({ name, domain = DEFAULT_DOMAIN }: Named): Promise<UserRow> {
+  /** @throws IamAdminError when there is none */
+  async user({ name, domain = DEFAULT_DOMAIN }: Named): Promise<UserRow> {
     const user = await this.directory.userByName(name, { name: domain });
     if (!user) throw new IamAdminError(`there is no user ${name} in the domain ${domain}`);
     return user;

@@ -244,6 +244,9 @@ onBothDatabases((name) => {
       const at = (project: string) => call({ target: `/v2/${project}/apigw/instances/${gateway}/signs` }, bob.key);
       const [foreign, unknown] = [await at(alice.client.projectId), await at('0'.repeat(32))];
       expect([foreign.status, foreign.body.error_code, foreign.text]).toEqual([403, 'APIG.1005', unknown.text]);
+      const own = (await call({ target: '/v3/users' }, bob.key)).body.users[0].id;
+      const line = service.logs.find((each) => each.includes(String(foreign.headers['x-request-id'])));
+      expect(JSON.parse(line!)).toMatchObject({ status: 403, user: own });
     });
 
     it('agrees with X-Project-Id and X-Domain-Id, signed or not, or the answer is 403', async () => {

@@ -5,6 +5,7 @@ import { Database } from '../../src/database/database.js';
 import { DATA_KEY_COLUMNS, type DataKeyRow, wrapContext } from '../../src/vault/data-keys.js';
 import { generateLine } from '../../src/vault/key-encryption-keys.js';
 import { VaultService } from '../../src/vault/vault.service.js';
+import { send } from '../support/access-keys.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { Machine } from '../support/machine.js';
 import { ADMIN_PASSWORD, type Client, TestService } from '../support/service.js';
@@ -83,6 +84,17 @@ onBothDatabases((name) => {
           expect(read.text).toContain('sign_secret');
           await refused('GET', `/signet/v1/instances/${'0'.repeat(32)}/snapshot`, undefined, { authorization: `Bearer ${machine.token}` });
         }
+        const { access, secret } = (await client.post('/v3.0/OS-CREDENTIAL/credentials', { credential: {} })).body.credential;
+        const identity = { methods: ['token'] };
+        const temporary = (await client.post('/v3.0/OS-CREDENTIAL/securitytokens', { auth: { identity } })).body.credential;
+        for (const key of [{ access, secret }, temporary]) {
+          secrets.add(key.secret);
+          expect((await send(service.baseUrl, key, { target: '/v3/auth/domains' })).status).toBe(200);
+          const late = await send(service.baseUrl, key, { target: '/v3/auth/domains', at: 0 });
+          const wrong = await send(service.baseUrl, { ...key, access: 'AAAAAAAAAAAAAAAAAAAA' }, { target: '/v3/auth/domains' });
+          errors.push(late.text, wrong.text);
+        }
+        secrets.add(temporary.securitytoken);
         const canary = { sign_key: 'canary-key-in-error', sign_secret: 'canary-secret-in-error' };
         secrets.add(canary.sign_secret);
         await refused('POST', at('/signs'), { name: 'canary_0', ...canary });

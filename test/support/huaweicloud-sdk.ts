@@ -1,0 +1,61 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Pair } from './raw-signer.js';
+
+/** Reads calls as JSON lines and answers each with one line; the package writes lines of its own between them. */
+const CLIENT = `
+  const { BasicCredentials, GlobalCredentials, Region } = require('@huaweicloud/huaweicloud-sdk-core');
+  const { ClientBuilder } = require('@huaweicloud/huaweicloud-sdk-core/ClientBuilder');
+  const { kind, access, secret, securitytoken, projectId, endpoint, region } = JSON.parse(process.argv[1]);
+  const credential = new (kind === 'global' ? GlobalCredentials : BasicCredentials)().withAk(access).withSk(secret).withIamEndpoint(endpoint);
+  if (securitytoken) credential.withSecurityToken(securitytoken);
+  if (projectId) credential.withProjectId(projectId);
+  const builder = new ClientBuilder((client) => client).withCredential(credential);
+  const client = (region ? builder.withRegion(new Region(region, endpoint)) : builder.withEndpoint(endpoint)).build();
+  const print = (answer) => process.stdout.write('\\nANSWER ' + JSON.stringify(answer) + '\\n');
+  require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+    const { method, url, queryParams = {}, data } = JSON.parse(line);
+    client.sendRequest({ method, url, contentType: 'application/json', queryParams, pathParams: {}, headers: {}, data }).then(print, (error) => {
+      const { httpStatusCode, errorCode, errorMsg, requestId, message } = error;
+      print({ httpStatusCode, errorCode, errorMsg: errorMsg ?? message, requestId });
+    });
+  });
+`;
+
+export interface SdkOptions extends Pair {
+  endpoint: string;
+  /** With a project the package asks the identity service for nothing. */
+  projectId?: string;
+  /** With a region and no project it looks the project up. */
+  region?: string;
+  /** `global`: a credential of a domain. */
+  kind?: 'basic' | 'global';
+}
+
+/** The client of Huawei Cloud, npm `@huaweicloud/huaweicloud-sdk-core`, unmodified and in a process of its own. */
+export class HuaweiCloudSdk {
+  readonly #waiting: ((answer: any) => void)[] = [];
+
+  private constructor(private readonly child: ChildProcess) {
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      if (line.startsWith('ANSWER ')) this.#waiting.shift()?.(JSON.parse(line.slice(7)));
+    });
+    child.on('close', () => this.#waiting.splice(0).forEach((answer) => answer({ errorMsg: 'the client ended' })));
+  }
+
+  static start(options: SdkOptions): HuaweiCloudSdk {
+    const args = ['-e', CLIENT, JSON.stringify(options)];
+    return new HuaweiCloudSdk(spawn(process.execPath, args, { env: { HOME: '/nonexistent' }, stdio: ['pipe', 'pipe', 'inherit'] }));
+  }
+
+  /** What the package resolves to, or the parts of what it throws. One call at a time. */
+  send(method: string, url: string, { query, data }: { query?: Record<string, unknown>; data?: unknown } = {}): Promise<any> {
+    const answered = new Promise<any>((resolve) => this.#waiting.push(resolve));
+    this.child.stdin!.write(`${JSON.stringify({ method, url, queryParams: query, data })}\n`);
+    return answered;
+  }
+
+  stop(): void {
+    this.child.kill();
+  }
+}
