@@ -16,6 +16,8 @@ import { ApiKey, ApiKeyPepper } from './endpoints/api-key.entity.js';
 import { WebhookEndpoint } from './endpoints/endpoint.entity.js';
 import { SigningKey } from './endpoints/signing-key.entity.js';
 import { StoredAccessKey } from './iam/access-key.entity.js';
+import { Policy } from './iam/policy.entity.js';
+import { GroupRoleAssignment, UserGroup, UserGroupMember } from './iam/user-group.entity.js';
 import { RevokedToken, RoleAssignment, TokenKey, User } from './iam/user.entity.js';
 import { Instance, InstanceFeature } from './instances/instance.entity.js';
 import { Domain, Project } from './projects/project.entity.js';
@@ -40,10 +42,12 @@ export const entities = [
   GatewaySettings,
   GatewayToken,
   GatewayVerifier,
+  GroupRoleAssignment,
   Instance,
   InstanceFeature,
   KekCheck,
   Lease,
+  Policy,
   Project,
   Publication,
   RevokedToken,
@@ -56,6 +60,8 @@ export const entities = [
   StoredAccessKey,
   TokenKey,
   User,
+  UserGroup,
+  UserGroupMember,
   VpcChannel,
   WebhookEndpoint,
 ];

@@ -40,6 +40,19 @@ export class PermissionSet {
     return answer;
   }
 
+  /**
+   * Whether whoever holds this set may give the pattern away: everything that it names today is allowed here, and so is whatever
+   * it will name, which only a pattern that is at least as wide can say.
+   * @param known every action there is
+   */
+  covers(pattern: string, known: readonly string[]): boolean {
+    const given = patternOf(pattern);
+    if (known.some((action) => names(given, action) && this.decidedBy(action)?.effect !== 'Allow')) return false;
+    // A star in the pattern is a character like any other to the wider one, and only a star of it can match it.
+    const wider = (own: RegExp) => own.test(pattern.toLowerCase());
+    return !pattern.includes('*') || this.#statements.some(({ effect, patterns }) => effect === 'Allow' && patterns.some(wider));
+  }
+
   /** The statement that allows or denies this one action, its dependencies aside; undefined when none names it. */
   decidedBy(action: string): DecidedBy | undefined {
     const naming = this.#statements.filter(({ patterns }) => patterns.some((pattern) => names(pattern, action)));

@@ -22,6 +22,8 @@ interface Cached {
 export class TokenCache {
   readonly #cache = new LRUCache<string, Cached>({ max: TOKENS_MAX });
   readonly #underway = new Map<string, Promise<Principal>>();
+  /** Counts what was forgotten, so that a look-up begun before one does not outlive it in memory. */
+  #changes = 0;
 
   constructor(
     private readonly identity: Identity,
@@ -38,17 +40,29 @@ export class TokenCache {
 
   /** Forgets a token, e.g. because it was revoked here. */
   forget(token: string): void {
+    this.#changes++;
     this.#cache.delete(hash('sha256', token, 'base64url'));
   }
 
+  /** Forgets every token, because somebody's roles have changed: each is looked at anew when it comes. */
+  forgetAll(): void {
+    this.#changes++;
+    this.#cache.clear();
+    this.#underway.clear();
+  }
+
   private verify(key: string, token: string): Promise<Principal> {
+    const changes = this.#changes;
     const verified = this.identity
       .authenticate(token)
       .then((principal) => {
-        this.#cache.set(key, { principal, until: Math.min(this.clock.now() + FRESH_MS, principal.expiresAt) });
+        if (changes === this.#changes)
+          this.#cache.set(key, { principal, until: Math.min(this.clock.now() + FRESH_MS, principal.expiresAt) });
         return principal;
       })
-      .finally(() => this.#underway.delete(key));
+      .finally(() => {
+        if (this.#underway.get(key) === verified) this.#underway.delete(key);
+      });
     this.#underway.set(key, verified);
     return verified;
   }

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
+import type { AccessAdminService } from '../iam/access-admin.service.js';
 import type { IamAdminService } from '../iam/iam-admin.service.js';
 
 /** Runs `work` with the directory of the database that the environment names. */
@@ -9,6 +11,15 @@ async function withDirectory<T>(work: (directory: IamAdminService) => Promise<T>
     import('../iam/iam-admin.service.js'),
   ]);
   return withServices(process.env, (services) => work(services.get(Directory, { strict: false })));
+}
+
+/** The same with its groups and policies. */
+async function withAccess<T>(work: (access: AccessAdminService) => Promise<T>): Promise<T> {
+  const [{ withServices }, { AccessAdminService: Access }] = await Promise.all([
+    import('./context.js'),
+    import('../iam/access-admin.service.js'),
+  ]);
+  return withServices(process.env, (services) => work(services.get(Access, { strict: false })));
 }
 
 /** A password on standard input, so that it stands in no process list and no shell history. */
@@ -23,7 +34,7 @@ const tellPassword = (password: string | undefined) => password !== undefined &&
 
 /** `signet iam …`: the directory of the embedded identity service. */
 export function iamCommand(): Command {
-  const iam = new Command('iam').description('users, projects and roles of the embedded identity service');
+  const iam = new Command('iam').description('users, groups, projects, policies and roles of the embedded identity service');
   const domain = ['--domain <name>', 'domain', 'default'] as const;
 
   const user = iam.command('user').description('users');
@@ -83,18 +94,96 @@ export function iamCommand(): Command {
       for (const each of await withDirectory((directory) => directory.listProjects())) console.log(JSON.stringify(each));
     });
 
+  addGroups(iam, domain);
+  addPolicies(iam, domain);
+
   for (const verb of ['grant', 'revoke'] as const) {
     iam
       .command(verb)
       .description(`${verb} a role in a project`)
-      .requiredOption('--user <name>', 'user')
+      .option('--user <name>', 'user, or')
+      .option('--group <name>', 'group')
       .requiredOption('--project <name>', 'project')
-      .requiredOption('--role <name>', 'role: "APIG Administrator", "APIG FullAccess" or "APIG ReadOnlyAccess"')
+      .requiredOption('--role <name>', 'role: "APIG Administrator", "APIG FullAccess", "APIG ReadOnlyAccess" or a policy of the domain')
       .option(...domain)
-      .action(async (options: { user: string; project: string; role: string; domain: string }) => {
+      .action(async (options: { user?: string; group?: string; project: string; role: string; domain: string }) => {
         const changed = await withDirectory((directory) => directory[verb](options));
         console.log(changed ? 'done' : 'nothing to do');
       });
   }
   return iam;
+}
+
+type DomainOption = readonly [flags: string, description: string, value: string];
+
+function addGroups(iam: Command, domain: DomainOption): void {
+  const group = iam.command('group').description('groups of users');
+  group
+    .command('add <name>')
+    .description('add a group without users and roles')
+    .option(...domain)
+    .option('--description <text>', 'description', '')
+    .action(async (name: string, options: { domain: string; description: string }) => {
+      const { id } = await withAccess((access) => access.addGroup({ name, domain: options.domain }, options.description));
+      console.log(`id: ${id}`);
+    });
+  group
+    .command('delete <name>')
+    .description('delete a group; its users lose its roles')
+    .option(...domain)
+    .action((name: string, options: { domain: string }) => withAccess((access) => access.deleteGroup({ name, domain: options.domain })));
+  for (const verb of ['join', 'leave'] as const) {
+    group
+      .command(`${verb} <name>`)
+      .description(verb === 'join' ? 'put a user into a group' : 'take a user out of a group')
+      .requiredOption('--user <name>', 'user')
+      .option(...domain)
+      .action((name: string, options: { user: string; domain: string }) =>
+        withAccess((access) => access[verb]({ group: name, ...options })),
+      );
+  }
+  group
+    .command('list')
+    .description('list groups with their users and roles, one JSON object a line')
+    .action(async () => {
+      for (const each of await withAccess((access) => access.listGroups())) console.log(JSON.stringify(each));
+    });
+}
+
+function addPolicies(iam: Command, domain: DomainOption): void {
+  const policy = iam.command('policy').description('policies of a domain (docs/permissions.md has the actions)');
+  policy
+    .command('put <name>')
+    .description('make a policy, or change it for everybody who holds it')
+    .requiredOption(
+      '--file <path>',
+      'the policy: {"Version":"1.1","Statement":[{"Effect":"Allow","Action":["apig:*:get*"]}]}; - reads standard input',
+    )
+    .option(...domain)
+    .option('--description <text>', 'description')
+    .action(async (name: string, options: { file: string; domain: string; description?: string }) => {
+      const given = { policy: readJson(options.file), description: options.description };
+      const { id } = await withAccess((access) => access.putPolicy({ name, domain: options.domain }, given));
+      console.log(`id: ${id}`);
+    });
+  policy
+    .command('delete <name>')
+    .description('delete a policy; whoever holds it loses it')
+    .option(...domain)
+    .action((name: string, options: { domain: string }) => withAccess((access) => access.deletePolicy({ name, domain: options.domain })));
+  policy
+    .command('list')
+    .description('list the policies of all domains, one JSON object a line')
+    .action(async () => {
+      for (const each of await withAccess((access) => access.listPolicies())) console.log(JSON.stringify(each));
+    });
+}
+
+function readJson(file: string): unknown {
+  const text = readFileSync(file === '-' ? 0 : file, 'utf8');
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new Error(`${file} is not valid JSON`);
+  }
 }

@@ -25,10 +25,10 @@ const held = (action: string) => POLICIES.map((policy) => (policy.allows(action)
 
 function rowsOf({ method, path, access }: Route): string[][] {
   const route = `\`${method} ${path.replace(/:([A-Za-z_]+)/g, '{$1}')}\``;
-  if (!access || !('actions' in access)) return [[route, whoOf(access), '', '', ...POLICIES.map(() => '')]];
+  if (!access || !('actions' in access) || access.actions.length === 0) return [[route, whoOf(access), '', '', ...POLICIES.map(() => '')]];
   return access.actions.map((action) => [
     route,
-    code([action]),
+    access.kind === 'authenticated' ? `any token, for more ${code([action])}` : code([action]),
     code(spellingsOf(action).slice(1)),
     code(dependenciesOf(action)),
     ...held(action),

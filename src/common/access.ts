@@ -9,7 +9,7 @@ export const ACCESS = Symbol('access');
 export type Access =
   | { kind: 'public' }
   /** A valid token, whatever its scope and roles. */
-  | { kind: 'authenticated' }
+  | { kind: 'authenticated'; actions: readonly string[] }
   /** A machine's credential with this role, for the gateway in the path. */
   | { kind: 'machine'; role: MachineRole }
   /** A token of the project in the path, if the path names one, that holds the action. */
@@ -45,8 +45,11 @@ const declare = (access: Access) =>
 /** Anyone may call this route. */
 export const Public = () => declare({ kind: 'public' });
 
-/** Anyone with a valid token may call this route. */
-export const Authenticated = () => declare({ kind: 'authenticated' });
+/**
+ * Anyone with a valid token may call this route.
+ * @param wider actions with which it is about more than the caller itself
+ */
+export const Authenticated = (...wider: string[]) => declare({ kind: 'authenticated', actions: wider });
 
 /** Gateways of the instance in the path may call this route: their credential has the role `gateway`. */
 export const ForGateway = () => declare({ kind: 'machine', role: 'gateway' });

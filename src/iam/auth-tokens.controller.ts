@@ -5,7 +5,7 @@ import { Authenticated, Public } from '../common/access.js';
 import { Answers } from '../common/answers.js';
 import { type Caller, CallerOf } from '../common/principal.js';
 import { TokenInput, TokenQuery } from './auth-tokens.dto.js';
-import { AuthTokensService } from './auth-tokens.service.js';
+import { AuthTokensService, VALIDATE } from './auth-tokens.service.js';
 import { TokenAnswerView } from './auth-tokens.views.js';
 import { TOKEN_ERRORS } from './iam.answers.js';
 
@@ -34,7 +34,7 @@ export class AuthTokensController {
 
   @Get()
   @ApiHeader(SUBJECT_TOKEN_PARAMETER)
-  @Authenticated()
+  @Authenticated(VALIDATE)
   @Header('cache-control', 'no-store')
   @Answers(200, TokenAnswerView, 'KeystoneValidateToken', 'Show what a token proves', TOKEN_ERRORS.subject, SUBJECT_TOKEN_HEADER)
   async validate(
@@ -50,7 +50,7 @@ export class AuthTokensController {
 
   @Delete()
   @ApiHeader(SUBJECT_TOKEN_PARAMETER)
-  @Authenticated()
+  @Authenticated(VALIDATE)
   @Answers(204, undefined, 'KeystoneRevokeToken', 'Revoke a token', TOKEN_ERRORS.subject)
   revoke(@Headers(SUBJECT_TOKEN) subjectToken: string | undefined, @CallerOf() { principal }: Caller): Promise<void> {
     return this.tokens.revoke(subjectToken, principal);

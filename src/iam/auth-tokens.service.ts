@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ADMINISTRATOR } from '../auth/system-policies.js';
+import { Permissions } from '../auth/permissions.js';
 import { TokenCache } from '../auth/token-cache.js';
 import { Fault, invalid } from '../common/api-error.js';
 import { Clock } from '../common/clock.js';
@@ -12,7 +12,11 @@ import { catalogFor, type TokenAnswerView, toTokenView } from './auth-tokens.vie
 import { Directory, type Reference, type UserRow } from './directory.js';
 import { JwtIdentity, type Session } from './jwt-identity.js';
 import { Passwords } from './passwords.js';
+import { rolesNamed } from './roles.js';
 import { type Claims, Tokens } from './tokens.js';
+
+/** Lets a caller look at, and end, tokens of others in its domain. */
+export const VALIDATE = 'iam:tokens:validateToken';
 
 const UNIQUE_REVOKED = { name: 'PRIMARY', columns: 'revoked_tokens.id' };
 
@@ -40,6 +44,7 @@ export class AuthTokensService {
     private readonly tokens: Tokens,
     private readonly identity: JwtIdentity,
     private readonly cache: TokenCache,
+    private readonly permissions: Permissions,
   ) {}
 
   /**
@@ -70,7 +75,7 @@ export class AuthTokensService {
     });
     const { user } = session;
     const own = user.id === caller.userId;
-    const administered = user.domainId === caller.domainId && caller.roles.includes(ADMINISTRATOR);
+    const administered = user.domainId === caller.domainId && (await this.permissions.of(caller)).allows(VALIDATE);
     if (!own && !administered) throw new Fault('not_found');
     return session;
   }
@@ -90,8 +95,9 @@ export class AuthTokensService {
   }
 
   /** The answer's body. */
-  view(session: Session, withCatalog: boolean): TokenAnswerView {
-    return toTokenView(session, withCatalog ? catalogFor(this.config, session.project?.id) : undefined);
+  async view(session: Session, withCatalog: boolean): Promise<TokenAnswerView> {
+    const known = await rolesNamed(this.database, session.user.domainId, session.roles);
+    return toTokenView(session, known, withCatalog ? catalogFor(this.config, session.project?.id) : undefined);
   }
 
   private async byPassword({ password }: TokenInput['auth']['identity'], issuedAt: number): Promise<Proof> {

@@ -1,11 +1,8 @@
-import { hash } from 'node:crypto';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { toMicroseconds } from '../common/clock.js';
 import type { Config } from '../config/config.js';
 import type { Session } from './jwt-identity.js';
-
-/** An id that is the same in every process and at every start, for what has a name and no row. */
-export const stableId = (kind: string, name: string): string => hash('sha256', `${kind}/${name}`, 'hex').slice(0, 32);
+import { type Role, stableId } from './roles.js';
 
 export class NamedView {
   @ApiProperty() id: string;
@@ -54,7 +51,11 @@ const owned = (row: { id: string; name: string; domainId: string; domainName: st
   domain: { id: row.domainId, name: row.domainName },
 });
 
-export function toTokenView({ claims, user, project, roles }: Session, catalog: CatalogEntryView[] | undefined): TokenAnswerView {
+export function toTokenView(
+  { claims, user, project, roles }: Session,
+  known: readonly Role[],
+  catalog: CatalogEntryView[] | undefined,
+): TokenAnswerView {
   const scope = project
     ? { project: owned(project) }
     : claims.domainId !== undefined && { domain: { id: user.domainId, name: user.domainName } };
@@ -64,7 +65,10 @@ export function toTokenView({ claims, user, project, roles }: Session, catalog: 
       expires_at: toMicroseconds(claims.expiresAt),
       methods: claims.methods,
       user: owned(user),
-      ...(scope && { ...scope, roles: roles.map((name) => ({ id: stableId('role', name), name })) }),
+      ...(scope && {
+        ...scope,
+        roles: roles.map((name) => ({ id: known.find((role) => role.name === name)?.id ?? stableId('role', name), name })),
+      }),
       ...(catalog && { catalog }),
     },
   };

@@ -1,10 +1,10 @@
 import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Authenticated } from '../common/access.js';
+import { AllowInDomain, Authenticated } from '../common/access.js';
 import { Answers } from '../common/answers.js';
 import { type Caller, CallerOf } from '../common/principal.js';
 import { NameQuery, ProjectInput, ProjectQuery } from './directory.dto.js';
-import { DirectoryService } from './directory.service.js';
+import { DirectoryService, LIST_USERS } from './directory.service.js';
 import { CatalogView, DomainListView, ProjectAnswerView, ProjectListView, RegionListView, UserListView } from './directory.views.js';
 import { PROJECT_ERRORS } from './iam.answers.js';
 
@@ -28,7 +28,7 @@ export class DirectoryController {
   }
 
   @Post('projects')
-  @Authenticated()
+  @AllowInDomain('iam:projects:createProject')
   @Answers(201, ProjectAnswerView, 'KeystoneCreateProject', 'Create a project in the domain of the caller', PROJECT_ERRORS.create)
   createProject(@Body() input: ProjectInput, @CallerOf() caller: Caller): Promise<ProjectAnswerView> {
     return this.directory.createProject(input, caller);
@@ -49,8 +49,8 @@ export class DirectoryController {
   }
 
   @Get('users')
-  @Authenticated()
-  @Answers(200, UserListView, 'KeystoneListUsers', 'List the users of the domain; without an administrator’s role, the caller alone')
+  @Authenticated(LIST_USERS)
+  @Answers(200, UserListView, 'KeystoneListUsers', 'List the users of the domain; without the action, the caller alone')
   listUsers(@Query() query: NameQuery, @CallerOf() { principal }: Caller): Promise<UserListView> {
     return this.directory.listUsers(query, principal);
   }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ADMINISTRATOR } from '../auth/system-policies.js';
+import { Permissions } from '../auth/permissions.js';
 import { Fault } from '../common/api-error.js';
 import type { Caller, Principal } from '../common/principal.js';
 import { Config } from '../config/config.js';
@@ -20,6 +20,9 @@ import {
 } from './directory.views.js';
 import { assignRoles } from './roles.js';
 
+/** Lets a caller see the users of its domain. */
+export const LIST_USERS = 'iam:users:listUsers';
+
 /** What a caller may see of the directory, and the one thing it may add to it: apig §6.1, §6.5. */
 @Injectable()
 export class DirectoryService {
@@ -29,6 +32,7 @@ export class DirectoryService {
     private readonly config: Config,
     private readonly directory: Directory,
     private readonly projects: ProjectsService,
+    private readonly permissions: Permissions,
   ) {
     this.#base = `${config.publicUrl}/v3`;
   }
@@ -41,11 +45,10 @@ export class DirectoryService {
 
   /**
    * Creates a project in the caller's domain; the caller holds there the roles it holds in the token's scope.
-   * @throws Fault `forbidden` for whoever is no administrator, or asks for another domain; `conflict` when the name is taken
+   * @throws Fault `forbidden` for another domain; `conflict` when the name is taken
    */
   async createProject({ project: input }: ProjectInput, caller: Caller): Promise<ProjectAnswerView> {
     const { userId, domainId, domainName, roles } = caller.principal;
-    if (!roles.includes(ADMINISTRATOR)) throw new Fault('forbidden');
     if (input.domain_id !== undefined && input.domain_id !== domainId) throw new Fault('forbidden');
     const { name, description = '' } = input;
     const project = await this.projects.create(domainId, { name, description }, caller, (write) => assignRoles(write, userId, roles));
@@ -59,9 +62,11 @@ export class DirectoryService {
     return { domains, links: listLinks(`${this.#base}/auth/domains`) };
   }
 
-  /** Users of the caller's domain; without an administrator's role, the caller alone. */
-  async listUsers(query: NameQuery, { userId, domainId, roles }: Principal): Promise<UserListView> {
-    const users = await this.directory.users(domainId, { name: query.name, ...(!roles.includes(ADMINISTRATOR) && { id: userId }) });
+  /** Users of the caller's domain; without the action, the caller alone. */
+  async listUsers(query: NameQuery, caller: Principal): Promise<UserListView> {
+    const { userId, domainId } = caller;
+    const sees = (await this.permissions.of(caller)).allows(LIST_USERS);
+    const users = await this.directory.users(domainId, { name: query.name, ...(!sees && { id: userId }) });
     return { users: users.map((user) => toUserView(this.#base, user)), links: listLinks(`${this.#base}/users`) };
   }
 

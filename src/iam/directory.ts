@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
+import type { Reads } from '../database/tx.js';
 
 /** An id or a name, as callers give it. */
 export interface Reference {
@@ -35,6 +36,23 @@ const USER = `u.id, u.name, u.tokens_valid_from AS tokensValidFrom, d.id AS doma
   CASE WHEN u.enabled = 1 AND d.enabled = 1 THEN 1 ELSE 0 END AS enabled`;
 const PROJECT = `p.id, p.name, p.description, d.id AS domainId, d.name AS domainName,
   CASE WHEN p.enabled = 1 AND d.enabled = 1 THEN 1 ELSE 0 END AS enabled`;
+
+/** The roles of a user: its own and those of its groups. Takes the user's id twice. */
+const HELD = `(SELECT project_id, role, policy_id FROM role_assignments WHERE user_id = ?
+  UNION SELECT a.project_id, a.role, a.policy_id FROM group_role_assignments a JOIN user_group_members m ON m.group_id = a.group_id
+  WHERE m.user_id = ?)`;
+/** A role's name: a policy of the domain stands in the assignment by its id. */
+const ROLE = 'COALESCE(q.name, r.role)';
+const OF_POLICY = 'LEFT JOIN policies q ON q.id = r.policy_id';
+
+/** The roles that a user holds in a project, as `reads` sees them. */
+export async function rolesHeld(reads: Reads, userId: string, projectId: string): Promise<string[]> {
+  const rows = await reads.rows<{ role: string }>(
+    `SELECT ${ROLE} AS role FROM ${HELD} r ${OF_POLICY} WHERE r.project_id = ? ORDER BY role`,
+    [userId, userId, projectId],
+  );
+  return rows.map(({ role }) => role);
+}
 
 /** Reads of who there is and who holds which role where. What is disabled counts as absent wherever a role is asked for. */
 @Injectable()
@@ -81,9 +99,9 @@ export class Directory {
   ): Promise<{ project: ProjectRow; roles: string[] } | undefined> {
     const { sql, values } = conditions({ 'p.id': wanted.id, 'p.name': wanted.name, 'd.id': domain.id, 'd.name': domain.name });
     const rows = await this.database.rows<Stored<ProjectRow> & { role: string }>(
-      `SELECT ${PROJECT}, r.role FROM role_assignments r JOIN projects p ON p.id = r.project_id JOIN domains d ON d.id = p.domain_id
-       WHERE r.user_id = ? AND p.enabled = 1 AND d.enabled = 1${sql} ORDER BY r.role`,
-      [userId, ...values],
+      `SELECT ${PROJECT}, ${ROLE} AS role FROM ${HELD} r JOIN projects p ON p.id = r.project_id JOIN domains d ON d.id = p.domain_id
+       ${OF_POLICY} WHERE p.enabled = 1 AND d.enabled = 1${sql} ORDER BY role`,
+      [userId, userId, ...values],
     );
     const [first] = rows;
     if (!first) return undefined;
@@ -95,9 +113,9 @@ export class Directory {
   /** The roles a user holds anywhere in a domain: those of a token that is scoped to the domain. */
   async rolesInDomain(userId: string, domainId: string): Promise<string[]> {
     const rows = await this.database.rows<{ role: string }>(
-      `SELECT DISTINCT r.role AS role FROM role_assignments r JOIN projects p ON p.id = r.project_id
-       WHERE r.user_id = ? AND p.domain_id = ? AND p.enabled = 1 ORDER BY role`,
-      [userId, domainId],
+      `SELECT DISTINCT ${ROLE} AS role FROM ${HELD} r JOIN projects p ON p.id = r.project_id ${OF_POLICY}
+       WHERE p.domain_id = ? AND p.enabled = 1 ORDER BY role`,
+      [userId, userId, domainId],
     );
     return rows.map(({ role }) => role);
   }
@@ -107,8 +125,8 @@ export class Directory {
     const { sql, values } = conditions({ 'p.name': filter.name, 'd.id': filter.domainId });
     const rows = await this.database.rows<Stored<ProjectRow>>(
       `SELECT ${PROJECT} FROM projects p JOIN domains d ON d.id = p.domain_id
-       WHERE EXISTS (SELECT 1 FROM role_assignments r WHERE r.project_id = p.id AND r.user_id = ?)${sql} ORDER BY p.name, p.id`,
-      [userId, ...values],
+       WHERE p.id IN (SELECT project_id FROM ${HELD} r)${sql} ORDER BY p.name, p.id`,
+      [userId, userId, ...values],
     );
     return rows.map(enabledAsBoolean);
   }

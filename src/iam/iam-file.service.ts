@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { Actions } from '../auth/actions.js';
 import { Database } from '../database/database.js';
 import { operator } from '../projects/operator.js';
 import { ProjectsService } from '../projects/projects.service.js';
+import { AccessAdminService } from './access-admin.service.js';
 import { Directory } from './directory.js';
 import { IamAdminError, IamAdminService } from './iam-admin.service.js';
-import { type IamFile, projectKey, readIamFile } from './iam-file.js';
+import { type IamFile, type Known, ownedKey, readIamFile } from './iam-file.js';
 import { Passwords } from './passwords.js';
 
 type UserEntry = IamFile['users'][number];
@@ -21,18 +23,19 @@ export class IamFileService {
     private readonly directory: Directory,
     private readonly passwords: Passwords,
     private readonly admin: IamAdminService,
+    private readonly access: AccessAdminService,
+    private readonly actions: Actions,
   ) {}
 
   /** @throws IamFileError naming every fault at once, before anything is changed */
   async apply(path: string): Promise<void> {
-    const domains = await this.database.rows<{ name: string }>('SELECT name FROM domains');
-    const file = readIamFile(path, {
-      domains: new Set(domains.map(({ name }) => name)),
-      projects: new Set((await this.admin.listProjects()).map(({ domain, name }) => projectKey(domain, name))),
-    });
+    const file = readIamFile(path, await this.known());
     for (const { name } of file.domains) await this.projects.ensureDomain(name);
     for (const { name, domain, description } of file.projects) {
       await this.projects.ensureProject((await this.projects.ensureDomain(domain)).id, name, description);
+    }
+    for (const { name, domain, policy, description } of file.policies) {
+      await this.access.putPolicy({ name, domain }, { policy, description }, operator('signet'));
     }
     for (const user of file.users) {
       await this.applyUser(user);
@@ -40,6 +43,27 @@ export class IamFileService {
         await this.admin.grant({ user: user.name, project, role, domain: user.domain }, operator('signet'));
       }
     }
+    for (const { name, domain, description, users, roles } of file.groups) {
+      await this.access.ensureGroup({ name, domain }, description, operator('signet'));
+      for (const user of users) await this.access.join({ group: name, user, domain }, operator('signet'));
+      for (const { project, role } of roles) await this.admin.grant({ group: name, project, role, domain }, operator('signet'));
+    }
+  }
+
+  private async known(): Promise<Known> {
+    const names = (table: string) =>
+      this.database.rows<{ name: string; domain: string }>(
+        `SELECT t.name, d.name AS domain FROM ${table} t JOIN domains d ON d.id = t.domain_id`,
+      );
+    const domains = await this.database.rows<{ name: string }>('SELECT name FROM domains');
+    const keys = (rows: { name: string; domain: string }[]) => new Set(rows.map(({ name, domain }) => ownedKey(domain, name)));
+    return {
+      domains: new Set(domains.map(({ name }) => name)),
+      projects: keys(await names('projects')),
+      policies: keys(await names('policies')),
+      users: keys(await names('users')),
+      actions: this.actions.all,
+    };
   }
 
   private async applyUser(entry: UserEntry): Promise<void> {
@@ -48,7 +72,7 @@ export class IamFileService {
     const there = await this.directory.userByName(name, { name: domain });
     if (!there) {
       try {
-        await this.admin.addUser({ name, domain }, given, enabled);
+        await this.admin.addUser({ name, domain }, given, enabled, operator('signet'));
         return;
       } catch (error) {
         // Another process applies the same file and was faster: what it made is checked like any other user.
@@ -58,8 +82,8 @@ export class IamFileService {
     const user = there ?? (await this.directory.userByName(name, { name: domain }));
     const stored = await this.directory.passwordHash(user?.id ?? '');
     if (!user || stored === undefined) throw new Error(`the user ${name} vanished while ${domain} was set up`);
-    if (!(await this.matches(stored, entry))) await this.admin.setPassword({ name, domain }, given, stored);
-    if (enabled !== undefined) await this.admin.setEnabled({ name, domain }, enabled);
+    if (!(await this.matches(stored, entry))) await this.admin.setPassword({ name, domain }, given, stored, operator('signet'));
+    if (enabled !== undefined) await this.admin.setEnabled({ name, domain }, enabled, operator('signet'));
   }
 
   private async matches(stored: string, { password, password_hash: hash }: UserEntry): Promise<boolean> {

@@ -4,8 +4,8 @@ import {
   IsArray,
   IsBoolean,
   IsDefined,
-  IsIn,
   IsNotEmpty,
+  IsObject,
   IsString,
   Matches,
   MaxLength,
@@ -14,9 +14,11 @@ import {
   validateSync,
   type ValidationError,
 } from 'class-validator';
-import { SYSTEM_POLICY_NAMES } from '../auth/system-policies.js';
+import { PolicyFault, readPolicy } from '../auth/policy.js';
+import { isSystemName, SYSTEM_POLICY_NAMES } from '../auth/system-policies.js';
 import { PROJECT_NAME } from '../projects/projects.service.js';
 import { PASSWORD_MAX_CHARS } from './auth-tokens.dto.js';
+import { ACCESS_NAME } from './user-groups.dto.js';
 import { isUsableHash } from './passwords.js';
 import { USER_NAME } from './user-name.js';
 
@@ -49,7 +51,7 @@ class RoleEntry {
   @IsString({ message: 'must be a text' })
   project: string;
 
-  @IsIn(SYSTEM_POLICY_NAMES, { message: `must be one of ${SYSTEM_POLICY_NAMES.join(', ')}` })
+  @IsString({ message: 'must be a text' })
   role: string;
 }
 
@@ -81,6 +83,42 @@ class UserEntry {
   roles: RoleEntry[] = [];
 }
 
+class PolicyEntry {
+  @Matches(ACCESS_NAME, { message: 'is no policy name' })
+  name: string;
+
+  @IsString({ message: 'must be a text' })
+  domain: string = DEFAULT_DOMAIN;
+
+  @MaxLength(255, { message: 'must be a text of at most 255 characters' })
+  description: string = '';
+
+  /** Judged by auth/policy.ts. */
+  @IsObject({ message: 'must be an object' })
+  policy: unknown;
+}
+
+class GroupEntry {
+  @Matches(ACCESS_NAME, { message: 'is no group name' })
+  name: string;
+
+  @IsString({ message: 'must be a text' })
+  domain: string = DEFAULT_DOMAIN;
+
+  @MaxLength(255, { message: 'must be a text of at most 255 characters' })
+  description: string = '';
+
+  /** Names of users; who else is in the group stays in it. */
+  @IsString({ each: true, message: 'must be texts' })
+  @IsArray({ message: 'must be a list' })
+  users: string[] = [];
+
+  @Type(() => RoleEntry)
+  @ValidateNested({ each: true, message: 'must be objects' })
+  @IsArray({ message: 'must be a list' })
+  roles: RoleEntry[] = [];
+}
+
 /** What `SIGNET_IAM_FILE` says. Roles that it does not name are left alone. */
 export class IamFile {
   @Type(() => DomainEntry)
@@ -97,6 +135,16 @@ export class IamFile {
   @ValidateNested({ each: true, message: 'must be objects' })
   @IsArray({ message: 'must be a list' })
   users: UserEntry[] = [];
+
+  @Type(() => PolicyEntry)
+  @ValidateNested({ each: true, message: 'must be objects' })
+  @IsArray({ message: 'must be a list' })
+  policies: PolicyEntry[] = [];
+
+  @Type(() => GroupEntry)
+  @ValidateNested({ each: true, message: 'must be objects' })
+  @IsArray({ message: 'must be a list' })
+  groups: GroupEntry[] = [];
 }
 
 /** Every fault of the file in one report, by path; never a value, since passwords stand in it. */
@@ -109,12 +157,16 @@ export class IamFileError extends Error {
 /** What is in the database already, so that the file may refer to it. */
 export interface Known {
   domains: ReadonlySet<string>;
-  /** As {@link projectKey}. */
+  /** As {@link ownedKey}, like the next two. */
   projects: ReadonlySet<string>;
+  policies: ReadonlySet<string>;
+  users: ReadonlySet<string>;
+  /** Every action that a policy can name. */
+  actions: readonly string[];
 }
 
-/** A project's name with the name of its domain. */
-export const projectKey = (domain: string, project: string) => `${domain}/${project}`;
+/** The name of what a domain owns, with the name of the domain. */
+export const ownedKey = (domain: string, name: string) => `${domain}/${name}`;
 
 /**
  * Reads and validates the file.
@@ -160,15 +212,24 @@ function inconsistencies(file: IamFile, known: Known): string[] {
   );
   unique(
     'projects',
-    file.projects.map(({ domain, name }) => projectKey(domain, name)),
+    file.projects.map(({ domain, name }) => ownedKey(domain, name)),
   );
-  unique(
-    'users',
-    file.users.map(({ domain, name }) => `${domain}/${name}`),
-  );
+  for (const kind of ['users', 'policies', 'groups'] as const)
+    unique(
+      kind,
+      file[kind].map(({ domain, name }) => ownedKey(domain, name)),
+    );
 
   const domains = new Set([DEFAULT_DOMAIN, ...known.domains, ...file.domains.map(({ name }) => name)]);
-  const projects = new Set([...known.projects, ...file.projects.map(({ domain, name }) => projectKey(domain, name))]);
+  const projects = new Set([...known.projects, ...file.projects.map(({ domain, name }) => ownedKey(domain, name))]);
+  const policies = new Set([...known.policies, ...file.policies.map(({ domain, name }) => ownedKey(domain, name))]);
+  const users = new Set([...known.users, ...file.users.map(({ domain, name }) => ownedKey(domain, name))]);
+  const needRoles = (path: string, domain: string, roles: readonly RoleEntry[]) =>
+    roles.forEach(({ project, role }, r) => {
+      if (!projects.has(ownedKey(domain, project))) faults.push(`${path}.roles[${r}].project names no project of ${domain}: ${project}`);
+      if (!SYSTEM_POLICY_NAMES.includes(role) && !policies.has(ownedKey(domain, role)))
+        faults.push(`${path}.roles[${r}].role must be one of ${SYSTEM_POLICY_NAMES.join(', ')}, or a policy of ${domain}`);
+    });
   const needDomain = (path: string, domain: string) => !domains.has(domain) && faults.push(`${path}.domain names no domain: ${domain}`);
   file.projects.forEach(({ domain }, i) => needDomain(`projects[${i}]`, domain));
   file.users.forEach(({ domain, password, password_hash: hash, roles }, i) => {
@@ -176,10 +237,24 @@ function inconsistencies(file: IamFile, known: Known): string[] {
     if ((password === undefined) === (hash === undefined)) faults.push(`users[${i}] needs either password or password_hash`);
     if (hash !== undefined && !isUsableHash(hash))
       faults.push(`users[${i}].password_hash must be Argon2id in PHC format with 8 to 128 MiB`);
-    roles.forEach(({ project }, r) => {
-      if (!projects.has(projectKey(domain, project)))
-        faults.push(`users[${i}].roles[${r}].project names no project of ${domain}: ${project}`);
+    needRoles(`users[${i}]`, domain, roles);
+  });
+  file.policies.forEach(({ name, domain, policy }, i) => {
+    needDomain(`policies[${i}]`, domain);
+    if (isSystemName(name)) faults.push(`policies[${i}].name is kept for policies of the system`);
+    try {
+      readPolicy(policy, known.actions);
+    } catch (error) {
+      if (!(error instanceof PolicyFault)) throw error;
+      faults.push(`policies[${i}].policy: ${error.message}`);
+    }
+  });
+  file.groups.forEach(({ domain, users: members, roles }, i) => {
+    needDomain(`groups[${i}]`, domain);
+    members.forEach((user, m) => {
+      if (!users.has(ownedKey(domain, user))) faults.push(`groups[${i}].users[${m}] names no user of ${domain}: ${user}`);
     });
+    needRoles(`groups[${i}]`, domain, roles);
   });
   return faults;
 }

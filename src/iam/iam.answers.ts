@@ -1,5 +1,6 @@
 import { Fault } from '../common/api-error.js';
 import { ProjectNameTaken } from '../projects/projects.errors.js';
+import { NameTaken, NotHeld, PolicyRefused } from './iam.errors.js';
 
 /** What an operation on tokens answers of its own (apig §6.1). */
 export const TOKEN_ERRORS = {
@@ -10,7 +11,7 @@ export const TOKEN_ERRORS = {
 };
 
 export const PROJECT_ERRORS = {
-  create: [new Fault('forbidden'), new ProjectNameTaken()],
+  create: [new ProjectNameTaken()],
 };
 
 /** The first of each in one wording for what is not there and what is none of the caller's business. */
@@ -20,3 +21,14 @@ export const ACCESS_KEY_ERRORS = {
   create: [new Fault('not_found'), new Fault('conflict'), new Fault('forbidden')],
   change: [new Fault('not_found'), new Fault('forbidden')],
 };
+
+const NOT_FOUND = new Fault('not_found');
+
+/** What the operations on groups, policies and roles answer of their own. */
+export const ACCESS_ERRORS = {
+  create: [new NameTaken()],
+  one: [NOT_FOUND],
+  change: [NOT_FOUND, new NotHeld('{action}')],
+};
+
+export const POLICY_ERRORS = [new PolicyRefused('{fault}')];

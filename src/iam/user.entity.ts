@@ -1,5 +1,6 @@
 import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { Domain, Project } from '../projects/project.entity.js';
+import { Policy } from './policy.entity.js';
 
 /** Someone who can ask the embedded identity service for a token. */
 @Entity({ name: 'users' })
@@ -42,8 +43,14 @@ export class RoleAssignment {
   @PrimaryColumn({ name: 'project_id', type: 'varchar', length: 64 })
   projectId: string;
 
+  /** Name of a policy of the system, or the id of one of the domain. */
   @PrimaryColumn({ type: 'varchar', length: 64 })
   role: string;
+
+  /** The policy of the domain that the role is; deleting it takes the role from whoever holds it. Null: a policy of the system. */
+  @ForeignKey(() => Policy, { name: 'fk_role_assignments_policy', onDelete: 'CASCADE', onUpdate: 'NO ACTION' })
+  @Column({ name: 'policy_id', type: 'varchar', length: 64, nullable: true })
+  policyId: string | null;
 }
 
 /** The key pair that signs the embedded identity service's tokens. */

@@ -118,7 +118,13 @@ function errorResponses(
 function permission({ kind, actions, role }: DeclaredAccess): string {
   if (kind === 'public') return 'Needs no token.';
   if (kind === 'machine') return `Needs a credential of the gateway with the role \`${role}\`.`;
-  if (kind === 'authenticated') return 'Needs a token, whatever its scope, or a signature.';
+  if (kind === 'authenticated') {
+    const wider =
+      actions.length > 0
+        ? ` About more than the caller itself with the action ${actions.map((action) => `\`${action}\``).join(' or ')}.`
+        : '';
+    return `Needs a token, whatever its scope, or a signature.${wider}`;
+  }
   if (kind === 'project') return `Needs an API key of the project, or a token or signature with the action \`${actions[0]}\`.`;
   const needed = `Needs the action ${actions.map((action) => `\`${action}\``).join(' or ')} in the`;
   return kind === 'domain' ? `${needed} scope of the token, a project or a domain.` : `${needed} project of the token.`;

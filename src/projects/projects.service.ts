@@ -25,6 +25,13 @@ export const inProject = ({ projectId }: ProjectScope): WriteScope => ({
   missing: () => new Fault('forbidden'),
 });
 
+/** A domain as the scope of a write: its users, groups and policies. */
+export const inDomain = (domainId: string): WriteScope => ({
+  scopeId: domainId,
+  projectId: domainId,
+  missing: () => new Fault('forbidden'),
+});
+
 /** Domains and projects: who owns what. */
 @Injectable()
 export class ProjectsService {
@@ -41,7 +48,10 @@ export class ProjectsService {
     if (there) return there;
     const domain: Domain = { id: newId(), name, enabled: true, createdAt: this.clock.now() };
     try {
-      await this.database.transaction((tx) => tx.manager.insert(Domain, domain));
+      await this.database.transaction(async (tx) => {
+        await tx.manager.insert(Domain, domain);
+        await tx.run('INSERT INTO change_counters (scope_id, project_id, revision) VALUES (?, ?, 0)', [domain.id, domain.id]);
+      });
       return domain;
     } catch (error) {
       if (violates(error, UNIQUE_DOMAIN_NAME)) return await this.ensureDomain(name);

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../src/config/config.js';
 import { Database } from '../../src/database/database.js';
+import { AccessAdminService } from '../../src/iam/access-admin.service.js';
 import { FirstStart } from '../../src/iam/first-start.js';
 import { IamAdminService } from '../../src/iam/iam-admin.service.js';
 import { IamFileError } from '../../src/iam/iam-file.js';
@@ -72,9 +73,11 @@ onBothDatabases((name) => {
         .filter((password) => password !== undefined);
       expect(passwords).toHaveLength(1);
       const db = started[0]!.app.get(Database);
-      for (const table of ['users', 'projects', 'domains', 'token_keys', 'change_counters']) {
+      for (const table of ['users', 'projects', 'domains', 'token_keys']) {
         expect([table, await db.rows(`SELECT COUNT(*) AS n FROM ${table}`)]).toEqual([table, [{ n: 1 }]]);
       }
+      // One of the domain and one of the project; the service’s own chains are nobody’s.
+      expect(await db.rows('SELECT COUNT(*) AS n FROM change_counters WHERE project_id <> ?', [''])).toEqual([{ n: 2 }]);
       const { token, projectId } = await started[0]!.app.get(IamAdminService).issueToken('admin', 'default');
       for (const service of started) {
         expect(await login(service, 'admin', passwords[0]!)).toBe(201);
@@ -129,6 +132,25 @@ onBothDatabases((name) => {
       expect(started.flatMap(({ logs }) => logs).join('\n')).not.toContain('alice-password');
     });
 
+    it('adds policies and groups with their users and roles, by several services at once, and writes nothing when it is applied again', async () => {
+      const policy = { Version: '1.1', Statement: [{ Effect: 'Deny', Action: ['apig:signs:delete'] }] };
+      const env = write({
+        ...file(),
+        policies: [{ name: 'no deletion', policy }],
+        groups: [{ name: 'shop keepers', users: ['alice'], roles: [{ project: 'shop', role: 'no deletion' }] }],
+      });
+      const started = await Promise.all([1, 2, 3].map(() => start(env)));
+      const access = started[0]!.app.get(AccessAdminService, { strict: false });
+      expect(await access.listGroups()).toMatchObject([
+        { name: 'shop keepers', users: ['alice'], roles: [{ project: 'shop', role: 'no deletion' }] },
+      ]);
+      expect(await access.listPolicies()).toMatchObject([{ name: 'no deletion', policy }]);
+      const rows = () => started[0]!.app.get(Database).rows('SELECT COUNT(*) AS n FROM audit_events');
+      const before = await rows();
+      await start(env);
+      expect(await rows()).toEqual(before);
+    });
+
     it('changes nothing when it is applied again, and ends old tokens when it has a new password', async () => {
       const first = await start(write(file()));
       const before = await hashOf(first, 'alice');
@@ -169,7 +191,6 @@ onBothDatabases((name) => {
         'projects[0].name is no project name',
         'projects[1].domain must be a text',
         'users[0].password must',
-        'users[0].roles[0].role must be one of',
         'users[1].name is no user name',
         'users[1].enabled must be true or false',
         'users[1].admin is not known',
@@ -185,7 +206,13 @@ onBothDatabases((name) => {
         { name: 'alice', roles: [{ project: 'none', role: 'APIG FullAccess' }] },
         { name: 'bob', domain: 'none', password_hash: 'canary-hash' },
       ];
-      const refused = start(write({ projects: [{ name: 'p' }, { name: 'p' }, { name: 'q', domain: 'none' }], users }));
+      const groups = [{ name: 'g', users: ['nobody'], roles: [{ project: 'p', role: 'Boss' }] }];
+      const policies = [
+        { name: 'APIG Own', policy: { Version: '1.1', Statement: [{ Effect: 'Allow', Action: ['apig:sings:list'] }] } },
+        { name: 'old', domain: 'none', policy: { Version: '1.0' } },
+      ];
+      const projects = [{ name: 'p' }, { name: 'p' }, { name: 'q', domain: 'none' }];
+      const refused = start(write({ projects, users, groups, policies }));
       const { message } = (await refused.catch((thrown: unknown) => thrown)) as Error;
       expect(
         message
@@ -202,6 +229,12 @@ onBothDatabases((name) => {
         'users[1].roles[0].project names no project of default: none',
         'users[2].domain names no domain: none',
         'users[2].password_hash must be Argon2id in PHC format with 8 to 128 MiB',
+        'policies[0].name is kept for policies of the system',
+        'policies[0].policy: Statement[0].Action[0] names no action of this service',
+        'policies[1].domain names no domain: none',
+        'policies[1].policy: Version must be "1.1"',
+        'groups[0].users[0] names no user of default: nobody',
+        'groups[0].roles[0].role must be one of APIG Administrator, APIG FullAccess, APIG ReadOnlyAccess, or a policy of default',
       ]);
       const service = await start();
       expect((await service.app.get(IamAdminService).listProjects()).map((project) => project.name)).toEqual(['default']);

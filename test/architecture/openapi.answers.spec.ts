@@ -274,8 +274,31 @@ describe('every answer is one that the document describes, field for field', () 
     await call('KeystoneRevokeToken', { headers: { 'x-auth-token': token, 'x-subject-token': token } });
   });
 
-  it('of what a caller may do', async () => {
+  it('of groups, policies and roles', async () => {
     await call('ShowMyPermissions');
+    const policy = { Version: '1.1', Statement: [{ Effect: 'Allow', Action: ['apig:signs:list'] }] };
+    const { role } = await call('CreateCloudServiceCustomPolicy', { body: { role: { display_name: 'lists', policy } } });
+    const role_id = role.id as string;
+    await call('UpdateCloudServiceCustomPolicy', { role_id, body: { role: { description: 'of a test' } } });
+    for (const id of ['KeystoneListPermissions', 'ListCustomPolicies']) await call(id);
+    for (const id of ['KeystoneShowPermission', 'ShowCustomPolicy']) await call(id, { role_id });
+    const { group } = await call('KeystoneCreateGroup', { body: { group: { name: 'readers' } } });
+    const [group_id, user_id] = [group.id as string, (await call('ShowMyPermissions')).user_id as string];
+    await call('KeystoneUpdateGroup', { group_id, body: { group: { description: 'of a test' } } });
+    await call('KeystoneListGroups');
+    await call('KeystoneShowGroup', { group_id });
+    for (const [by, holder] of Object.entries({ Group: { group_id }, User: { user_id } })) {
+      await call(`UpdateProjectPermissionFor${by}`, { ...holder, role_id });
+      await call(`KeystoneCheckProjectPermissionFor${by}`, { ...holder, role_id });
+      await call(`KeystoneListProjectPermissionsFor${by}`, { ...holder });
+      await call(`KeystoneRemoveProjectPermissionFrom${by}`, { ...holder, role_id });
+    }
+    for (const id of ['AddUserToGroup', 'CheckUserInGroup']) await call(`Keystone${id}`, { group_id, user_id });
+    await call('KeystoneListUsersForGroup', { group_id });
+    await call('KeystoneListGroupsForUser', { user_id });
+    await call('KeystoneRemoveUserFromGroup', { group_id, user_id });
+    await call('KeystoneDeleteGroup', { group_id });
+    await call('DeleteCustomPolicy', { role_id });
   });
 
   it('of every operation there is', () => {

@@ -6,6 +6,7 @@ import { Signs1763800000005 } from './1763800000005-signs.js';
 import { Distribution1763800000006 } from './1763800000006-distribution.js';
 import { Webhooks1763800000011 } from './1763800000011-webhooks.js';
 import { AccessKeys1763800000015 } from './1763800000015-access-keys.js';
+import { Policies1763800000017 } from './1763800000017-policies.js';
 import { KeyProviders1763800000019 } from './1763800000019-key-providers.js';
 import { AuditFormats1763800000020 } from './1763800000020-audit-formats.js';
 
@@ -19,6 +20,7 @@ export const migrations = [
   Distribution1763800000006,
   Webhooks1763800000011,
   AccessKeys1763800000015,
+  Policies1763800000017,
   KeyProviders1763800000019,
   AuditFormats1763800000020,
 ];
