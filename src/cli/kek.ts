@@ -58,10 +58,12 @@ async function rewrap({ reseal, keyAgeHours }: { reseal: boolean; keyAgeHours: n
 }
 
 function tellResult({ rewrapped, rotated, resealed, left, destroyed, broken }: RewrapResult, reseal: boolean): void {
-  console.log(`${rewrapped} data keys wrapped again`);
-  if (!reseal) return;
-  console.log(`${rotated} data keys made, ${resealed} secrets sealed again, ${destroyed} older data keys destroyed`);
-  if (left > 0) console.log(`${left} secrets are under an older data key: other processes use it for up to an hour; run this again after`);
+  console.log(`${rewrapped} data keys wrapped again, ${destroyed} older ones destroyed`);
+  if (reseal) console.log(`${rotated} data keys made, ${resealed} secrets sealed again`);
+  if (left > 0)
+    console.log(
+      `${left} secrets are under an older data key${reseal ? ': other processes use it for up to an hour; run this again after' : ''}`,
+    );
   if (broken.length > 0) console.log(`${broken.length} secrets do not open where they stand`);
 }
 
@@ -93,9 +95,11 @@ function hours(value: string): number {
 
 export function rewrapCommand(): Command {
   return new Command('rewrap')
-    .description('bring data keys under the newest key-encryption key, beside running processes; may be killed and run again')
+    .description(
+      'bring data keys under the newest key-encryption key and destroy those without use, beside running processes; may be killed and run again',
+    )
     .option('--reseal', 'give every project a new data key and seal every secret again under it', false)
-    .option('--key-age-hours <n>', 'with --reseal: projects whose data key is younger keep it', hours, 24)
+    .option('--key-age-hours <n>', 'with --reseal: projects whose data key is younger keep it', hours, 168)
     .addHelpText(
       'after',
       '\nA bar on a terminal, JSON lines otherwise. Exits with 1 when a secret does not open where it stands. docs/key-encryption.md',

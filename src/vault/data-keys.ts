@@ -11,6 +11,9 @@ const UNIQUE_DATA_KEY = { name: 'PRIMARY', columns: 'data_keys.project_id, data_
 const SEALS_MAX = 2 ** 31;
 const AGE_MAX_MS = 365 * 86_400_000;
 
+/** The longest life of what is sealed with a data key and not in the database: the security token of a temporary access key. */
+export const SEALED_ELSEWHERE_MAX_MS = 24 * 3_600_000;
+
 /** A row of `data_keys`. */
 export interface DataKeyRow extends WrappedKey {
   projectId: string;

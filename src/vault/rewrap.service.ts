@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { CommitOutcomeUnknown, Database, type Tx } from '../database/database.js';
 import type { Param } from '../database/tx.js';
-import { DATA_KEY_COLUMNS, type DataKeyRow, wrapContext } from './data-keys.js';
+import { DATA_KEY_COLUMNS, type DataKeyRow, SEALED_ELSEWHERE_MAX_MS, wrapContext } from './data-keys.js';
 import { fromColumn, SealBroken, toColumn } from './sealed.js';
 import { countSecrets, SEALED_COLUMNS, type SealedColumn, type SealedRow, selectSealed, toSealedRow } from './sealed-columns.js';
 import { DATA_KEY_HELD_MS, VaultService } from './vault.service.js';
@@ -10,8 +10,8 @@ import { DATA_KEY_HELD_MS, VaultService } from './vault.service.js';
 const BATCH = 100;
 /** Others may seal with the data key before, or move a sealed text from row to row, while a pass goes by. */
 const PASSES_MAX = 3;
-/** No process seals with a superseded data key for longer than half of this, nor keeps anything sealed under it. */
-const UNUSED_FOR_MS = 2 * DATA_KEY_HELD_MS;
+/** After this long no process seals with a superseded data key, and nothing sealed under it is anywhere but in the database. */
+export const UNUSED_FOR_MS = SEALED_ELSEWHERE_MAX_MS + DATA_KEY_HELD_MS;
 
 export type RewrapStep = 'data-keys' | 'secrets';
 
@@ -38,7 +38,7 @@ export interface RewrapResult {
   resealed: number;
   /** Secrets that are sealed under an older data key all the same: other processes seal with it for up to an hour. */
   left: number;
-  /** Older data keys destroyed: nothing has been sealed under them for two hours. */
+  /** Older data keys destroyed: nothing has been sealed under them for 25 hours. */
   destroyed: number;
   /** `table.column` and key of every secret that does not open where it stands. */
   broken: string[];
@@ -60,7 +60,10 @@ export class RewrapService {
     const result: RewrapResult = { rewrapped: 0, rotated: 0, resealed: 0, left: 0, destroyed: 0, broken: [] };
     await this.vault.providers.primary.health();
     await this.rewrapDataKeys(result, onProgress);
-    if (!reseal) return result;
+    if (!reseal) {
+      result.left = await this.retireDataKeys(result);
+      return result;
+    }
     await this.rotateDataKeys(result, keyAgeMs);
     await this.noteUse();
     for (let pass = 1; pass <= PASSES_MAX; pass++) {
@@ -154,7 +157,7 @@ export class RewrapService {
     result.resealed += await this.change((tx) => tx.run(sql, values));
   }
 
-  /** Before secrets are sealed again: what is under a superseded data key now counts as use of it, until two hours after. */
+  /** Before secrets are sealed again: what is under a superseded data key now counts as use of it, until 25 hours after. */
   private async noteUse(): Promise<void> {
     for (const { projectId, id, secrets, unusedSince } of await this.superseded()) {
       if (secrets === 0 || unusedSince === null) continue;
@@ -163,8 +166,8 @@ export class RewrapService {
   }
 
   /**
-   * Notes which superseded data keys nothing is sealed under, and destroys those of which that was noted two hours ago: a write that
-   * read a secret before it was sealed again may store it once more a moment later.
+   * Notes which superseded data keys nothing is sealed under, and destroys those of which that was noted 25 hours ago: other
+   * processes, writes under way and security tokens still use them until then.
    * @returns how many secrets are under superseded keys
    */
   private async retireDataKeys(result: RewrapResult): Promise<number> {

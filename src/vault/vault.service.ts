@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '../common/clock.js';
@@ -20,6 +21,8 @@ const UNIQUE_CHECK = { name: 'PRIMARY', columns: 'kek_checks.root_id' };
 const REFRESH_AFTER_MS = 30 * 60_000;
 /** … and not used for longer than this, whatever the provider says: taking the key away from Signet there takes effect within it. */
 export const DATA_KEY_HELD_MS = 60 * 60_000;
+/** Values that name a data key which is not known make this process read the keys again no more often than this. */
+const AGAIN_EVERY_MS = 1000;
 /** A provider elsewhere is asked no more often than this, however often `/readyz` is. */
 const ASK_EVERY_MS = 10_000;
 
@@ -37,6 +40,8 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
   #providers: KeyProviders;
   readonly #boxes = new LRUCache<string, Held>({ max: PROJECTS_MAX });
   readonly #loading = new Map<string, Promise<Box>>();
+  readonly #again = new Map<string, Promise<Box>>();
+  readonly #againAt = new LRUCache<string, number>({ max: PROJECTS_MAX });
   #asked: { at: number; answer: Promise<void> } | undefined;
   #answeredAt = 0;
 
@@ -90,7 +95,7 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
       return await body(box);
     } catch (error) {
       if (!(error instanceof DataKeyMissing)) throw error;
-      return body(await this.load(projectId));
+      return body(await this.again(projectId));
     }
   }
 
@@ -195,6 +200,23 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
     const loading = this.load(projectId).finally(() => this.#loading.delete(projectId));
     this.#loading.set(projectId, loading);
     return loading;
+  }
+
+  /**
+   * Reads the keys again for everybody who met one that is not known: once for all, and once a second, since a security token may name
+   * any. Who comes when the reading has begun gets the next one, which sees what was committed before.
+   */
+  private again(projectId: string): Promise<Box> {
+    const waiting = this.#again.get(projectId);
+    if (waiting) return waiting;
+    const since = this.clock.now() - (this.#againAt.get(projectId) ?? -Infinity);
+    const reading = delay(since >= 0 && since < AGAIN_EVERY_MS ? AGAIN_EVERY_MS - since : 0).then(() => {
+      this.#again.delete(projectId);
+      this.#againAt.set(projectId, this.clock.now());
+      return this.load(projectId);
+    });
+    this.#again.set(projectId, reading);
+    return reading;
   }
 
   private async load(projectId: string): Promise<Box> {

@@ -3,16 +3,21 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Clock } from '../../src/common/clock.js';
+import { readConfig } from '../../src/config/config.js';
 import { Database } from '../../src/database/database.js';
+import { openDatabase } from '../../src/database/open.js';
+import { entities } from '../../src/entities.js';
+import { DURATION_SECONDS } from '../../src/iam/access-keys.dto.js';
 import { TokenKeys } from '../../src/iam/token-keys.js';
+import { SEALED_ELSEWHERE_MAX_MS } from '../../src/vault/data-keys.js';
 import { KekStatusService } from '../../src/vault/kek-status.service.js';
-import { RewrapService } from '../../src/vault/rewrap.service.js';
+import { RewrapService, UNUSED_FOR_MS } from '../../src/vault/rewrap.service.js';
 import { SEALED_COLUMNS, selectSealed, type SealedRow, toSealedRow } from '../../src/vault/sealed-columns.js';
 import { dataKeyIdOf, fromColumn, SealBroken } from '../../src/vault/sealed.js';
 import { VaultService } from '../../src/vault/vault.service.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { Machine } from '../support/machine.js';
-import { type Client, TestService } from '../support/service.js';
+import { Client, TestService } from '../support/service.js';
 import { WEBHOOK_ENV, WebhookClient } from '../support/webhooks.js';
 
 const HOUR_MS = 3_600_000;
@@ -46,7 +51,7 @@ onBothDatabases((name) => {
     service.app
       .get(Database)
       .rows<{ project_id: string; id: number; root_id: string }>('SELECT project_id, id, root_id FROM data_keys ORDER BY project_id, id');
-  const rewrap = (service: TestService, reseal: boolean, keyAgeMs = 24 * HOUR_MS) =>
+  const rewrap = (service: TestService, reseal: boolean, keyAgeMs = 168 * HOUR_MS) =>
     service.app.get(RewrapService, { strict: false }).run({ reseal, keyAgeMs });
   const status = (service: TestService) => service.app.get(KekStatusService, { strict: false }).read();
   /** Time passes for one service. */
@@ -167,7 +172,7 @@ onBothDatabases((name) => {
       expect(await dataKeys(service)).toEqual(keys);
     });
 
-    it('destroys a superseded data key only when nothing has been sealed under it for two hours', async () => {
+    it('destroys a superseded data key only when nothing has been sealed under it for 25 hours', async () => {
       const service = await start(ring(old));
       const shows = await filled([await service.client()]);
       const before = await shows();
@@ -175,9 +180,11 @@ onBothDatabases((name) => {
       expect(await rewrap(service, true)).toMatchObject({ left: 0, destroyed: 0 });
       expect(await rewrap(service, true)).toMatchObject({ rotated: 0, destroyed: 0 });
       const other = await start(ring(old));
-      later(other, 2 * HOUR_MS + 1000);
+      later(other, UNUSED_FOR_MS - HOUR_MS);
+      expect(await rewrap(other, false)).toMatchObject({ destroyed: 0, left: 0 });
+      later(other, HOUR_MS);
       const all = (await dataKeys(service)).length / 2;
-      expect(await rewrap(other, true)).toMatchObject({ rotated: 0, resealed: 0, destroyed: all });
+      expect(await rewrap(other, false)).toMatchObject({ rewrapped: 0, destroyed: all });
       expect((await dataKeys(service)).map(({ id }) => id)).toEqual(Array.from({ length: all }, () => 2));
       expect(await status(other)).toMatchObject({ superseded_data_keys: 0, secrets_under_superseded: 0 });
       expect(await shows()).toEqual(before);
@@ -193,7 +200,7 @@ onBothDatabases((name) => {
       await rewrap(other, true);
       await client.post(path, { name: 'sealed_by_one_that_does_not_know' });
       expect(await status(other)).toMatchObject({ secrets_under_superseded: 1 });
-      later(other, 3 * HOUR_MS);
+      later(other, 2 * UNUSED_FOR_MS);
       expect(await rewrap(other, true)).toMatchObject({ resealed: 1, left: 0, destroyed: 1 });
       expect((await client.get(path)).body.total).toBe(2);
       const signs = await rowsOf(service, 0);
@@ -211,7 +218,7 @@ onBothDatabases((name) => {
         .transaction((tx) => tx.run('UPDATE signs SET sign_secret = ? WHERE id = ?', [one!.sealed, String(two!.key[0])]));
       const result = await rewrap(service, true);
       expect(result.broken).toEqual([`signs.sign_secret ${two!.key[0]}`]);
-      later(service, 3 * HOUR_MS);
+      later(service, 2 * UNUSED_FOR_MS);
       expect(await rewrap(service, true)).toMatchObject({ destroyed: 0 });
     });
   });
@@ -230,6 +237,58 @@ onBothDatabases((name) => {
         await expect(vault.withBox(place.projectId, (box) => box.open(elsewhere.place, fromColumn(sealed)))).rejects.toThrow(SealBroken);
       }
     }
+  });
+
+  it('a security token, which is sealed and not in the database, does not live longer than a data key without use', () => {
+    expect(DURATION_SECONDS.max * 1000).toBeLessThanOrEqual(SEALED_ELSEWHERE_MAX_MS);
+  });
+
+  it('a value that names a data key that is not there makes nobody read the keys more than once a second', async () => {
+    const service = await start(ring(old));
+    const client = await service.client();
+    const vault = service.app.get(VaultService, { strict: false });
+    const place = { projectId: client.projectId, field: 'f', rowId: 'r', version: 1 };
+    await vault.box(client.projectId);
+    const sealed = Buffer.concat([Buffer.from('K1'), Buffer.from([1]), Buffer.alloc(4, 9), randomBytes(60)]).toString('base64url');
+    const database = service.app.get(Database);
+    const rows = database.rows.bind(database);
+    let loads = 0;
+    database.rows = (sql, params) => {
+      if (sql.includes('FROM data_keys WHERE')) loads++;
+      return rows(sql, params);
+    };
+    const from = performance.now();
+    const results = await Promise.allSettled(Array.from({ length: 200 }, () => vault.open(place, `K1.${sealed}`)));
+    for (let i = 0; i < 3; i++) await expect(vault.open(place, `K1.${sealed}`)).rejects.toThrow(SealBroken);
+    expect(results.every((result) => result.status === 'rejected' && result.reason instanceof SealBroken)).toBe(true);
+    expect(loads).toBeLessThanOrEqual(2 + (performance.now() - from) / 1000);
+  });
+
+  it('a data key that is a year old, or has sealed 2^31 times, gives way to a new one; what it sealed still opens', async () => {
+    const service = await start(ring(old));
+    const client = await service.client();
+    const path = `/v2/{project}/apigw/instances/${await client.gateway()}/signs`;
+    const made = await client.post(path, { name: 'first' });
+    const idsIn = async (started: TestService) =>
+      (await dataKeys(started)).filter((row) => row.project_id === client.projectId).map(({ id }) => id);
+    // Ends, and tells what it has sealed.
+    await running.pop()!.stop();
+    const database = await openDatabase(readConfig({ ...test.env }), entities);
+    const [counted] = await database.rows<{ seals: number }>('SELECT seals FROM data_keys WHERE project_id = ?', [client.projectId]);
+    expect(counted).toEqual({ seals: 1 });
+    await database.transaction((tx) =>
+      tx.run('UPDATE data_keys SET created_at = created_at - ? WHERE project_id = ?', [YEAR_MS, client.projectId]),
+    );
+    const second = await start(ring(old));
+    const again = async (started: TestService) =>
+      (await new Client(started.baseUrl, client.projectId, client.token).get(path)).body.signs[0].sign_secret;
+    expect([await again(second), await idsIn(second)]).toEqual([made.body.sign_secret, [1, 2]]);
+    await database.transaction((tx) =>
+      tx.run('UPDATE data_keys SET seals = ? WHERE project_id = ? AND id = 2', [2 ** 31 + 1, client.projectId]),
+    );
+    const third = await start(ring(old));
+    expect([await again(third), await idsIn(third)]).toEqual([made.body.sign_secret, [1, 2, 3]]);
+    await database.close();
   });
 
   it('a data key moved to another project or number is refused', async () => {
