@@ -154,7 +154,7 @@ function problem(error: ApiError, requestId: string): Rendered {
     type: 'about:blank',
     title,
     status,
-    detail: fault.detail ?? message,
+    detail: fault.detail ?? fault.rule ?? message,
     code: kind,
     ...(fault.parameter && { parameter: fault.parameter }),
     request_id: requestId,

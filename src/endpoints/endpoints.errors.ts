@@ -43,6 +43,13 @@ export class CannotDeleteLastSigningKey extends ContractError {
   }
 }
 
+/** Beyond the contract: an end needs another key without one. */
+export class LastSigningKeyNeverExpires extends ContractError {
+  constructor() {
+    super(409, 'LAST_SIGNING_KEY_NEVER_EXPIRES', 'One signing key of an endpoint never expires');
+  }
+}
+
 export class ApiKeyNotFound extends ContractError {
   constructor() {
     super(404, 'NOT_FOUND', 'API key not found');
@@ -69,4 +76,5 @@ export const SIGNING_KEY_ERRORS = {
   list: [new EndpointNotFound()],
   create: [new EndpointNotFound(), new MaxSigningKeysReached()],
   delete: [new EndpointNotFound(), new SigningKeyNotFound(), new CannotDeleteLastSigningKey()],
+  expire: [new EndpointNotFound(), new SigningKeyNotFound(), new LastSigningKeyNeverExpires()],
 };

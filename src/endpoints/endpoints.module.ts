@@ -3,6 +3,8 @@ import { ApiKeysModule } from './api-keys.module.js';
 import { ApiKeysController } from './api-keys.controller.js';
 import { EndpointsController } from './endpoints.controller.js';
 import { EndpointsService } from './endpoints.service.js';
+import { ExpiredKeys } from './expired-keys.js';
+import { SigningKeyDetailsController } from './signing-key-details.controller.js';
 import { SigningKeysController } from './signing-keys.controller.js';
 import { SigningKeysService } from './signing-keys.service.js';
 import { Resolver, Targets } from './targets.js';
@@ -17,8 +19,8 @@ export class EndpointsModule {
     return {
       module: EndpointsModule,
       imports: [ApiKeysModule, ...backlog],
-      controllers: [EndpointsController, SigningKeysController, ApiKeysController],
-      providers: [Resolver, Targets, EndpointsService, SigningKeysService],
+      controllers: [EndpointsController, SigningKeysController, SigningKeyDetailsController, ApiKeysController],
+      providers: [Resolver, Targets, EndpointsService, ExpiredKeys, SigningKeysService],
       exports: [Resolver, Targets],
     };
   }

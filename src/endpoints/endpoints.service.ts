@@ -9,6 +9,7 @@ import type { Caller } from '../common/principal.js';
 import type { ProjectScope } from '../common/scope.js';
 import { Database } from '../database/database.js';
 import { violates } from '../database/errors.js';
+import { newWebhookSecret } from '../lib/signing/webhook-keys.js';
 import { inProject } from '../projects/projects.service.js';
 import { fromColumn, type SecretPlace, toColumn } from '../vault/sealed.js';
 import type { Box, Sealer } from '../vault/box.js';
@@ -31,8 +32,8 @@ import {
 } from './endpoints.dto.js';
 import { DuplicateUrl, EndpointNotFound } from './endpoints.errors.js';
 import { assertHeaders } from './header-rules.js';
-import { newHmacSecret, secretPlace } from './live-keys.js';
-import { insertSigningKey } from './signing-key-rows.js';
+import { secretPlace } from './live-keys.js';
+import { describeKey, insertSigningKey } from './signing-key-rows.js';
 import { Targets } from './targets.js';
 
 const UNIQUE_URL = { name: 'uq_webhook_endpoints_url', columns: 'webhook_endpoints.project_id, webhook_endpoints.url_hash' };
@@ -93,7 +94,8 @@ export class EndpointsService {
     const urlHash = hashOf(await this.targets.judge(input.url));
     const id = `ep_${newId()}`;
     const keyId = `sk_${newId()}`;
-    const key = newHmacSecret();
+    const key = newWebhookSecret();
+    const shown = describeKey(key);
     const box = await this.vault.box(projectId);
     const sealedHeaders = sealHeaders(box, headersPlace(projectId, id, 1), headers);
     const sealedSecret = toColumn(box.seal(secretPlace(projectId, keyId), key.secret));
@@ -112,12 +114,12 @@ export class EndpointsService {
         )
         .catch(duplicateUrl);
       await write.run('INSERT INTO change_counters (scope_id, project_id, revision) VALUES (?, ?, 0)', [id, projectId]);
-      await insertSigningKey(write, { ...key, id: keyId, endpointId: id, slot: 1, sealedSecret, expiresAt: null, createdBy });
+      await insertSigningKey(write, { ...shown, id: keyId, endpointId: id, slot: 1, sealedSecret, createdBy });
       const entry = { action: 'CreateWebhookEndpoint', resourceType: 'WebhookEndpoint', resourceId: id };
       await this.audit.record(write, caller, { ...entry, detail: { signing_key_id: keyId } });
       write.change('endpoint', id, 'created');
       const endpoint = { id, url: input.url, description, rateLimitRps, burst, headers, paused: false, createdAt: now, updatedAt: now };
-      return { ...toView(endpoint), signing_key_id: keyId, signing_secret: key.secret, key_hint: key.keyHint };
+      return { ...toView(endpoint), signing_key_id: keyId, signing_secret: key.secret, key_hint: shown.keyHint };
     });
   }
 

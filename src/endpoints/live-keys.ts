@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { fromColumn, type SecretPlace } from '../vault/sealed.js';
 import type { Box } from '../vault/vault.service.js';
 import type { SigningKeyType } from './signing-key.entity.js';
@@ -50,20 +49,3 @@ export const liveKeys = (box: Box, rows: readonly SealedSigningKey[], now: numbe
       type,
       secret: box.open(secretPlace(projectId, id), fromColumn(sealedSecret)),
     }));
-
-/** A secret before it is sealed, and what may be shown of it. */
-export interface NewSecret {
-  type: SigningKeyType;
-  secret: string;
-  publicKey: string | null;
-  keyHint: string;
-}
-
-/** Both dialects need it: 32 characters as the contract's examples have, 24 bytes as Standard Webhooks wants (endpoints §1.3). */
-const SECRET_BYTES = 24;
-
-/** A new `whsec_` secret. */
-export function newHmacSecret(): NewSecret {
-  const secret = `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
-  return { type: 'hmac', secret, publicKey: null, keyHint: secret.slice(-4) };
-}

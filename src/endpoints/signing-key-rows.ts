@@ -1,5 +1,6 @@
 import type { Write } from '../changes/changes.service.js';
-import { isLive, type NewSecret } from './live-keys.js';
+import type { WebhookKeyText } from '../lib/signing/webhook-keys.js';
+import { isLive } from './live-keys.js';
 import type { SigningKeyType } from './signing-key.entity.js';
 
 /** A key as it is listed: without its secret. */
@@ -26,33 +27,21 @@ export async function liveKeysOf(write: Write): Promise<SigningKeyRow[]> {
   return rows.filter((row) => isLive(row, write.now));
 }
 
-/** Stores a key in its endpoint's write. */
+/** What a key shows of itself, from its text. */
+export const describeKey = ({ secret, publicKey }: WebhookKeyText): Pick<SigningKeyRow, 'type' | 'publicKey' | 'keyHint'> => ({
+  type: publicKey === null ? 'hmac' : 'ed25519',
+  publicKey,
+  keyHint: (publicKey ?? secret).slice(-4),
+});
+
+/** Stores a key in its endpoint's write, or in the one that makes the endpoint. */
 export async function insertSigningKey(
   write: Write,
-  key: Omit<NewSecret, 'secret'> & {
-    id: string;
-    endpointId: string;
-    slot: number;
-    sealedSecret: string;
-    expiresAt: number | null;
-    createdBy: string;
-  },
+  key: Omit<SigningKeyRow, 'expiresAt' | 'lastUsedAt' | 'createdAt'> & { endpointId: string; sealedSecret: string },
 ): Promise<void> {
   await write.run(
-    `INSERT INTO signing_keys (id, project_id, endpoint_id, slot, type, secret, public_key, key_hint, expires_at, created_by, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    [
-      key.id,
-      write.projectId,
-      key.endpointId,
-      key.slot,
-      key.type,
-      key.sealedSecret,
-      key.publicKey,
-      key.keyHint,
-      key.expiresAt,
-      key.createdBy,
-      write.now,
-    ],
+    `INSERT INTO signing_keys (id, project_id, endpoint_id, slot, type, secret, public_key, key_hint, created_by, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    [key.id, write.projectId, key.endpointId, key.slot, key.type, key.sealedSecret, key.publicKey, key.keyHint, key.createdBy, write.now],
   );
 }

@@ -1,4 +1,14 @@
-import { createHmac, createPrivateKey, createPublicKey, createSecretKey, sign as signWith, verify as verifyWith } from 'node:crypto';
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign as signWith,
+  verify as verifyWith,
+} from 'node:crypto';
 import { sameText } from './compare.js';
 import { UnusableKeyError } from './errors.js';
 
@@ -15,6 +25,9 @@ const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
 const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex');
 const SEED_BYTES = 32;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+/** endpoints §3.1: what a symmetric secret may have. */
+const SECRET_BYTES_MIN = 24;
+const SECRET_BYTES_MAX = 64;
 
 /**
  * `whsec_…` (or bare base64) is a symmetric secret, `whsk_…` an Ed25519 private key (seed, or seed and public key), `whpk_…`
@@ -42,7 +55,7 @@ function symmetric(bytes: Buffer): StandardKey {
 
 function privateKey(bytes: Buffer): StandardKey {
   if (bytes.length !== SEED_BYTES && bytes.length !== 2 * SEED_BYTES) throw new UnusableKeyError('a whsk_ key has 32 or 64 bytes');
-  const key = createPrivateKey({ key: Buffer.concat([PKCS8_ED25519, bytes.subarray(0, SEED_BYTES)]), format: 'der', type: 'pkcs8' });
+  const key = fromSeed(bytes.subarray(0, SEED_BYTES));
   const open = createPublicKey(key);
   return {
     version: 'v1a',
@@ -61,4 +74,55 @@ function publicKey(bytes: Buffer): StandardKey {
     },
     verify: (message, signature) => verifyWith(null, message, key, Buffer.from(signature, 'base64')),
   };
+}
+
+const fromSeed = (seed: Buffer): KeyObject => createPrivateKey({ key: Buffer.concat([PKCS8_ED25519, seed]), format: 'der', type: 'pkcs8' });
+
+/** The 32 bytes of the public half. */
+const publicBytes = (key: KeyObject): Buffer => createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(SPKI_ED25519.length);
+
+/** A key that signs webhooks, as text. */
+export interface WebhookKeyText {
+  /** `whsec_…` or `whsk_…` */
+  secret: string;
+  /** `whpk_…` of a `whsk_` key; what the receiver verifies with. */
+  publicKey: string | null;
+}
+
+/** A new `whsec_` secret: 24 bytes, 32 characters, without padding, which both dialects take (endpoints §1.3, §3.1). */
+export const newWebhookSecret = (): WebhookKeyText => ({
+  secret: `whsec_${randomBytes(SECRET_BYTES_MIN).toString('base64')}`,
+  publicKey: null,
+});
+
+/** A new Ed25519 pair: `whsk_` and the seed with the public key, `whpk_` and the public key. */
+export function newWebhookKeyPair(): WebhookKeyText {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(PKCS8_ED25519.length);
+  const open = publicBytes(privateKey);
+  return { secret: `whsk_${Buffer.concat([seed, open]).toString('base64')}`, publicKey: `whpk_${open.toString('base64')}` };
+}
+
+/**
+ * Reads a signing key that somebody else made.
+ * @param text `whsec_` and base64 of 24 to 64 bytes, or `whsk_` and base64 of a seed, with or without its public key
+ * @throws UnusableKeyError in words that do not repeat it
+ */
+export function readWebhookKey(text: string): WebhookKeyText {
+  const [prefix, body] = /^wh(?:sec|sk)_/.test(text) ? split(text) : ['', ''];
+  const bytes = Buffer.from(body, 'base64');
+  // Spelt in one way only: the `x-webhook` dialect keys its HMAC with the text.
+  if (prefix === '' || bytes.toString('base64') !== body) throw new UnusableKeyError('a signing key is whsec_ or whsk_ and padded base64');
+  if (prefix === 'whsec') {
+    if (bytes.length < SECRET_BYTES_MIN || bytes.length > SECRET_BYTES_MAX)
+      throw new UnusableKeyError(`a whsec_ secret has ${SECRET_BYTES_MIN} to ${SECRET_BYTES_MAX} bytes`);
+    if (new Set(bytes).size < 8) throw new UnusableKeyError('a whsec_ secret is random bytes');
+    return { secret: text, publicKey: null };
+  }
+  if (bytes.length !== SEED_BYTES && bytes.length !== 2 * SEED_BYTES) throw new UnusableKeyError('a whsk_ key has 32 or 64 bytes');
+  if (new Set(bytes.subarray(0, SEED_BYTES)).size < 8) throw new UnusableKeyError('a whsk_ key is random bytes');
+  const open = publicBytes(fromSeed(bytes.subarray(0, SEED_BYTES)));
+  if (bytes.length > SEED_BYTES && !bytes.subarray(SEED_BYTES).equals(open))
+    throw new UnusableKeyError('the public half of a whsk_ key is not that of its seed');
+  return { secret: text, publicKey: `whpk_${open.toString('base64')}` };
 }
