@@ -18,6 +18,8 @@ import { IamModule } from './iam/iam.module.js';
 import { InstancesModule } from './instances/instances.module.js';
 import { ApisModule } from './apis/apis.module.js';
 import { BindingsModule } from './bindings/bindings.module.js';
+import { BacklogModule } from './messages/backlog.module.js';
+import { MessagesModule } from './messages/messages.module.js';
 import { ObservabilityModule } from './observability/observability.module.js';
 import { ProjectsModule } from './projects/projects.module.js';
 import { SignsModule } from './signs/signs.module.js';
@@ -27,6 +29,7 @@ import { VaultModule } from './vault/vault.module.js';
 @Module({})
 export class AppModule {
   static for(config: Config): DynamicModule {
+    const endpoints = EndpointsModule.with(BacklogModule);
     return {
       module: AppModule,
       imports: [
@@ -44,7 +47,8 @@ export class AppModule {
         SignsModule,
         BindingsModule,
         DistributionModule,
-        EndpointsModule.with(),
+        endpoints,
+        MessagesModule.with(endpoints),
       ],
       providers: [
         { provide: APP_PIPE, useClass: InputPipe },

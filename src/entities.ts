@@ -20,6 +20,8 @@ import { Policy } from './iam/policy.entity.js';
 import { GroupRoleAssignment, UserGroup, UserGroupMember } from './iam/user-group.entity.js';
 import { RevokedToken, RoleAssignment, TokenKey, User } from './iam/user.entity.js';
 import { Instance, InstanceFeature } from './instances/instance.entity.js';
+import { DeliveryRate, MessageAttempt } from './messages/attempt.entity.js';
+import { Message } from './messages/message.entity.js';
 import { Domain, Project } from './projects/project.entity.js';
 import { Sign } from './signs/sign.entity.js';
 import { DataKey, KekCheck } from './vault/data-key.entity.js';
@@ -35,6 +37,7 @@ export const entities = [
   Change,
   ChangeCounter,
   DataKey,
+  DeliveryRate,
   Domain,
   Environment,
   GatewayAck,
@@ -48,6 +51,8 @@ export const entities = [
   KekCheck,
   Lease,
   Policy,
+  Message,
+  MessageAttempt,
   Project,
   Publication,
   RevokedToken,

@@ -17,8 +17,8 @@ import type { ApiError } from './api-error.js';
 export class Enveloped<T> {
   constructor(
     readonly data: T,
-    /** `nextCursor` of a page, null at the end; `message` of an action, for people. */
-    readonly more: { nextCursor?: string | null; message?: string },
+    /** `nextCursor` of a page, null at the end; `hasMore` of a list without pages; `message` of an action, for people. */
+    readonly more: { nextCursor?: string | null; hasMore?: boolean; message?: string },
   ) {}
 }
 
@@ -33,8 +33,8 @@ export class EnvelopeInterceptor implements NestInterceptor {
 
 function envelope(answer: unknown, requestId: string): object {
   if (!(answer instanceof Enveloped)) return { data: answer, meta: { request_id: requestId } };
-  const { nextCursor, message } = answer.more;
-  const page = nextCursor === undefined ? {} : { next_cursor: nextCursor, has_more: nextCursor !== null };
+  const { nextCursor, message, hasMore = nextCursor !== null } = answer.more;
+  const page = nextCursor === undefined ? {} : { next_cursor: nextCursor, has_more: hasMore };
   return { data: answer.data as unknown, ...(message !== undefined && { message }), meta: { request_id: requestId, ...page } };
 }
 

@@ -67,6 +67,14 @@ export class Config {
     checkDns: boolean;
     /** False: messages are accepted and kept, none is sent. */
     delivery: boolean;
+    /** Of one attempt, connecting included. */
+    timeoutMs: number;
+    /** Attempts under way in this process. */
+    concurrency: number;
+    /** How long a payload is kept where a message does not say; also the most that it can say. */
+    retentionHours: number;
+    /** How long a message that is over is kept without its payload. */
+    logDays: number;
   };
 
   constructor(values: Omit<Config, never>) {
@@ -129,6 +137,10 @@ export const VARIABLES: Record<string, string> = {
   SIGNET_WEBHOOK_ALLOW_CIDRS: 'address ranges that webhooks may reach although they are not public, as 10.1.0.0/16,fd00::/8 (none)',
   SIGNET_WEBHOOK_CHECK_DNS: 'true (default) or false: look a name up when an endpoint is created; every connection is judged in any case',
   SIGNET_WEBHOOK_DELIVERY: 'on (default) or off: accept and keep messages, send none',
+  SIGNET_WEBHOOK_TIMEOUT_MS: 'time an endpoint has to answer, connecting included (20000)',
+  SIGNET_WEBHOOK_CONCURRENCY: 'attempts under way in one process, at most an eighth of them to one endpoint (256)',
+  SIGNET_WEBHOOK_RETENTION_HOURS: 'how long a payload is kept, unless its message says less (720)',
+  SIGNET_WEBHOOK_LOG_DAYS: 'how long a message that is over is kept without its payload (90)',
 };
 
 /**
@@ -231,6 +243,10 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       allowCidrs: cidrs('SIGNET_WEBHOOK_ALLOW_CIDRS'),
       checkDns: flag('SIGNET_WEBHOOK_CHECK_DNS', 'true'),
       delivery: oneOf('SIGNET_WEBHOOK_DELIVERY', ['on', 'off'], 'on') === 'on',
+      timeoutMs: whole('SIGNET_WEBHOOK_TIMEOUT_MS', 20_000, 100, 60_000),
+      concurrency: whole('SIGNET_WEBHOOK_CONCURRENCY', 256, 1, 4096),
+      retentionHours: whole('SIGNET_WEBHOOK_RETENTION_HOURS', 720, 1, 87_600),
+      logDays: whole('SIGNET_WEBHOOK_LOG_DAYS', 90, 1, 3650),
     }),
   });
   if (faults.length > 0) throw new ConfigError(faults);

@@ -20,6 +20,7 @@ export const TAGS: Record<string, string> = {
   'Load balance channels': 'Servers that backends of APIs name; in the paths they are called VPC channels.',
   'Webhook endpoints': 'Where the webhooks of a project go.',
   'Signing keys': 'The one or two keys that sign the deliveries of an endpoint.',
+  'Webhook messages': 'What is delivered to endpoints, what came of it, and doing it again.',
   'API keys': 'What machines of a project prove themselves with below `/v1`.',
   Identity: 'Tokens, and the projects and users they are for.',
   'Access keys': 'Keys (AK/SK) with which users sign requests to this service.',

@@ -59,6 +59,15 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     version: 'headers_version',
   },
   {
+    table: 'messages',
+    column: 'headers',
+    key: ['id'],
+    projectId: 'project_id',
+    field: 'messages.headers',
+    rowId: 'id',
+    version: '1',
+  },
+  {
     table: 'signing_keys',
     column: 'secret',
     key: ['id'],

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { Document, type Operation } from '../support/document.js';
+import { LOOPBACK_ENV } from '../support/receiver.js';
 import { type Answer, type Client, READ_ONLY, TestService } from '../support/service.js';
 
 const NOWHERE = '0123456789abcdef0123456789abcdef';
@@ -22,7 +23,7 @@ const answered = new Set<string>();
 
 beforeAll(async () => {
   database = await createTestDatabase('sqlite');
-  service = await TestService.start(database, { SIGNET_BODY_LIMIT_BYTES: '8192', SIGNET_WEBHOOK_CHECK_DNS: 'false' });
+  service = await TestService.start(database, { SIGNET_BODY_LIMIT_BYTES: '8192', SIGNET_WEBHOOK_CHECK_DNS: 'false', ...LOOPBACK_ENV });
   client = await service.client({ role: 'APIG Administrator' });
   document = new Document((await client.get('/openapi.json')).body as OpenAPIObject);
 });
@@ -255,6 +256,33 @@ describe('every answer is one that the document describes, field for field', () 
     await call('DeleteEndpointSigningKey', { id, keyId });
     await call('AddSigningKey', { id, body: { type: 'ed25519', overlap_seconds: 60 } });
     await call('DeleteEndpoint', { id });
+  });
+
+  it('of webhook messages', async () => {
+    // Nobody listens there: the first attempt fails, and the next is half an hour away.
+    const { id: endpoint_id } = (await call('CreateEndpoint', { body: { url: 'http://127.0.0.1:1/hook' } })).data;
+    const send = async () => (await call('SendWebhook', { body: { endpoint_id, payload: { a: 1 } } })).data.message_id as string;
+    const failing = async () => {
+      const id = await send();
+      while ((await call('GetMessage', { id })).data.status !== 'pending_retry') await new Promise((resolve) => setTimeout(resolve, 10));
+      return id;
+    };
+    const [id, other] = [await failing(), await failing()];
+    expect((await call('GetMessageAttempts', { id })).data).toHaveLength(1);
+    await call('RetryMessageNow', { id: other });
+    await call('CancelMessageRetry', { id });
+    const { next_cursor } = (await call('GetLogs', { query: { limit: '1' } })).meta;
+    await call('GetLogs', { query: { cursor: next_cursor } });
+    expect((await call('ListDLQMessages')).data.messages).toHaveLength(1);
+    await call('GetMetrics');
+    await call('GetTimeSeriesMetrics', { query: { window: '1h' } });
+    await call('ReplayFromDLQ', { id });
+    await call('ReplayBatchMessages', { body: { message_ids: [id, 'none'] } });
+    await call('ReplayAllMessages', { query: { status: 'failed_permanent' } });
+    await call('CancelMessageRetry', { id: await failing() });
+    const last = (await call('ListDLQMessages')).data.messages[0].message_id as string;
+    await call('ReplayMessage', { id: last });
+    await call('DeleteMessage', { id: last });
   });
 
   it('of access keys', async () => {

@@ -9,6 +9,7 @@ import { AccessKeys1763800000015 } from './1763800000015-access-keys.js';
 import { Policies1763800000017 } from './1763800000017-policies.js';
 import { KeyProviders1763800000019 } from './1763800000019-key-providers.js';
 import { AuditFormats1763800000020 } from './1763800000020-audit-formats.js';
+import { Messages1763800000013 } from './1763800000013-messages.js';
 
 /** Every migration, oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -23,4 +24,5 @@ export const migrations = [
   Policies1763800000017,
   KeyProviders1763800000019,
   AuditFormats1763800000020,
+  Messages1763800000013,
 ];

@@ -1,0 +1,125 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Clock } from '../common/clock.js';
+import { newId } from '../common/ids.js';
+import { Config } from '../config/config.js';
+import { Database } from '../database/database.js';
+import { holdLease } from '../database/lease.js';
+import { placeholders } from '../database/tx.js';
+import { WAITING } from './backlog.service.js';
+import { ASIDE, asideValues, padded } from './delivery-queue.js';
+import { DeliveryService } from './delivery.service.js';
+
+const TICK_MS = 60_000;
+const LEASE = 'messages';
+const LEASE_MS = 120_000;
+const DAY_MS = 86_400_000;
+/** Rows of one transaction: other writers get their turn between two. */
+const STEP = 500;
+/** Steps of one kind in one tick; what is left waits for the next. */
+const STEPS_MAX = 200;
+
+/**
+ * Lets payloads and old messages go when their time is over, and finds messages that were put aside just when their endpoint was resumed or
+ * deleted. One process at a time does it; done twice it would be right as well.
+ */
+@Injectable()
+export class HousekeepingService implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #logger = new Logger(HousekeepingService.name);
+  readonly #holder = newId();
+  #timer: NodeJS.Timeout | undefined;
+  #ticking: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly config: Config,
+    private readonly clock: Clock,
+    private readonly delivery: DeliveryService,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.schedule();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#ticking;
+  }
+
+  /** Does what is due. */
+  async tick(): Promise<void> {
+    if (!(await holdLease(this.database, LEASE, this.#holder, this.clock.now(), LEASE_MS))) return;
+    await this.pickUp();
+    await this.dropPayloads();
+    await this.forget();
+  }
+
+  /** The contract promises a resumed endpoint its messages within minutes (endpoints §1.4). */
+  private async pickUp(): Promise<void> {
+    const aside = (deleted: boolean) => `SELECT m.id FROM messages m JOIN webhook_endpoints e ON e.id = m.endpoint_id
+      WHERE m.status = 'paused' AND ${deleted ? 'e.deleted_at IS NOT NULL' : 'e.paused = 0 AND e.deleted_at IS NULL'} LIMIT ${STEP}`;
+    const requeued = await this.steps(aside(false), [], `status = ${WAITING}, due_at = ?, updated_at = ?`, "status = 'paused'", (now) => [
+      now,
+      now,
+    ]);
+    if (requeued > 0) this.delivery.wake();
+    await this.steps(aside(true), [], ASIDE.deleted, "status = 'paused'", (now) => asideValues('deleted', now));
+  }
+
+  /** Of a message that is not over, the payload is still needed. */
+  private async dropPayloads(): Promise<void> {
+    await this.steps(
+      `SELECT id FROM messages WHERE expires_at <= ? AND due_at IS NULL AND status <> 'paused' LIMIT ${STEP}`,
+      [this.clock.now()],
+      'payload = NULL, headers = NULL, expires_at = NULL',
+      "due_at IS NULL AND status <> 'paused'",
+    );
+  }
+
+  /** What has no payload any more and is old goes whole, its attempts with it. */
+  private async forget(): Promise<void> {
+    const before = this.clock.now() - this.config.webhooks.logDays * DAY_MS;
+    await this.steps(
+      `SELECT m.id FROM projects p JOIN messages m ON m.project_id = p.id
+       WHERE m.created_at < ? AND m.due_at IS NULL AND m.status <> 'paused' AND m.payload IS NULL LIMIT ${STEP}`,
+      [before],
+      undefined,
+      'due_at IS NULL AND payload IS NULL',
+    );
+  }
+
+  /**
+   * Finds rows and changes them, or deletes them, a few at a time.
+   * @param still what must hold of a row when its turn comes
+   * @returns how many rows
+   */
+  private async steps(
+    find: string,
+    params: readonly number[],
+    set: string | undefined,
+    still: string,
+    values: (now: number) => number[] = () => [],
+  ): Promise<number> {
+    let total = 0;
+    for (let i = 0; i < STEPS_MAX && !this.#stopped; i++) {
+      const found = await this.database.rows<{ id: string }>(find, params);
+      if (found.length === 0) return total;
+      const ids = padded(found.map(({ id }) => id));
+      const where = `WHERE id IN (${placeholders(ids)}) AND ${still}`;
+      const statement = set === undefined ? `DELETE FROM messages ${where}` : `UPDATE messages SET ${set} ${where}`;
+      const { affected } = await this.database.transaction((tx) => tx.run(statement, [...values(this.clock.now()), ...ids]));
+      total += affected;
+      if (affected === 0) return total;
+    }
+    return total;
+  }
+
+  private schedule(): void {
+    this.#timer = setTimeout(() => {
+      this.#ticking = this.tick()
+        .catch((error: unknown) => this.#logger.warn(`housekeeping could not go on: ${error instanceof Error ? error.name : 'unknown'}`))
+        .finally(() => !this.#stopped && this.schedule());
+    }, TICK_MS).unref();
+  }
+}

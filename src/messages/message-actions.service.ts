@@ -1,0 +1,222 @@
+import { Injectable } from '@nestjs/common';
+import type { ContractError } from '../common/api-error.js';
+import { Clock, toMilliseconds } from '../common/clock.js';
+import type { Caller } from '../common/principal.js';
+import type { ProjectScope } from '../common/scope.js';
+import { Database, type Tx } from '../database/database.js';
+import { placeholders } from '../database/tx.js';
+import { padded } from './delivery-queue.js';
+import { DeliveryService } from './delivery.service.js';
+import { MESSAGE_ID, type MessageRow, SELECT_MESSAGES, statusOf, whereStatus } from './message-row.js';
+import type {
+  ActedMessageView,
+  AllQuery,
+  BatchResultView,
+  DeletedMessageView,
+  ReplayedAllView,
+  ReplayedBatchView,
+  ReplayedView,
+} from './messages.dto.js';
+import { toView } from './messages.dto.js';
+import {
+  DeliveryInProgress,
+  InvalidStatus,
+  MessageNotFound,
+  PayloadUnavailable,
+  ReplayLimitExceeded,
+  RetentionExpired,
+  RetryInProgress,
+} from './messages.errors.js';
+
+/** Replays of one message: enough for any outage, an end for a loop. */
+const REPLAYS_MAX = 100;
+
+/** A message as a decision about it needs it. */
+type Locked = MessageRow & { gone: number };
+
+/** Messages: what callers can do about one that was accepted (endpoints §1.7). Each decides in its transaction, with the row locked. */
+@Injectable()
+export class MessageActionsService {
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly delivery: DeliveryService,
+  ) {}
+
+  /**
+   * Delivers a message again that is over, whatever it came to.
+   * @throws MessageNotFound, DeliveryInProgress, RetryInProgress, RetentionExpired, PayloadUnavailable, ReplayLimitExceeded
+   */
+  async replay(scope: ProjectScope, messageId: string): Promise<ReplayedView> {
+    await this.database.transaction(async (tx) => {
+      const now = this.clock.now();
+      const row = await this.lock(tx, scope, messageId, now);
+      const refusal = whyNot(row);
+      if (refusal) throw refusal;
+      await this.requeue(tx, [row], now);
+    });
+    this.delivery.wake();
+    return { message_id: messageId, status: 'queued' };
+  }
+
+  /** Makes the next attempt now. @throws MessageNotFound, InvalidStatus */
+  async retryNow(scope: ProjectScope, messageId: string): Promise<ActedMessageView> {
+    const view = await this.act(scope, messageId, async (tx, now) => {
+      await tx.run('UPDATE messages SET due_at = ?, updated_at = ? WHERE id = ?', [now, now, messageId]);
+      return { dueAt: now, updatedAt: now };
+    });
+    this.delivery.wake();
+    return view;
+  }
+
+  /** Gives a message up that waits for a retry. @throws MessageNotFound, InvalidStatus */
+  async cancel(scope: ProjectScope, messageId: string): Promise<ActedMessageView> {
+    return this.act(scope, messageId, async (tx, now) => {
+      await tx.run(
+        `UPDATE messages SET status = 'failed_permanent', due_at = NULL, failed_at = ?, last_error = 'cancelled', updated_at = ? WHERE id = ?`,
+        [now, now, messageId],
+      );
+      return { status: 'failed_permanent', dueAt: null, failedAt: now, lastError: 'cancelled', updatedAt: now };
+    });
+  }
+
+  /** Replays up to `limit` messages in a status, the oldest first. Those that are under way are left alone. */
+  async replayAll({ projectId }: ProjectScope, { status, endpoint_id, limit }: AllQuery): Promise<ReplayedAllView> {
+    const now = this.clock.now();
+    const where = whereStatus(status, now);
+    const rows = await this.database.rows<{ id: string }>(
+      `SELECT m.id FROM messages m WHERE m.project_id = ? AND m.deleted_at IS NULL AND ${where.sql}
+         ${endpoint_id === undefined ? '' : 'AND m.endpoint_id = ?'} ORDER BY m.created_at, m.id LIMIT ?`,
+      [projectId, ...where.values, ...(endpoint_id === undefined ? [] : [endpoint_id]), String(limit)],
+    );
+    const results = await this.replayMany(
+      { projectId },
+      rows.map(({ id }) => id),
+    );
+    const idsOf = (wanted: BatchResultView['status']) =>
+      results.filter(({ status: became }) => became === wanted).map(({ message_id }) => message_id);
+    return {
+      ...counted(results),
+      replayed_message_ids: idsOf('queued'),
+      stuck_message_ids: idsOf('stuck'),
+    };
+  }
+
+  /** Replays each of these messages that can be; the others say why not, each by its error's code. */
+  async replayBatch(scope: ProjectScope, messageIds: readonly string[]): Promise<ReplayedBatchView> {
+    const results = await this.replayMany(scope, [...new Set(messageIds)]);
+    return { ...counted(results), results };
+  }
+
+  /**
+   * Deletes a message: its payload is gone, nothing more is delivered, its idempotency key is free again. What is on its way already
+   * arrives.
+   * @throws MessageNotFound
+   */
+  async delete(scope: ProjectScope, messageId: string, caller: Caller): Promise<DeletedMessageView> {
+    if (!MESSAGE_ID.test(messageId)) throw new MessageNotFound();
+    return this.database.transaction(async (tx) => {
+      const sql = `SELECT deleted_at AS deletedAt FROM messages WHERE id = ? AND project_id = ? ${forUpdate(tx)}`;
+      const [row] = await tx.rows<{ deletedAt: number | null }>(sql, [messageId, scope.projectId]);
+      if (!row) throw new MessageNotFound();
+      if (row.deletedAt !== null) return { message_id: messageId, deleted_at: toMilliseconds(row.deletedAt), already_deleted: true };
+      const now = this.clock.now();
+      await tx.run(
+        `UPDATE messages SET deleted_at = ?, deleted_by = ?, payload = NULL, headers = NULL, idempotency_key = NULL, canonical_sha256 = NULL,
+           expires_at = NULL, claim = NULL, due_at = NULL, updated_at = ?,
+           failed_at = CASE WHEN status = 'succeeded' THEN failed_at ELSE ? END,
+           status = CASE WHEN status = 'succeeded' THEN status ELSE 'failed_permanent' END WHERE id = ?`,
+        [now, caller.principal.userId, now, now, messageId],
+      );
+      return { message_id: messageId, deleted_at: toMilliseconds(now), already_deleted: false };
+    });
+  }
+
+  /** What retry-now and cancel have in common: the message waits for a retry. */
+  private async act(
+    scope: ProjectScope,
+    messageId: string,
+    change: (tx: Tx, now: number) => Promise<Partial<MessageRow>>,
+  ): Promise<ActedMessageView> {
+    return this.database.transaction(async (tx) => {
+      const now = this.clock.now();
+      const row = await this.lock(tx, scope, messageId, now);
+      const status = statusOf(row);
+      if (status !== 'pending_retry') throw new InvalidStatus(status);
+      return { ...toView({ ...row, ...(await change(tx, now)) }), message_id: messageId };
+    });
+  }
+
+  private async lock(tx: Tx, { projectId }: ProjectScope, messageId: string, now: number): Promise<Locked> {
+    if (!MESSAGE_ID.test(messageId)) throw new MessageNotFound();
+    const [row] = await this.lockAll(tx, projectId, [messageId], now);
+    if (!row) throw new MessageNotFound();
+    return row;
+  }
+
+  /** Locks before it reads what it decides by: a claim or another action comes before or after, never between. */
+  private async lockAll(tx: Tx, projectId: string, messageIds: readonly string[], now: number): Promise<Locked[]> {
+    const ids = padded([...messageIds].sort());
+    const these = `IN (${placeholders(ids)})`;
+    if (tx.engine === 'mariadb')
+      await tx.rows(`SELECT id FROM messages WHERE id ${these} AND project_id = ? FOR UPDATE`, [...ids, projectId]);
+    return tx.rows<Locked>(
+      `${SELECT_MESSAGES.replace('SELECT ', 'SELECT m.payload IS NULL AS gone, ')} AND m.id ${these} AND m.project_id = ?`,
+      [now, ...ids, projectId],
+    );
+  }
+
+  private async replayMany({ projectId }: ProjectScope, messageIds: readonly string[]): Promise<BatchResultView[]> {
+    const results: BatchResultView[] = [];
+    const perTransaction = 100;
+    for (let from = 0; from < messageIds.length; from += perTransaction) {
+      const part = messageIds.slice(from, from + perTransaction);
+      const known = part.filter((id) => MESSAGE_ID.test(id));
+      const became = await this.database.transaction(async (tx) => {
+        const now = this.clock.now();
+        const rows = known.length > 0 ? await this.lockAll(tx, projectId, known, now) : [];
+        await this.requeue(
+          tx,
+          rows.filter((row) => !whyNot(row)),
+          now,
+        );
+        return new Map(rows.map((row) => [row.id, resultOf(row, whyNot(row))]));
+      });
+      for (const id of part) results.push(became.get(id) ?? { message_id: id, status: 'failed', error: 'NOT_FOUND' });
+    }
+    this.delivery.wake();
+    return results;
+  }
+
+  /** A new round of attempts. Of an endpoint that is paused, the next look at the queue puts the message aside. */
+  private async requeue(tx: Tx, rows: readonly Locked[], now: number): Promise<void> {
+    if (rows.length === 0) return;
+    const ids = padded(rows.map(({ id }) => id));
+    await tx.run(
+      `UPDATE messages SET status = 'queued', due_at = ?, claim = NULL, attempts_before = attempt_count, replay_count = replay_count + 1,
+         failed_at = NULL, updated_at = ? WHERE id IN (${placeholders(ids)})`,
+      [now, now, ...ids],
+    );
+  }
+}
+
+const forUpdate = (tx: Tx) => (tx.engine === 'mariadb' ? 'FOR UPDATE' : '');
+
+/** Why a message cannot be replayed, undefined when it can. */
+function whyNot(row: Locked): ContractError | undefined {
+  const status = statusOf(row);
+  if (status === 'pending_retry') return new RetryInProgress();
+  if (status !== 'succeeded' && status !== 'failed_permanent') return new DeliveryInProgress();
+  if (row.gone) return row.retentionHours === 0 ? new PayloadUnavailable() : new RetentionExpired();
+  return row.replayCount >= REPLAYS_MAX ? new ReplayLimitExceeded() : undefined;
+}
+
+function resultOf({ id }: Locked, refusal: ContractError | undefined): BatchResultView {
+  if (!refusal) return { message_id: id, status: 'queued' };
+  return { message_id: id, status: refusal.status === 409 ? 'stuck' : 'failed', error: refusal.code };
+}
+
+const counted = (results: readonly BatchResultView[]) => {
+  const count = (wanted: BatchResultView['status']) => results.filter(({ status }) => status === wanted).length;
+  return { replayed: count('queued'), failed: count('failed'), stuck: count('stuck') };
+};
