@@ -13,6 +13,7 @@ const may = {
   auth: [...base, 'vault', 'lib'],
   projects: platform,
   iam: [...base, 'vault', 'changes', 'audit', 'auth', 'projects'],
+  'external-iam': [...platform, 'projects'],
   instances: [...platform, 'projects'],
   apis: [...platform, 'instances'],
   signs: [...platform, 'instances', 'lib'],

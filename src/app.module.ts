@@ -14,6 +14,7 @@ import { DistributionModule } from './distribution/distribution.module.js';
 import { ApiKeysModule } from './endpoints/api-keys.module.js';
 import { EndpointsModule } from './endpoints/endpoints.module.js';
 import { entities } from './entities.js';
+import { ExternalIamModule } from './external-iam/external-iam.module.js';
 import { IamModule } from './iam/iam.module.js';
 import { InstancesModule } from './instances/instances.module.js';
 import { ApisModule } from './apis/apis.module.js';
@@ -41,7 +42,7 @@ export class AppModule {
         ChangesModule,
         AuditModule,
         ProjectsModule,
-        AuthModule.with(IamModule, CredentialsModule, ApiKeysModule),
+        AuthModule.with(config.identity ? ExternalIamModule.for(config.identity) : IamModule, CredentialsModule, ApiKeysModule),
         InstancesModule,
         ApisModule,
         SignsModule,

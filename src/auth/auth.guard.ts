@@ -44,7 +44,7 @@ export class AuthGuard implements CanActivate {
 
   private authenticate(request: Request, { kind }: ForPrincipals): Principal | Promise<Principal> {
     const credential = credentialOf(request);
-    if (credential.kind === 'token') return this.tokens.authenticate(credential.token);
+    if (credential.kind === 'token') return this.tokens.authenticate(credential.token, !READS.has(request.method));
     return this.signed.authenticate(request, request.params.project_id, kind !== 'authenticated');
   }
 
@@ -69,6 +69,9 @@ export class AuthGuard implements CanActivate {
     return admitMachine(request, role, machine);
   }
 }
+
+/** Methods that change nothing. */
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 const PLAINTEXT = 'machines are served over TLS or loopback only; SIGNET_GATEWAY_PLAINTEXT=allow where the network between is trusted';
 

@@ -4,6 +4,7 @@ import type { AccessKeysService } from '../iam/access-keys.service.js';
 import type { Status } from '../iam/access-keys.dto.js';
 import type { IamAdminService } from '../iam/iam-admin.service.js';
 import type { Caller } from '../common/principal.js';
+import type { Config } from '../config/config.js';
 
 interface Services {
   accessKeys: AccessKeysService;
@@ -12,19 +13,22 @@ interface Services {
 }
 
 async function withAccessKeys<T>(work: (services: Services) => Promise<T>): Promise<T> {
-  const [{ withServices }, { AccessKeysService: Keys }, { IamAdminService: Directory }, { operator }, { Fault }] = await Promise.all([
-    import('./context.js'),
-    import('../iam/access-keys.service.js'),
-    import('../iam/iam-admin.service.js'),
-    import('../projects/operator.js'),
-    import('../common/api-error.js'),
-  ]);
-  const run = (services: INestApplicationContext) =>
-    work({
+  const [{ needEmbeddedIam, withServices }, { AccessKeysService: Keys }, { IamAdminService: Directory }, { operator }, { Fault }] =
+    await Promise.all([
+      import('./context.js'),
+      import('../iam/access-keys.service.js'),
+      import('../iam/iam-admin.service.js'),
+      import('../projects/operator.js'),
+      import('../common/api-error.js'),
+    ]);
+  const run = (services: INestApplicationContext, config: Config) => {
+    needEmbeddedIam(config);
+    return work({
       accessKeys: services.get(Keys, { strict: false }),
       directory: services.get(Directory, { strict: false }),
       caller: operator('signet-cli'),
     });
+  };
   return withServices(process.env, run).catch((error: unknown) => {
     const kind = error instanceof Fault ? error.kind : undefined;
     if (kind === 'not_found') throw new Error('there is no such access key', { cause: error });

@@ -4,7 +4,7 @@ import type { MachineRole } from '../common/principal.js';
 import { Database } from '../database/database.js';
 import { GatewayTokens } from '../distribution/gateway-tokens.service.js';
 import { operator } from '../projects/operator.js';
-import { withServices } from './context.js';
+import { needEmbeddedIam, withServices } from './context.js';
 
 type Environment = NodeJS.ProcessEnv;
 
@@ -17,8 +17,9 @@ export async function migrate(env: Environment): Promise<void> {
  * @throws Error outside the local mode, where whoever reaches the database and the key is not thereby every user
  */
 export async function token(env: Environment, { user, project }: { user: string; project: string }): Promise<void> {
-  await withServices(env, async (services, { mode }) => {
-    if (mode !== 'local') throw new Error('signet token works in the local mode only; elsewhere ask POST /v3/auth/tokens');
+  await withServices(env, async (services, config) => {
+    needEmbeddedIam(config);
+    if (config.mode !== 'local') throw new Error('signet token works in the local mode only; elsewhere ask POST /v3/auth/tokens');
     console.log((await services.get(IamAdminService, { strict: false }).issueToken(user, project)).token);
   });
 }
@@ -34,8 +35,8 @@ export async function gatewayToken(
   await withServices(env, async (services) => {
     const [found] = await services.get(Database, { strict: false }).rows<{ projectId: string }>(
       `SELECT p.id AS projectId FROM instances i JOIN projects p ON p.id = i.project_id JOIN domains d ON d.id = p.domain_id
-       WHERE i.id = ? AND p.name = ? AND d.name = ?`,
-      [instance, project, DEFAULT_DOMAIN],
+       WHERE i.id = ? AND (p.id = ? OR (p.name = ? AND d.name = ?))`,
+      [instance, project, project, DEFAULT_DOMAIN],
     );
     if (!found) throw new Error(`the project ${project} has no instance ${instance}`);
     const scope = { projectId: found.projectId, instanceId: instance };

@@ -6,11 +6,14 @@ import type { IamAdminService } from '../iam/iam-admin.service.js';
 
 /** Runs `work` with the directory of the database that the environment names. */
 async function withDirectory<T>(work: (directory: IamAdminService) => Promise<T>): Promise<T> {
-  const [{ withServices }, { IamAdminService: Directory }] = await Promise.all([
+  const [{ needEmbeddedIam, withServices }, { IamAdminService: Directory }] = await Promise.all([
     import('./context.js'),
     import('../iam/iam-admin.service.js'),
   ]);
-  return withServices(process.env, (services) => work(services.get(Directory, { strict: false })));
+  return withServices(process.env, (services, config) => {
+    needEmbeddedIam(config);
+    return work(services.get(Directory, { strict: false }));
+  });
 }
 
 /** The same with its groups and policies. */

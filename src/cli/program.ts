@@ -60,7 +60,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     .command('gateway-token')
     .description('make a credential for the gateways or verifiers of an instance and print its token, which is not shown again')
     .requiredOption('--instance <id>', 'instance (gateway)')
-    .option('--project <name>', 'project', 'default')
+    .option('--project <name>', 'project: its name in the domain default, or its id', 'default')
     .addOption(new Option('--role <role>', 'what it is for').choices(MACHINE_ROLES).default('gateway'))
     .option('--name <text>', 'for people', '')
     .action(async (options: { instance: string; project: string; role: MachineRole; name: string }) =>

@@ -4,6 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from 'pino';
 import { createApplication } from '../application.js';
 import { type Config, readConfig } from '../config/config.js';
+import type { IdentityConfig } from '../config/identity-config.js';
 import { DEFAULT_DOMAIN, DEFAULT_PROJECT } from '../iam/iam-file.js';
 import { InstancesService } from '../instances/instances.service.js';
 import { Health } from '../observability/health.js';
@@ -26,6 +27,10 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
   tellGeneratedPassword(app);
   if (config.mode !== 'local') return;
   const { port } = app.getHttpServer().address() as AddressInfo;
+  if (config.identity) {
+    console.log(`Signet listens on ${loopbackUrl(config.host, port)}; tokens come from ${tokenSource(config.identity)}`);
+    return;
+  }
   const demo = await demoGateway(app);
   if (config.embedded && demo.instanceId !== undefined) {
     const scope = { projectId: demo.projectId, instanceId: demo.instanceId };
@@ -38,6 +43,8 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
   }
   await welcome(app, loopbackUrl(config.host, port), demo, beside.embedded);
 }
+
+const tokenSource = (identity: IdentityConfig) => (identity.kind === 'keystone' ? identity.url : identity.issuer);
 
 /** Where this process reaches itself: an address that stands for all of them is no destination. */
 function loopbackUrl(host: string, port: number): string {

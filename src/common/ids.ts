@@ -32,3 +32,6 @@ export function newId(): string {
 
 /** What an id of the APIG contract can look like (apig §4.3); anything else cannot exist and needs no look-up. */
 export const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Where the service keeps secrets of its own in the vault, among those of projects: no project can have such an id. */
+export const RESERVED_IDS: ReadonlySet<string> = new Set(['iam', 'api-keys']);

@@ -3,6 +3,8 @@ import { join, resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { type EdgeConfig, EDGE_VARIABLES, readEdge } from './edge.js';
 import { GATEWAY_VARIABLES } from './gateway-variables.js';
+import type { IdentityConfig } from './identity-config.js';
+import { readIdentityFile } from './identity-file.js';
 import { Secret } from './secret.js';
 
 export type Mode = 'local' | 'production';
@@ -36,6 +38,8 @@ export class Config {
   readonly embedded: { proxyPort: number; signPort: number; backendPort: number } | undefined;
   /** Gateways and verifiers may be served without TLS in production too. */
   readonly gatewayPlaintext: boolean;
+  /** The identity service of somebody else; absent: the embedded one. */
+  readonly identity: IdentityConfig | undefined;
   readonly adminPassword: Secret | undefined;
   readonly iamFile: string | undefined;
   readonly tokenTtlSeconds: number;
@@ -117,6 +121,8 @@ export const VARIABLES: Record<string, string> = {
   SIGNET_AWS_KMS_ENDPOINT: 'another endpoint of KMS, as in a VPC',
   SIGNET_ADMIN_PASSWORD: 'password of the user admin, used when it is created; random and printed once if unset',
   SIGNET_IAM_FILE: 'JSON file with users, projects and role assignments, applied at every start',
+  SIGNET_IDENTITY_FILE: 'JSON file that names an external identity service, Keystone or an OIDC issuer; the embedded one is off then',
+  SIGNET_IDENTITY_PASSWORD: 'password of the service user at Keystone, where the identity file names no password file',
   SIGNET_TOKEN_TTL_SECONDS: 'life of a token (86400)',
   SIGNET_BODY_LIMIT_BYTES: 'largest request body (12582912)',
   SIGNET_HEADERS_TIMEOUT_MS: 'time a client has to send its headers (10000)',
@@ -146,6 +152,7 @@ export const VARIABLES: Record<string, string> = {
 /**
  * Reads and validates the environment.
  * @param env usually `process.env`; `SIGNET_KEK`, `SIGNET_VAULT_TOKEN` and `SIGNET_ADMIN_PASSWORD` are removed from it once read
+ * @param env usually `process.env`; `SIGNET_KEK`, `SIGNET_ADMIN_PASSWORD` and `SIGNET_IDENTITY_PASSWORD` are removed from it once read
  * @throws ConfigError naming every fault at once
  */
 export function readConfig(env: Record<string, string | undefined>): Config {
@@ -204,8 +211,15 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   if (kek.file && kek.inline) faults.push('SIGNET_KEK_FILE and SIGNET_KEK exclude each other');
   if (kek.provider === 'vault' && !env['SIGNET_VAULT_ADDR']) faults.push('SIGNET_KEK_PROVIDER=vault needs SIGNET_VAULT_ADDR');
   if (kek.provider === 'aws-kms' && !env['SIGNET_AWS_KMS_KEY_ID']) faults.push('SIGNET_KEK_PROVIDER=aws-kms needs SIGNET_AWS_KMS_KEY_ID');
-  const embedded = oneOf('SIGNET_EMBEDDED_GATEWAY', ['on', 'off'], mode === 'local' ? 'on' : 'off') === 'on';
-  if (embedded && mode !== 'local') faults.push('SIGNET_EMBEDDED_GATEWAY=on is for the local mode: run signet gateway');
+  const identityFile = env['SIGNET_IDENTITY_FILE'];
+  const identity = identityFile ? readIdentityFile(resolve(identityFile), env['SIGNET_IDENTITY_PASSWORD'], faults) : undefined;
+  for (const name of identityFile ? ['SIGNET_IAM_FILE', 'SIGNET_ADMIN_PASSWORD'] : ['SIGNET_IDENTITY_PASSWORD'])
+    if (env[name]) faults.push(`${name} ${identityFile ? 'is for the embedded identity service' : 'needs SIGNET_IDENTITY_FILE'}`);
+  // Its demonstration stands in the project default, which the embedded identity service makes.
+  const embeddable = mode === 'local' && !identityFile;
+  const embedded = oneOf('SIGNET_EMBEDDED_GATEWAY', ['on', 'off'], embeddable ? 'on' : 'off') === 'on';
+  if (embedded && !embeddable)
+    faults.push('SIGNET_EMBEDDED_GATEWAY=on is for the local mode with its own identity service: run signet gateway');
   const ports = {
     proxyPort: whole('SIGNET_GATEWAY_PORT', 8710, 0, 65_535),
     signPort: whole('SIGNET_GATEWAY_SIGN_PORT', 8711, 0, 65_535),
@@ -222,6 +236,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     kek,
     embedded: embedded ? ports : undefined,
     gatewayPlaintext: oneOf('SIGNET_GATEWAY_PLAINTEXT', ['refuse', 'allow'], 'refuse') === 'allow',
+    identity,
     adminPassword: secret(env['SIGNET_ADMIN_PASSWORD']),
     iamFile: env['SIGNET_IAM_FILE'] ? resolve(env['SIGNET_IAM_FILE']) : undefined,
     tokenTtlSeconds: whole('SIGNET_TOKEN_TTL_SECONDS', 86_400, 60, 86_400 * 7),
@@ -253,6 +268,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   delete env['SIGNET_KEK'];
   delete env['SIGNET_VAULT_TOKEN'];
   delete env['SIGNET_ADMIN_PASSWORD'];
+  delete env['SIGNET_IDENTITY_PASSWORD'];
   return config;
 }
 

@@ -13,6 +13,7 @@ import { Domain, Project } from './project.entity.js';
 import { ProjectNameTaken } from './projects.errors.js';
 
 const UNIQUE_PROJECT_NAME = { name: 'uq_projects_domain_name', columns: 'projects.domain_id, projects.name' };
+const UNIQUE_COUNTER = { name: 'PRIMARY', columns: 'change_counters.scope_id' };
 const UNIQUE_DOMAIN_NAME = { name: 'uq_domains_name', columns: 'domains.name' };
 
 /** What a project, a domain can be called: it stands in URLs, in shells and in Terraform files. */
@@ -72,6 +73,27 @@ export class ProjectsService {
   }
 
   /**
+   * The project that an external identity service knows by this id, made if it is not there: gateways hang on a project's row. It is
+   * called by its id, since names move between projects there. Safe to call from several processes at once.
+   * @param domain of all projects of that service, by name
+   * @param description what people call it
+   * @throws Fault `forbidden` when the id is one of ours for something else
+   */
+  async ensureExternal(id: string, domain: string, description: string): Promise<void> {
+    if (await this.database.manager.existsBy(Project, { id })) return;
+    const { id: domainId } = await this.ensureDomain(domain);
+    const project: Project = { id, domainId, name: id, description, enabled: true, createdAt: this.clock.now() };
+    await this.makeCounter(id).catch((error: unknown) => {
+      // Made by another process, or by one that died before it made the project.
+      if (!violates(error, UNIQUE_COUNTER)) throw error;
+    });
+    await this.changes.write(inProject({ projectId: id }), async (write) => {
+      const [there] = await write.rows('SELECT 1 AS one FROM projects WHERE id = ?', [id]);
+      if (!there) await this.insert(write, project, operator('signet'));
+    });
+  }
+
+  /**
    * Creates a project. Its counter has to be there before the first write can lock it; without its project it is nothing that
    * anybody could find.
    * @param also what belongs into the same transaction, such as the creator's roles
@@ -85,15 +107,11 @@ export class ProjectsService {
   ): Promise<Project> {
     const project: Project = { id: newId(), domainId, name, description, enabled: true, createdAt: this.clock.now() };
     const { id } = project;
-    await this.database.transaction((tx) =>
-      tx.run('INSERT INTO change_counters (scope_id, project_id, revision) VALUES (?, ?, 0)', [id, id]),
-    );
+    await this.makeCounter(id);
     try {
       await this.changes.write(inProject({ projectId: id }), async (write) => {
-        await write.manager.insert(Project, project);
+        await this.insert(write, project, caller);
         await also?.(write);
-        await this.audit.record(write, caller, { action: 'CreateProject', resourceType: 'Project', resourceId: id, resourceName: name });
-        write.change('project', id, 'created');
       });
     } catch (error) {
       if (!violates(error, UNIQUE_PROJECT_NAME)) throw error;
@@ -101,5 +119,17 @@ export class ProjectsService {
       throw new ProjectNameTaken();
     }
     return project;
+  }
+
+  private async makeCounter(id: string): Promise<void> {
+    const sql = 'INSERT INTO change_counters (scope_id, project_id, revision) VALUES (?, ?, 0)';
+    await this.database.transaction((tx) => tx.run(sql, [id, id]));
+  }
+
+  private async insert(write: Write, project: Project, caller: Caller): Promise<void> {
+    const { id, name } = project;
+    await write.manager.insert(Project, project);
+    await this.audit.record(write, caller, { action: 'CreateProject', resourceType: 'Project', resourceId: id, resourceName: name });
+    write.change('project', id, 'created');
   }
 }
