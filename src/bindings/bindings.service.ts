@@ -13,6 +13,7 @@ import { Database } from '../database/database.js';
 import { chunks, type Param, placeholders } from '../database/tx.js';
 import { inInstance } from '../instances/instance-scope.js';
 import type { SignAlgorithm, SignType } from '../lib/signing/algorithms.js';
+import { MASKS, maskedHalves, OF_MASKS } from '../signs/mask.js';
 import { SignNotFound } from '../signs/signs.errors.js';
 import { secretPlace } from '../signs/signs.service.js';
 import { VaultService } from '../vault/vault.service.js';
@@ -55,6 +56,8 @@ interface SignPart {
   signKey: string;
   sealedSecret: string;
   secretVersion: number;
+  /** 1: the gateway masks secrets. */
+  masks: number;
 }
 
 interface BindingRow extends PublicationRow, SignPart {
@@ -68,7 +71,8 @@ const PUBLICATION = `p.id AS publishId, a.id AS apiId, a.name AS apiName, a.type
 const OF_PUBLICATION = `JOIN apis a ON a.id = p.api_id JOIN api_groups g ON g.id = a.group_id
   JOIN environments e ON e.instance_id = p.instance_id AND e.id = p.env_id`;
 const SIGN = `s.id AS signId, s.name AS signName, s.sign_type AS signType, s.sign_algorithm AS signAlgorithm, s.sign_key AS signKey,
-  s.sign_secret AS sealedSecret, s.secret_version AS secretVersion`;
+  s.sign_secret AS sealedSecret, s.secret_version AS secretVersion, ${MASKS}`;
+const OF_SIGN = `JOIN instances i ON i.id = s.instance_id ${OF_MASKS}`;
 const COLUMNS = 'id, project_id, instance_id, sign_id, publish_id, created_at';
 
 /** Which key signs for which publication: apig §2. */
@@ -90,11 +94,10 @@ export class BindingsService {
     const publishIds = [...new Set(input.publish_ids)];
     await this.vault.box(scope.projectId);
     const bound = await this.changes.written(inInstance(scope), async (write) => {
-      const [sign] = await write.rows<SignPart>(`SELECT ${SIGN} FROM signs s WHERE s.id = ? AND s.instance_id = ? AND s.project_id = ?`, [
-        input.sign_id,
-        scope.instanceId,
-        scope.projectId,
-      ]);
+      const [sign] = await write.rows<SignPart>(
+        `SELECT ${SIGN} FROM signs s ${OF_SIGN} WHERE s.id = ? AND s.instance_id = ? AND s.project_id = ?`,
+        [input.sign_id, scope.instanceId, scope.projectId],
+      );
       if (!sign) throw new SignNotFound(input.sign_id);
       const publications = await this.onlinePublications(write, scope, publishIds);
       const there = await this.bindingsOn(write, publishIds);
@@ -230,7 +233,7 @@ export class BindingsService {
       const { sql, value } = nameCondition('s.name', query.sign_name, false);
       add(sql, value);
     }
-    const from = `FROM publications p JOIN sign_bindings b ON b.publish_id = p.id JOIN signs s ON s.id = b.sign_id ${OF_PUBLICATION}
+    const from = `FROM publications p JOIN sign_bindings b ON b.publish_id = p.id JOIN signs s ON s.id = b.sign_id ${OF_SIGN} ${OF_PUBLICATION}
       WHERE p.api_id = ? AND p.instance_id = ? AND p.project_id = ? ${conditions.join(' ')}`;
     const params = [query.api_id, scope.instanceId, scope.projectId, ...values];
     const { total, rows } = await this.page<BindingRow>(
@@ -308,13 +311,14 @@ export class BindingsService {
   }
 
   private async withSecret(scope: InstanceScope, row: BindingRow, bindingTime: string): Promise<BindingView> {
-    return {
+    const view = {
       ...boundApi(row, bindingTime),
       sign_type: row.signType,
       sign_key: row.signKey,
       sign_secret: await this.vault.open(secretPlace(scope.projectId, row.signId, row.secretVersion), row.sealedSecret),
       ...(row.signAlgorithm && { sign_algorithm: row.signAlgorithm }),
     };
+    return row.masks === 1 ? maskedHalves(view) : view;
   }
 }
 

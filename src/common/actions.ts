@@ -18,6 +18,8 @@ const DEPENDENCIES: Record<string, readonly string[]> = {
   'apig:apis:update': [GROUP],
   'apig:apis:publish': [GROUP, 'apig:envs:list'],
   'apig:apis:offline': [GROUP, 'apig:envs:list'],
+  // A machine's credential reads the secrets of the whole gateway.
+  'signet:gateways:create': ['signet:signs:reveal'],
   'signet:signs:getImpact': [SIGNS],
   'signet:signs:reveal': [SIGNS],
   'signet:rotations:create': [SIGNS],

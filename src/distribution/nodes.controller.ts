@@ -44,14 +44,14 @@ export class NodesController {
 
   @Get('settings')
   @Allow('signet:settings:get')
-  @Answers(200, SettingsView, 'ShowInstanceSettings', 'Show what is set for the nodes of a gateway')
+  @Answers(200, SettingsView, 'ShowInstanceSettings', 'Show what is set for a gateway')
   show(@InCallersInstance() scope: InstanceScope): Promise<SettingsView> {
     return this.settings.get(scope);
   }
 
   @Put('settings')
   @Allow('signet:settings:update')
-  @Answers(200, SettingsView, 'UpdateInstanceSettings', 'Set the lease of the nodes of a gateway')
+  @Answers(200, SettingsView, 'UpdateInstanceSettings', 'Set the lease of the nodes of a gateway, and whether its secrets are masked')
   update(@InCallersInstance() scope: InstanceScope, @Body() input: SettingsInput, @CallerOf() caller: Caller): Promise<SettingsView> {
     return this.settings.update(scope, input, caller);
   }

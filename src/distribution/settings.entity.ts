@@ -1,7 +1,7 @@
 import { Column, Entity, ForeignKey, PrimaryColumn } from 'typeorm';
 import { Instance } from '../instances/instance.entity.js';
 
-/** What an operator sets for a gateway's nodes; no row: the defaults. */
+/** What an operator sets for a gateway; no row: the defaults. */
 @Entity({ name: 'gateway_settings' })
 export class GatewaySettings {
   @ForeignKey(() => Instance, { name: 'fk_gateway_settings_instance', onDelete: 'CASCADE', onUpdate: 'NO ACTION' })
@@ -14,6 +14,10 @@ export class GatewaySettings {
   /** Null: a node that has lost the control plane goes on signing. */
   @Column({ name: 'lease_seconds', type: 'int', nullable: true })
   leaseSeconds: number | null;
+
+  /** Null: secrets are shown in clear. */
+  @Column({ name: 'mask_secrets', type: 'boolean', nullable: true })
+  maskSecrets: boolean | null;
 
   @Column({ name: 'updated_at', type: 'bigint' })
   updatedAt: number;

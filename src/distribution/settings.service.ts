@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { AuditService } from '../audit/audit.service.js';
+import { Permissions } from '../auth/permissions.js';
 import { ChangesService } from '../changes/changes.service.js';
+import { Fault } from '../common/api-error.js';
 import type { Caller } from '../common/principal.js';
 import type { InstanceScope } from '../common/scope.js';
 import { Database } from '../database/database.js';
@@ -8,38 +10,58 @@ import { inInstance } from '../instances/instance-scope.js';
 import { rowsOf } from './instance-rows.js';
 import type { SettingsInput, SettingsView } from './settings.dto.js';
 
-/** What an operator sets for the nodes of a gateway. */
+const SELECT = `SELECT lease_seconds AS leaseSeconds, COALESCE(mask_secrets, 0) AS masks FROM gateway_settings
+  WHERE instance_id = ? AND project_id = ?`;
+
+interface SettingsRow {
+  leaseSeconds: number | null;
+  masks: number;
+}
+
+/** What an operator sets for a gateway. */
 @Injectable()
 export class SettingsService {
   constructor(
     private readonly database: Database,
     private readonly changes: ChangesService,
     private readonly audit: AuditService,
+    private readonly permissions: Permissions,
   ) {}
 
   /** @throws InstanceNotFound */
   async get(scope: InstanceScope): Promise<SettingsView> {
-    const sql = 'SELECT lease_seconds AS leaseSeconds FROM gateway_settings WHERE instance_id = ? AND project_id = ?';
-    const rows = await rowsOf<{ leaseSeconds: number | null }>(this.database, scope, sql, [scope.instanceId, scope.projectId]);
-    return { lease_seconds: rows[0]?.leaseSeconds ?? null };
+    return toView((await rowsOf<SettingsRow>(this.database, scope, SELECT, [scope.instanceId, scope.projectId]))[0]);
   }
 
-  /** Nodes learn of it with their next report. @throws InstanceNotFound */
-  async update(scope: InstanceScope, { lease_seconds }: SettingsInput, caller: Caller): Promise<SettingsView> {
+  /**
+   * Nodes learn of a lease with their next report; the mask counts with the next answer of any process.
+   * @throws InstanceNotFound, Fault `forbidden` when it would show secrets to a caller that may not reveal them
+   */
+  async update(scope: InstanceScope, input: SettingsInput, caller: Caller): Promise<SettingsView> {
+    const reveals = (await this.permissions.of(caller.principal)).allows('signet:signs:reveal');
     return this.changes.write(inInstance(scope), async (write) => {
-      const { affected } = await write.run('UPDATE gateway_settings SET lease_seconds = ?, updated_at = ? WHERE instance_id = ?', [
-        lease_seconds,
-        write.now,
-        scope.instanceId,
-      ]);
-      if (affected === 0) {
-        const values = [scope.instanceId, scope.projectId, lease_seconds, write.now];
-        await write.run('INSERT INTO gateway_settings (instance_id, project_id, lease_seconds, updated_at) VALUES (?, ?, ?, ?)', values);
+      const [row] = await write.rows<SettingsRow>(SELECT, [scope.instanceId, scope.projectId]);
+      const before = toView(row);
+      const { lease_seconds = before.lease_seconds, mask_secrets = before.mask_secrets } = input;
+      if (before.mask_secrets && !mask_secrets && !reveals) throw new Fault('forbidden');
+      const values = [lease_seconds, mask_secrets ? 1 : null, write.now, scope.instanceId];
+      if (row)
+        await write.run('UPDATE gateway_settings SET lease_seconds = ?, mask_secrets = ?, updated_at = ? WHERE instance_id = ?', values);
+      else {
+        const sql =
+          'INSERT INTO gateway_settings (lease_seconds, mask_secrets, updated_at, instance_id, project_id) VALUES (?, ?, ?, ?, ?)';
+        await write.run(sql, [...values, scope.projectId]);
       }
-      const entry = { action: 'UpdateInstanceSettings', resourceType: 'Instance', resourceId: scope.instanceId, detail: { lease_seconds } };
+      const detail = { lease_seconds, mask_secrets };
+      const entry = { action: 'UpdateInstanceSettings', resourceType: 'Instance', resourceId: scope.instanceId, detail };
       await this.audit.record(write, caller, entry);
       write.change('settings', scope.instanceId, 'updated');
-      return { lease_seconds };
+      return detail;
     });
   }
 }
+
+const toView = (row: SettingsRow | undefined): SettingsView => ({
+  lease_seconds: row?.leaseSeconds ?? null,
+  mask_secrets: row?.masks === 1,
+});

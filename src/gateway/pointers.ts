@@ -16,7 +16,7 @@ export interface Plan {
 }
 
 /** Kinds that never change which key signs what. */
-const WITHOUT_EFFECT = new Set(['api', 'feature', 'channel', 'role', 'project', 'group', 'node', 'settings', 'gateway_token']);
+const WITHOUT_EFFECT = new Set(['api', 'feature', 'channel', 'role', 'project', 'group', 'node', 'settings', 'gateway_token', 'reveal']);
 /** An address of at most this many ids; beyond it a whole snapshot is the shorter way. */
 const LOOK_UPS = 100;
 

@@ -15,6 +15,7 @@ import { inInstance } from '../instances/instance-scope.js';
 import { type KeyRules, keyRules, REQUIRED_FEATURE, type SignAlgorithm, type SignType } from '../lib/signing/algorithms.js';
 import { fromColumn, type SecretPlace, toColumn } from '../vault/sealed.js';
 import { type Box, VaultService } from '../vault/vault.service.js';
+import { MASKS, maskedHalves, OF_MASKS } from './mask.js';
 import { type OpenSign, type SignInput, type SignListView, type SignQuery, type SignView, toListView, toView } from './signs.dto.js';
 import { SignNameTaken, SignNotFound, SignQuotaExceeded, SignTypeUnsupported } from './signs.errors.js';
 
@@ -45,6 +46,8 @@ interface SignRow {
 
 /** A row of the list. */
 interface ListedRow extends SignRow {
+  /** 1: the gateway masks secrets. */
+  masks: number;
   bindNum: number;
   total: number;
   revision: number;
@@ -136,8 +139,8 @@ export class SignsService {
   private updateWith(box: Box, scope: InstanceScope, signId: string, input: SignInput, caller: Caller): Promise<Written<SignView>> {
     const given = { key: input.sign_key, secret: input.sign_secret };
     return this.changes.written(inInstance(scope), async (write) => {
-      const [before] = await write.rows<SignRow>(
-        `SELECT ${SELECT} FROM signs s WHERE s.id = ? AND s.instance_id = ? AND s.project_id = ?`,
+      const [before] = await write.rows<SignRow & { masks: number }>(
+        `SELECT ${SELECT}, ${MASKS} FROM signs s JOIN instances i ON i.id = s.instance_id ${OF_MASKS} WHERE s.id = ? AND s.instance_id = ? AND s.project_id = ?`,
         [signId, scope.instanceId, scope.projectId],
       );
       if (!before) throw new SignNotFound(signId);
@@ -175,7 +178,7 @@ export class SignsService {
       });
       write.change('sign', signId, 'updated');
       if (rotation) write.change('rotation', signId, 'deleted');
-      return toView({
+      const view = toView({
         id: signId,
         name: input.name,
         signType,
@@ -185,6 +188,14 @@ export class SignsService {
         createdAt: before.createdAt,
         updatedAt: write.now,
       });
+      if (before.masks !== 1) return view;
+      // What this request has set, or had made, is shown once; what was there before is not.
+      const shown = maskedHalves(view);
+      return {
+        ...view,
+        ...(key === old.key && { sign_key: shown.sign_key }),
+        ...(secret === old.secret && { sign_secret: shown.sign_secret }),
+      };
     });
   }
 
@@ -231,8 +242,8 @@ export class SignsService {
     const conditions = filters.join(' ');
     // The total as a statement of its own: a window function would read every key of the gateway, secrets and all, for one page.
     const sql = `SELECT ${SELECT}, (SELECT COUNT(*) FROM sign_bindings b WHERE b.sign_id = s.id) AS bindNum,
-        (SELECT COUNT(*) FROM signs s WHERE s.instance_id = ? ${conditions}) AS total, c.revision
-      FROM instances i JOIN change_counters c ON c.scope_id = i.id JOIN signs s ON s.instance_id = i.id ${conditions}
+        (SELECT COUNT(*) FROM signs s WHERE s.instance_id = ? ${conditions}) AS total, c.revision, ${MASKS}
+      FROM instances i JOIN change_counters c ON c.scope_id = i.id ${OF_MASKS} JOIN signs s ON s.instance_id = i.id ${conditions}
       WHERE i.id = ? AND i.project_id = ? ORDER BY s.id DESC LIMIT ? OFFSET ?`;
     const page = [scope.instanceId, scope.projectId, String(query.limit), String(query.offset)];
     const rows = await this.pages.read(scope.instanceId, JSON.stringify([filters, values, page]), async () => {
@@ -242,6 +253,7 @@ export class SignsService {
     const [first] = rows;
     if (!first) return { total: await this.countPastTheEnd(scope, conditions, values), size: 0, signs: [] };
     const signs = await this.vault.withBox(scope.projectId, (box) => rows.map((row) => toListView(opened(box, scope, row), row.bindNum)));
+    if (first.masks === 1) return { total: first.total, size: rows.length, signs: signs.map(maskedHalves) };
     return { total: first.total, size: rows.length, signs };
   }
 

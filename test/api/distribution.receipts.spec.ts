@@ -180,12 +180,12 @@ onBothDatabases((name) => {
   describe('PUT …/settings', () => {
     it('200, audited, and nodes learn of it', async () => {
       await fleet('n');
-      expect((await client.get(own('/settings'))).body).toEqual({ lease_seconds: null });
-      expect((await client.put(own('/settings'), { lease_seconds: 20 })).body).toEqual({ lease_seconds: 20 });
+      expect((await client.get(own('/settings'))).body).toEqual({ lease_seconds: null, mask_secrets: false });
+      expect((await client.put(own('/settings'), { lease_seconds: 20 })).body).toEqual({ lease_seconds: 20, mask_secrets: false });
       expect((await machine.report('n', 2)).body).toMatchObject({ lease_seconds: 20 });
       const { events } = (await client.get(`/signet/v1/audit?instance_id=${gateway}&action=UpdateInstanceSettings`)).body;
       expect(events[0]).toMatchObject({ detail: { lease_seconds: 20 } });
-      expect((await client.put(own('/settings'), { lease_seconds: null })).body).toEqual({ lease_seconds: null });
+      expect((await client.put(own('/settings'), { lease_seconds: null })).body).toEqual({ lease_seconds: null, mask_secrets: false });
     });
 
     it.each([9, 86_401, 1.5, '20', undefined, true])('400 for %s', async (lease_seconds) => {

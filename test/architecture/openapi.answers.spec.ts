@@ -38,12 +38,15 @@ const pathOf = (operation: Operation, parameters: Record<string, unknown>) => {
   return operation.path.replaceAll(/\{([^}]+)\}/g, (_, name: string) => values[name] ?? NOWHERE);
 };
 
-const judge = (operation: Operation, { status, headers, body, text }: Answer) =>
-  document.faults(operation, {
+/** Nearly every answer holds a secret or says who has one, so none is for a cache. */
+const judge = (operation: Operation, { status, headers, body, text }: Answer) => [
+  ...document.faults(operation, {
     status,
     mediaType: headers.get('content-type')?.split(';', 1)[0],
     body: body ?? (text === '' ? undefined : text),
-  });
+  }),
+  ...(headers.get('cache-control') === 'no-store' ? [] : [`${operation.operationId} ${status} may be cached`]),
+];
 
 /** Calls an operation by its name, and refuses an answer that the document does not describe or that is no success. */
 async function call(operationId: string, { body, query, headers, ...parameters }: Request = {}): Promise<any> {
@@ -180,6 +183,7 @@ describe('every answer is one that the document describes, field for field', () 
       keys.push(await call('CreateSignatureKeyV2', { instance_id, body: { name: `key_${fields.sign_type}`, ...fields } }));
     const [, , { id: sign_id }, { id: other }] = keys;
     await call('UpdateSignatureKeyV2', { instance_id, sign_id, body: { name: 'renamed' } });
+    await call('RevealSignatureKey', { instance_id, sign_id });
     await call('AssociateSignatureKeyV2', { instance_id, body: { sign_id: other, publish_ids: [publish_id] } });
     const { bindings } = await call('AssociateSignatureKeyV2', { instance_id, body: { sign_id, publish_ids: [publish_id] } });
     const { signs } = await call('ListSignatureKeysV2', { instance_id });

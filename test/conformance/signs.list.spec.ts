@@ -65,6 +65,15 @@ onBothDatabases((name) => {
       expect((await listed()).signs).toMatchObject([{ bind_num: publishIds.length - 1 }]);
     });
 
+    it('secrets masked, and shown again', async () => {
+      const [{ sign_secret: secret }] = (await listed()).signs;
+      const settings = `/signet/v1/instances/${gateway}/settings`;
+      expect((await writer.put(settings, { mask_secrets: true })).status).toBe(200);
+      expect((await listed()).signs).toMatchObject([{ id, sign_secret: `${secret.slice(0, 3)}********${secret.slice(-3)}` }]);
+      expect((await writer.put(settings, { mask_secrets: false })).status).toBe(200);
+      expect((await listed()).signs).toMatchObject([{ id, sign_secret: secret }]);
+    });
+
     it('the gateway deleted', async () => {
       expect((await writer.delete(`/v2/{project}/apigw/instances/${gateway}`)).status).toBe(204);
       expect((await reader.get(at('/signs'))).status).toBe(404);

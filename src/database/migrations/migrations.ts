@@ -7,6 +7,7 @@ import { Distribution1763800000006 } from './1763800000006-distribution.js';
 import { Webhooks1763800000011 } from './1763800000011-webhooks.js';
 import { AccessKeys1763800000015 } from './1763800000015-access-keys.js';
 import { Policies1763800000017 } from './1763800000017-policies.js';
+import { MaskSecrets1763800000018 } from './1763800000018-mask-secrets.js';
 import { KeyProviders1763800000019 } from './1763800000019-key-providers.js';
 import { AuditFormats1763800000020 } from './1763800000020-audit-formats.js';
 import { Messages1763800000013 } from './1763800000013-messages.js';
@@ -22,6 +23,7 @@ export const migrations = [
   Webhooks1763800000011,
   AccessKeys1763800000015,
   Policies1763800000017,
+  MaskSecrets1763800000018,
   KeyProviders1763800000019,
   AuditFormats1763800000020,
   Messages1763800000013,
