@@ -15,6 +15,7 @@ class Progress {
     ? new SingleBar({ format: '{step} [{bar}] {value}/{total}', hideCursor: true, clearOnComplete: true }, Presets.shades_classic)
     : undefined;
   #step: RewrapStep | undefined;
+  #line = '';
   #lineAt = -Infinity;
 
   show({ step, done, total }: RewrapProgress): void {
@@ -23,10 +24,13 @@ class Progress {
     if (this.#bar) {
       if (begins) this.#bar.start(total, done, { step: LABELS[step] });
       else this.#bar.update(done, { step: LABELS[step] });
-    } else if (begins || done === total || performance.now() - this.#lineAt >= LINE_EVERY_MS) {
-      this.#lineAt = performance.now();
-      console.log(JSON.stringify({ event: 'progress', step, done, total }));
+      return;
     }
+    const line = JSON.stringify({ event: 'progress', step, done, total });
+    if (line === this.#line || !(begins || done === total || performance.now() - this.#lineAt >= LINE_EVERY_MS)) return;
+    this.#line = line;
+    this.#lineAt = performance.now();
+    console.log(line);
   }
 
   end(): void {

@@ -142,7 +142,8 @@ export abstract class Database {
     }
   }
 
-  private assertOutside(): void {
+  /** Inside an open transaction everything goes through it. @throws Error when there is one */
+  assertOutside(): void {
     if (this.#open.getStore()) throw new Error('a statement went past the open transaction: use the one it was given');
   }
 

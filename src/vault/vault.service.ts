@@ -7,15 +7,13 @@ import { Database } from '../database/database.js';
 import { Health } from '../observability/health.js';
 import { type Box, DataKeyMissing, type Sealer } from './box.js';
 import { insertDataKey, isDue, loadDataKeys } from './data-keys.js';
-import { RootKeyUnknown } from './key-provider.js';
+import { assertAllHeld, checkCanaries, missingRootKeys } from './kek-checks.js';
 import { KeyProviders } from './key-providers.js';
-import { fromColumn, SealBroken, type SecretPlace } from './sealed.js';
+import { fromColumn, type SecretPlace } from './sealed.js';
 
 export { Box } from './box.js';
 
-const CANARY = Buffer.from('signet key check', 'utf8');
 const PROJECTS_MAX = 10_000;
-const UNIQUE_CHECK = { name: 'PRIMARY', columns: 'kek_checks.root_id' };
 
 /** An unwrapped data key is asked for again after this long … */
 const REFRESH_AFTER_MS = 30 * 60_000;
@@ -42,7 +40,7 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
   readonly #loading = new Map<string, Promise<Box>>();
   readonly #again = new Map<string, Promise<Box>>();
   readonly #againAt = new LRUCache<string, number>({ max: PROJECTS_MAX });
-  #asked: { at: number; answer: Promise<void> } | undefined;
+  #asked: { at: number; answer: Promise<{ missing: boolean }> } | undefined;
   #answeredAt = 0;
 
   constructor(
@@ -58,8 +56,8 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
   async onModuleInit(): Promise<void> {
     this.#providers = await KeyProviders.open(this.config);
     this.#answeredAt = this.clock.now();
-    await this.check();
-    await this.assertAllHeld();
+    await checkCanaries(this.database, this.#providers);
+    await assertAllHeld(this.database, this.#providers);
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -116,72 +114,34 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * The canary of every key-encryption key that is held opens, and the database knows the one that wraps.
-   * @throws Error when the database was sealed with other keys; Fault `unavailable`
+   * `degraded` while the provider is down and no data key has run out yet, and while data keys are wrapped with a key-encryption key that
+   * this process was not given: what it has in memory goes on.
    */
-  async check(): Promise<void> {
-    const rows = await this.database.rows<{ rootId: string; wrapped: string }>(
-      'SELECT root_id AS rootId, sealed AS wrapped FROM kek_checks',
-    );
-    let held = 0;
-    for (const row of rows) {
-      try {
-        await this.#providers.unwrap(row, canaryContext(row.rootId));
-        held++;
-      } catch (error) {
-        if (error instanceof RootKeyUnknown) continue;
-        if (!(error instanceof SealBroken)) throw error;
-        throw new Error(`the key-encryption key ${row.rootId} is not the one this database was sealed with`, { cause: error });
-      }
-    }
-    if (rows.length > 0 && held === 0) {
-      const ids = rows.map(({ rootId }) => rootId).join(', ');
-      throw new Error(`this database was sealed with the key-encryption keys ${ids}, and the ring holds none of them`);
-    }
-    if (rows.some((row) => !this.#providers.stale(row))) return;
-    await this.addCanary();
-  }
-
-  private async addCanary(): Promise<void> {
-    // Its context names its key, and only wrapping tells which key that is.
-    const { rootId } = await this.#providers.primary.wrap(CANARY, canaryContext(''));
-    const { rootId: again, wrapped } = await this.#providers.primary.wrap(CANARY, canaryContext(rootId));
-    if (again !== rootId) return this.addCanary();
-    const sql = 'INSERT INTO kek_checks (root_id, sealed) VALUES (?, ?)';
-    const inserted = await this.database.insertOnce((tx) => tx.run(sql, [rootId, wrapped]), UNIQUE_CHECK);
-    if (!inserted) await this.check();
-  }
-
-  /** Better no start than requests that fail for some projects: a key was taken out of the ring too early. */
-  private async assertAllHeld(): Promise<void> {
-    const sql = 'SELECT root_id AS rootId, COUNT(*) AS dataKeys FROM data_keys GROUP BY root_id ORDER BY root_id';
-    const used = await this.database.rows<{ rootId: string; dataKeys: number }>(sql);
-    const missing = used.filter(({ rootId }) => !this.#providers.of(rootId));
-    if (missing.length === 0) return;
-    const list = missing.map(({ rootId, dataKeys }) => `${rootId} (${dataKeys} data key${dataKeys === 1 ? '' : 's'})`).join(', ');
-    throw new Error(
-      `key-encryption keys are missing that still wrap data keys: ${list}. Put them back, run signet rewrap, and take them out when signet kek status says so.`,
-    );
-  }
-
-  /** `degraded` while the provider is down and no data key has run out yet. */
   private async health(): Promise<void | 'degraded'> {
-    if (this.#providers.primary.name === 'ring') return this.check();
     const now = this.clock.now();
-    if (!this.#asked || now - this.#asked.at >= ASK_EVERY_MS) {
-      const answer = this.#providers.primary.health().then(() => this.check());
-      this.#asked = { at: now, answer };
-    }
+    if (this.#providers.primary.name === 'ring') await checkCanaries(this.database, this.#providers);
+    if (!this.#asked || now - this.#asked.at >= ASK_EVERY_MS) this.#asked = { at: now, answer: this.ask() };
     try {
-      await this.#asked.answer;
+      const { missing } = await this.#asked.answer;
       this.#answeredAt = this.#asked.at;
+      return missing ? 'degraded' : undefined;
     } catch (error) {
       if (now - this.#answeredAt >= REFRESH_AFTER_MS) throw error;
       return 'degraded';
     }
   }
 
+  private async ask(): Promise<{ missing: boolean }> {
+    if (this.#providers.primary.name !== 'ring') {
+      await this.#providers.primary.health();
+      await checkCanaries(this.database, this.#providers);
+    }
+    return { missing: (await missingRootKeys(this.database, this.#providers)).length > 0 };
+  }
+
   private async held(projectId: string): Promise<Box> {
+    // Always, and not only when what is held has run out: that is after half an hour.
+    this.database.assertOutside();
     const held = this.#boxes.get(projectId);
     if (!held) return this.loadOnce(projectId);
     const age = this.clock.now() - held.at;
@@ -246,5 +206,3 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
     await this.database.transaction((tx) => tx.run(sql, [seals, projectId, box.newest]));
   }
 }
-
-const canaryContext = (rootId: string) => ['signet/1', 'kek-check', rootId];

@@ -124,6 +124,22 @@ onBothDatabases((name) => {
       expect(await shows()).toEqual(before);
     });
 
+    it('shows a process that was not given the new key: degraded at once, 503 when what it holds has run out, never another value', async () => {
+      const first = await start(ring(old));
+      const client = await first.client();
+      const path = `/v2/{project}/apigw/instances/${await client.gateway()}/signs`;
+      await client.post(path, { name: 'key' });
+      await rewrap(await start(ring(line('new'), old)), false);
+      later(first, HOUR_MS / 6);
+      expect((await client.get(path)).status).toBe(200);
+      const ready = await fetch(`${first.baseUrl}/readyz`);
+      expect([ready.status, await ready.json()]).toMatchObject([200, { checks: { key: 'degraded' } }]);
+      later(first, HOUR_MS);
+      const { status: code, headers, text } = await client.get(path);
+      expect([code, headers.get('retry-after')]).toEqual([503, '5']);
+      expect(text).not.toContain('secret');
+    });
+
     it('run by several processes at once wraps each data key once', async () => {
       const first = await start(ring(old));
       await filled([await first.client(), await first.client(), await first.client()]);
