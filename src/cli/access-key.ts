@@ -51,7 +51,7 @@ export function accessKeyCommand(): Command {
     .action(async ({ user, domain, description }: { user: string; domain: string; description: string }) => {
       const { credential } = await withAccessKeys(async ({ accessKeys, directory, caller }) => {
         const { id: user_id } = await directory.user({ name: user, domain });
-        return accessKeys.create({ credential: { user_id, description } }, caller, 'operator');
+        return accessKeys.create({ credential: { user_id, description } }, caller);
       });
       console.log(`access: ${credential.access}\nsecret: ${credential.secret}`);
     });
@@ -62,7 +62,7 @@ export function accessKeyCommand(): Command {
     .option(...domain)
     .action(async ({ user, domain }: { user: string; domain: string }) => {
       const { credentials } = await withAccessKeys(async ({ accessKeys, directory, caller }) =>
-        accessKeys.list((await directory.user({ name: user, domain })).id, caller, 'operator'),
+        accessKeys.list((await directory.user({ name: user, domain })).id, caller),
       );
       for (const credential of credentials) console.log(JSON.stringify(credential));
     });
@@ -74,12 +74,12 @@ export function accessKeyCommand(): Command {
       .command(`${verb} <access>`)
       .description(`${verb} an access key; takes effect within five seconds`)
       .action(async (access: string) => {
-        await withAccessKeys(({ accessKeys, caller }) => accessKeys.update(access, { credential: { status } }, caller, 'operator'));
+        await withAccessKeys(({ accessKeys, caller }) => accessKeys.update(access, { credential: { status } }, caller));
       });
   }
   accessKey
     .command('delete <access>')
     .description('delete an access key; takes effect within five seconds')
-    .action((access: string) => withAccessKeys(({ accessKeys, caller }) => accessKeys.delete(access, caller, 'operator')));
+    .action((access: string) => withAccessKeys(({ accessKeys, caller }) => accessKeys.delete(access, caller)));
   return accessKey;
 }

@@ -1,11 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { AuditService } from '../audit/audit.service.js';
+import { policiesOf } from '../auth/custom-policies.js';
 import { ADMINISTRATOR } from '../auth/system-policies.js';
 import { ChangesService, type Write, type WriteScope } from '../changes/changes.service.js';
 import { Fault } from '../common/api-error.js';
 import { Clock, toMicroseconds } from '../common/clock.js';
 import type { Caller, Principal } from '../common/principal.js';
 import { Database } from '../database/database.js';
+import { isOperator } from '../projects/operator.js';
 import type { StoredAccessKey } from './access-key.entity.js';
 import { ACCESS_KEY, AccessKeySecrets } from './access-key-secrets.js';
 import {
@@ -19,7 +21,8 @@ import {
   type TemporaryCredentialAnswerView,
   toCredentialView,
 } from './access-keys.dto.js';
-import { Directory, type UserRow } from './directory.js';
+import { Delegation } from './delegation.js';
+import { Directory, type ProjectRow, rolesHeld, type UserRow } from './directory.js';
 import { JwtIdentity } from './jwt-identity.js';
 import { StoredAccessKeys } from './stored-access-keys.js';
 
@@ -30,9 +33,6 @@ type KeyRow = Pick<StoredAccessKey, 'accessKey' | 'userId' | 'description' | 'cr
 
 const SELECT = 'SELECT access_key AS accessKey, user_id AS userId, description, enabled, created_at AS createdAt FROM access_keys';
 const UNIQUE_COUNTER = { name: 'PRIMARY', columns: 'change_counters.scope_id' };
-
-/** Whose rights decide: the caller's, or those of whoever runs the command line, which are all. */
-type By = 'caller' | 'operator';
 
 /** Access keys over HTTP and on the command line, in the shape of Huawei Cloud's identity service. */
 @Injectable()
@@ -46,20 +46,23 @@ export class AccessKeysService {
     private readonly secrets: AccessKeySecrets,
     private readonly stored: StoredAccessKeys,
     private readonly identity: JwtIdentity,
+    private readonly delegation: Delegation,
   ) {}
 
   /**
    * A new key; its secret is in this answer and nowhere else.
    * @throws Fault `not_found` for a user that is not the caller's business, `conflict` for one that has its two keys, `forbidden` for a
-   *   caller with a temporary key, which must not outlive itself in another
+   *   caller with a temporary key, which must not outlive itself in another; NotHeld for a user that may do what the caller may not
    */
-  async create({ credential }: CredentialInput, caller: Caller, by: By = 'caller'): Promise<NewCredentialAnswerView> {
+  async create({ credential }: CredentialInput, caller: Caller): Promise<NewCredentialAnswerView> {
     if (isTemporary(caller.principal)) throw new Fault('forbidden');
-    const user = await this.subject(credential.user_id ?? caller.principal.userId, caller.principal, by);
+    const user = await this.subject(credential.user_id ?? caller.principal.userId, caller);
+    const projects = await this.directory.projectsOf(user.id);
     const { accessKey, secret } = this.secrets.generate();
     const sealed = await this.secrets.seal(accessKey, secret);
     const { description = '' } = credential;
     return this.write(user.domainId, async (write) => {
+      if (user.id !== caller.principal.userId) await this.assertHeld(write, caller, user, projects);
       const held = await write.rows('SELECT access_key FROM access_keys WHERE user_id = ?', [user.id]);
       if (held.length >= ACCESS_KEYS_MAX) throw new Fault('conflict');
       await write.run(
@@ -74,15 +77,15 @@ export class AccessKeysService {
   }
 
   /** A user's keys, newest first, without their secrets. @throws Fault `not_found` */
-  async list(userId: string | undefined, { principal }: Caller, by: By = 'caller'): Promise<CredentialListView> {
-    const user = await this.subject(userId ?? principal.userId, principal, by);
+  async list(userId: string | undefined, caller: Caller): Promise<CredentialListView> {
+    const user = await this.subject(userId ?? caller.principal.userId, caller);
     const sql = `${SELECT} WHERE user_id = ? ORDER BY created_at DESC, access_key`;
     return { credentials: (await this.database.rows<KeyRow>(sql, [user.id])).map(toCredentialView) };
   }
 
   /** @throws Fault `not_found` */
-  async show(accessKey: string, { principal }: Caller): Promise<CredentialAnswerView> {
-    return { credential: toCredentialView((await this.find(accessKey, principal, 'caller')).row) };
+  async show(accessKey: string, caller: Caller): Promise<CredentialAnswerView> {
+    return { credential: toCredentialView((await this.find(accessKey, caller)).row) };
   }
 
   /**
@@ -93,10 +96,9 @@ export class AccessKeysService {
     accessKey: string,
     { credential: { status, description } }: CredentialChangeInput,
     caller: Caller,
-    by: By = 'caller',
   ): Promise<CredentialAnswerView> {
     if (isTemporary(caller.principal)) throw new Fault('forbidden');
-    const { user } = await this.find(accessKey, caller.principal, by);
+    const { user } = await this.find(accessKey, caller);
     const row = await this.write(user.domainId, async (write) => {
       const [before] = await write.rows<KeyRow>(`${SELECT} WHERE access_key = ? AND user_id = ?`, [accessKey, user.id]);
       if (!before) throw new Fault('not_found');
@@ -117,9 +119,9 @@ export class AccessKeysService {
   }
 
   /** Stops a key at once here, elsewhere within five seconds. @throws as {@link update} */
-  async delete(accessKey: string, caller: Caller, by: By = 'caller'): Promise<void> {
+  async delete(accessKey: string, caller: Caller): Promise<void> {
     if (isTemporary(caller.principal)) throw new Fault('forbidden');
-    const { user } = await this.find(accessKey, caller.principal, by);
+    const { user } = await this.find(accessKey, caller);
     await this.write(user.domainId, async (write) => {
       const { affected } = await write.run('DELETE FROM access_keys WHERE access_key = ? AND user_id = ?', [accessKey, user.id]);
       if (affected === 0) throw new Fault('not_found');
@@ -155,17 +157,26 @@ export class AccessKeysService {
   }
 
   /** A user whose keys the caller may see and change: itself, or anyone of a domain that it administers. */
-  private async subject(userId: string, { userId: own, domainId, roles }: Principal, by: By): Promise<UserRow> {
+  private async subject(userId: string, caller: Caller): Promise<UserRow> {
+    const { userId: own, domainId, roles } = caller.principal;
     const user = await this.directory.userById(userId);
-    const allowed = by === 'operator' || user?.id === own || (user?.domainId === domainId && roles.includes(ADMINISTRATOR));
-    if (!user || !allowed) throw new Fault('not_found');
+    const administered = user?.domainId === domainId && roles.includes(ADMINISTRATOR);
+    if (!user || !(isOperator(caller) || user.id === own || administered)) throw new Fault('not_found');
     return user;
   }
 
-  private async find(accessKey: string, principal: Principal, by: By): Promise<{ row: KeyRow; user: UserRow }> {
+  private async find(accessKey: string, caller: Caller): Promise<{ row: KeyRow; user: UserRow }> {
     const [row] = ACCESS_KEY.test(accessKey) ? await this.database.rows<KeyRow>(`${SELECT} WHERE access_key = ?`, [accessKey]) : [];
     if (!row) throw new Fault('not_found');
-    return { row, user: await this.subject(row.userId, principal, by) };
+    return { row, user: await this.subject(row.userId, caller) };
+  }
+
+  /** Whoever makes another's key can act as that user: it must hold all that the user holds, in every project (docs/adr/0022). */
+  private async assertHeld(write: Write, caller: Caller, user: UserRow, projects: readonly ProjectRow[]): Promise<void> {
+    for (const { id: projectId } of projects) {
+      const gained = await policiesOf(write, user.domainId, await rolesHeld(write, user.id, projectId));
+      await this.delegation.assert(write, caller, { projectId, action: 'iam:credentials:create', gained });
+    }
   }
 
   private record(

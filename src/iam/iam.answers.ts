@@ -17,8 +17,8 @@ export const PROJECT_ERRORS = {
 /** The first of each in one wording for what is not there and what is none of the caller's business. */
 export const ACCESS_KEY_ERRORS = {
   read: [new Fault('not_found')],
-  /** The second for a user that has all the keys it may have, the last for a caller with a temporary key. */
-  create: [new Fault('not_found'), new Fault('conflict'), new Fault('forbidden')],
+  /** The second for a user that has all the keys it may have, the third for a caller with a temporary key. */
+  create: [new Fault('not_found'), new Fault('conflict'), new Fault('forbidden'), new NotHeld('{action}')],
   change: [new Fault('not_found'), new Fault('forbidden')],
 };
 

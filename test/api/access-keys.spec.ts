@@ -6,7 +6,7 @@ import { IamAdminService } from '../../src/iam/iam-admin.service.js';
 import { send, signer } from '../support/access-keys.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import type { Pair } from '../support/raw-signer.js';
-import { type Answer, Client, TestService } from '../support/service.js';
+import { type Answer, Client, READ_ONLY, TestService } from '../support/service.js';
 
 const CREDENTIALS = '/v3.0/OS-CREDENTIAL/credentials';
 const SECURITY_TOKENS = '/v3.0/OS-CREDENTIAL/securitytokens';
@@ -67,14 +67,32 @@ onBothDatabases((name) => {
       expect(await works(made)).toBe(true);
     });
 
-    it('makes a key of another user of the domain for its administrator', async () => {
-      const client = await service.client();
+    it('makes a key of another user of the domain for its administrator, who holds what that user holds', async () => {
+      const [boss, client] = [
+        await service.client({ project: 'shared', role: 'APIG Administrator' }),
+        await service.client({ project: 'shared' }),
+      ];
       const { user_id } = await create(client);
-      const made = await create(admin, { user_id });
+      const made = await create(boss, { user_id });
       expect(made.user_id).toBe(user_id);
-      expect((await admin.get(`${CREDENTIALS}?user_id=${user_id}`)).body.credentials).toHaveLength(2);
-      expect((await admin.get(CREDENTIALS)).body.credentials).toHaveLength(0);
-      expect((await admin.delete(`${CREDENTIALS}/${made.access}`)).status).toBe(204);
+      expect((await boss.get(`${CREDENTIALS}?user_id=${user_id}`)).body.credentials).toHaveLength(2);
+      expect((await boss.get(CREDENTIALS)).body.credentials).toHaveLength(0);
+      expect((await boss.delete(`${CREDENTIALS}/${made.access}`)).status).toBe(204);
+    });
+
+    it('makes no key of a user that may do what the caller may not: whoever holds a key acts as its user', async () => {
+      const iam = service.app.get(IamAdminService);
+      const boss = await service.client({ project: 'sandbox', role: 'APIG Administrator' });
+      const others = { foreign: await service.client({ project: 'vault' }), both: await service.client({ project: 'sandbox' }) };
+      const idOf = async (client: Client) => (await create(client)).user_id as string;
+      const [foreign, both] = [await idOf(others.foreign), await idOf(others.both)];
+      expect((await boss.post(CREDENTIALS, { credential: { user_id: foreign } })).status).toBe(404);
+      expect((await boss.post(CREDENTIALS, { credential: { user_id: both } })).status).toBe(201);
+      const reader = await service.client({ project: 'sandbox', role: READ_ONLY });
+      const row = await service.app.get(Database).rows<{ name: string }>('SELECT name FROM users WHERE id = ?', [await idOf(reader)]);
+      await iam.grant({ user: row[0]!.name, project: 'vault', role: 'APIG FullAccess' });
+      const { user_id } = (await reader.get(CREDENTIALS)).body.credentials[0];
+      expect((await boss.post(CREDENTIALS, { credential: { user_id } })).status).toBe(404);
     });
 
     it('writes the chain of the domain, with user and key', async () => {
