@@ -50,9 +50,9 @@ export const SendBody = createParamDecorator((_: unknown, context: ExecutionCont
 
 /** @param body parsed JSON of any kind @throws Fault, InvalidHeaders */
 export function readSend(body: unknown): SendInput {
-  if (typeof body !== 'object' || body === null || Array.isArray(body))
+  if (typeof (body ?? {}) !== 'object' || Array.isArray(body))
     throw new Fault('unparsable', { detail: 'the request body must be a JSON object' });
-  const { endpoint_id, payload, headers, idempotency_key, retention_hours } = body as Record<string, unknown>;
+  const { endpoint_id, payload, headers, idempotency_key, retention_hours } = (body ?? {}) as Record<string, unknown>;
   if (endpoint_id === undefined || endpoint_id === null) throw new Fault('missing', { parameter: 'endpoint_id' });
   if (typeof endpoint_id !== 'string' || !endpoint_id.startsWith('ep_'))
     throw invalid('endpoint_id', { rule: 'endpoint_id must be in format ep_xxx' });
