@@ -12,6 +12,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { CredentialsModule } from './distribution/credentials.module.js';
 import { DistributionModule } from './distribution/distribution.module.js';
 import { ApiKeysModule } from './endpoints/api-keys.module.js';
+import { EdgeModule } from './edge/edge.module.js';
 import { EndpointsModule } from './endpoints/endpoints.module.js';
 import { entities } from './entities.js';
 import { ExternalIamModule } from './external-iam/external-iam.module.js';
@@ -43,6 +44,7 @@ export class AppModule {
         AuditModule,
         ProjectsModule,
         AuthModule.with(config.identity ? ExternalIamModule.for(config.identity) : IamModule, CredentialsModule, ApiKeysModule),
+        EdgeModule,
         InstancesModule,
         ApisModule,
         SignsModule,

@@ -13,6 +13,8 @@ import { sendError } from './common/api-error.filter.js';
 import { Fault } from './common/api-error.js';
 import { newId } from './common/ids.js';
 import type { Config } from './config/config.js';
+import { limitAddresses } from './edge/limit-addresses.js';
+import { Quotas } from './edge/quotas.service.js';
 import { NestLogger } from './observability/logger.js';
 import { Metrics } from './observability/metrics.js';
 import { observeRequests, requestIdOf, requestIds, RequestLogger } from './observability/request-log.js';
@@ -78,6 +80,7 @@ export async function createApplication(config: Config, logger: Logger): Promise
   closeConnectionsAtTheEnd(server);
   observeRequests(server, app.get(Metrics));
   observeDenials(server, app.get(Denials));
+  limitAddresses(server, app.get(Quotas), config, logger);
   serveReference(app);
   return app;
 }

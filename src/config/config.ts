@@ -251,7 +251,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     signNumLimit: whole('SIGNET_SIGN_NUM_LIMIT', 200, 1, 1_000_000),
     instanceNumLimit: whole('SIGNET_INSTANCE_NUM_LIMIT', 5, 1, 1_000_000),
     auditDeniedRows: whole('SIGNET_AUDIT_DENIED_ROWS', 300_000, 1000, 100_000_000),
-    edge: readEdge(env, faults),
+    edge: readEdge(env, faults, mode),
     basicKeyLeadingDigit: flag('SIGNET_BASIC_KEY_LEADING_DIGIT', 'true'),
     webhooks: Object.freeze({
       allowHttp: flag('SIGNET_WEBHOOK_ALLOW_HTTP', 'false'),

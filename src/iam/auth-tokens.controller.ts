@@ -1,6 +1,6 @@
-import { Body, Controller, Delete, Get, Header, Headers, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, Headers, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiHeader, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Authenticated, Public } from '../common/access.js';
 import { Answers } from '../common/answers.js';
 import { type Caller, CallerOf } from '../common/principal.js';
@@ -25,9 +25,10 @@ export class AuthTokensController {
   async issue(
     @Body() input: TokenInput,
     @Query() { nocatalog }: TokenQuery,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TokenAnswerView> {
-    const { token, session } = await this.tokens.issue(input);
+    const { token, session } = await this.tokens.issue(input, request.ip);
     void reply.header(SUBJECT_TOKEN, token);
     return this.tokens.view(session, nocatalog === undefined);
   }

@@ -7,6 +7,7 @@ import type { Principal } from '../common/principal.js';
 import { Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { violates } from '../database/errors.js';
+import { LoginThrottle } from '../edge/login-throttle.js';
 import type { ScopeInput, TokenInput } from './auth-tokens.dto.js';
 import { catalogFor, type TokenAnswerView, toTokenView } from './auth-tokens.views.js';
 import { Directory, type Reference, type UserRow } from './directory.js';
@@ -45,18 +46,22 @@ export class AuthTokensService {
     private readonly identity: JwtIdentity,
     private readonly cache: TokenCache,
     private readonly permissions: Permissions,
+    private readonly throttle: LoginThrottle,
   ) {}
 
   /**
    * A new token for whoever proves to be a user.
+   * @param address of the client, by which failed logins are counted
    * @throws Fault 400 for a part that is missing; 401 `credentials_wrong` in one wording for an unknown user, a wrong
-   *   password and a disabled user; 401 `token_invalid` in one wording for a scope that is not there and one without a role
+   *   password and a disabled user; 429 after too many of those; 401 `token_invalid` in one wording for a scope that is not there
+   *   and one without a role
    */
-  async issue({ auth }: TokenInput): Promise<IssuedToken> {
+  async issue({ auth }: TokenInput, address: string): Promise<IssuedToken> {
     const scope = readScope(auth.scope);
     // Before anything is read: what changes from here on (a password, a disabled user) ends the token made below.
     const issuedAt = this.clock.now();
-    const proof = auth.identity.methods[0] === 'token' ? await this.byToken(auth.identity) : await this.byPassword(auth.identity, issuedAt);
+    const proof =
+      auth.identity.methods[0] === 'token' ? await this.byToken(auth.identity) : await this.byPassword(auth.identity, issuedAt, address);
     return this.issueFor(proof.user, scope, { methods: proof.methods, issuedAt, expiresAt: proof.expiresAt });
   }
 
@@ -100,15 +105,25 @@ export class AuthTokensService {
     return toTokenView(session, known, withCatalog ? catalogFor(this.config, session.project?.id) : undefined);
   }
 
-  private async byPassword({ password }: TokenInput['auth']['identity'], issuedAt: number): Promise<Proof> {
+  private async byPassword({ password }: TokenInput['auth']['identity'], issuedAt: number, address: string): Promise<Proof> {
     if (!password) throw missing('auth.identity.password');
     const { id, name, domain, password: given } = password.user;
     if (id === undefined && name === undefined) throw missing('auth.identity.password.user.name');
     if (id === undefined && domain?.id === undefined && domain?.name === undefined) throw missing('auth.identity.password.user.domain');
+    // Only what finds the user: what else was sent could be another each time.
+    const named = JSON.stringify(id !== undefined ? { id } : { name, domain: domain?.id ?? { name: domain?.name } });
+    // Once before anything is looked up, and once when it is this login's turn: those that wait together are not counted yet.
+    const admit = () => this.throttle.admit(named, address);
+    await admit();
     const user = id !== undefined ? await this.directory.userById(id) : await this.directory.userByName(name ?? '', domain ?? {});
     const stored = await this.directory.passwordHash(user?.id ?? '');
-    const proved = stored !== undefined ? await this.passwords.verify(stored, given) : await this.passwords.verifyNobody(given);
-    if (!proved || !user?.enabled) throw new Fault('credentials_wrong');
+    const proved =
+      stored !== undefined ? await this.passwords.verify(stored, given, admit) : await this.passwords.verifyNobody(given, admit);
+    if (!proved || !user?.enabled) {
+      await this.throttle.failed(named, address);
+      throw new Fault('credentials_wrong');
+    }
+    await this.throttle.succeeded(named, address);
     return { user, methods: ['password'], expiresAt: issuedAt + this.config.tokenTtlSeconds * 1000 };
   }
 

@@ -39,18 +39,24 @@ export class Passwords {
     return this.inTurn(() => hash(password, COST));
   }
 
-  /** Whether the password is the one behind the hash. */
-  verify(stored: string, password: string): Promise<boolean> {
-    return this.inTurn(() => verify(stored, password));
+  /**
+   * Whether the password is the one behind the hash.
+   * @param admit asked when it is this one's turn: what it throws is thrown, and nothing is hashed
+   */
+  verify(stored: string, password: string, admit: () => Promise<void> = async () => undefined): Promise<boolean> {
+    return this.inTurn(async () => {
+      await admit();
+      return verify(stored, password);
+    });
   }
 
   /**
    * Takes as long as {@link verify} and is never true: for a user that does not exist, so that the time of the answer does not
    * tell who does.
    */
-  async verifyNobody(password: string): Promise<false> {
+  async verifyNobody(password: string, admit?: () => Promise<void>): Promise<false> {
     this.#nobody ??= hash(generatePassword(), COST);
-    await this.verify(await this.#nobody, password);
+    await this.verify(await this.#nobody, password, admit);
     return false;
   }
 

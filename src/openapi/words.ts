@@ -4,7 +4,8 @@ everything below \`/v3\` with OpenStack Keystone v3, everything below \`/v1\` wi
 
 Every answer carries \`X-Request-Id\`, the caller's own if it sent a sane one, and \`Cache-Control: no-store\`. Unknown fields of \
 a body and unknown query parameters are ignored. A path that does not exist is answered with 404, one that cannot be decoded with 400, \
-in the words of the family it stands in. What cannot be read as a request at all is refused with 400, 408 when it takes too long, or 431 \
+in the words of the family it stands in. Where requests are limited, \`RateLimit-Policy\` and \`RateLimit\` say how a caller stands, and 429 \
+carries \`Retry-After\`. What cannot be read as a request at all is refused with 400, 408 when it takes too long, or 431 \
 when its headers are larger than 32 KiB.`;
 
 /** Every tag, in the order in which a reader meets them. */

@@ -1,0 +1,18 @@
+import ipaddr from 'ipaddr.js';
+
+const IPV4 = /^[\d.]+$/;
+
+/**
+ * An address as limits count it: an IPv4 address by itself, in whichever notation, and an IPv6 address by its first 64 bits, since a
+ * subscriber has all of those behind them.
+ */
+export function networkOf(address: string): string {
+  if (IPV4.test(address) || !ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  if (parsed.kind() === 'ipv4') return parsed.toString();
+  return parsed
+    .toByteArray()
+    .slice(0, 8)
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
+}
