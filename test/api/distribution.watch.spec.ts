@@ -1,23 +1,11 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Database, type Tx } from '../../src/database/database.js';
+import { Database } from '../../src/database/database.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
+import { largeRevision } from '../support/large-revision.js';
 import { Machine } from '../support/machine.js';
 import { type Client, TestService } from '../support/service.js';
-
-/** A revision with 5,000 pointers, as a write of many things would leave it. */
-async function largeRevision(tx: Tx, instance: string, revision: number): Promise<void> {
-  await tx.run('UPDATE change_counters SET revision = ? WHERE scope_id = ?', [revision, instance]);
-  const numbers = 'SELECT a.i + 10 * b.i + 100 * c.i + 1000 * d.i AS n FROM digits a, digits b, digits c, digits d';
-  const digits = Array.from({ length: 10 }, (_, i) => `SELECT ${i} AS i`).join(' UNION ALL ');
-  await tx.run(
-    `INSERT INTO changes (scope_id, revision, ordinal, kind, target_id, op, write_id, created_at)
-     WITH digits AS (${digits}), numbers AS (${numbers}) SELECT ?, ?, n, 'publication', '0123456789abcdef0123456789abcdef', 'updated', 'w', 0
-     FROM numbers WHERE n < 5000`,
-    [instance, revision],
-  );
-}
 
 onBothDatabases((name) => {
   let database: TestDatabase;

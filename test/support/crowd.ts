@@ -11,6 +11,9 @@ class Member {
   broken = false;
   socket: Socket | undefined;
   #rest = '';
+  /** Of the event that is on its way. */
+  #id: number | undefined;
+  #trickle: NodeJS.Timeout | undefined;
 
   constructor(from: number) {
     this.revision = from;
@@ -19,6 +22,7 @@ class Member {
   /** Asks for what follows the newest revision that it has. */
   async open(port: number, instanceId: string, token: string): Promise<void> {
     this.#rest = '';
+    this.#id = undefined;
     const socket = (this.socket = connect(port, '127.0.0.1'));
     socket.on('error', () => undefined).on('data', (chunk) => this.#take(chunk.toString('latin1')));
     socket.write(
@@ -28,15 +32,27 @@ class Member {
     if (!answer.toString('latin1').startsWith('HTTP/1.1 200 ')) throw new Error(`watch: ${answer.toString('latin1').slice(0, 200)}`);
   }
 
+  /** Takes no more than so much at a time, until {@link hurry}. */
+  slow(bytes: number, everyMs: number): void {
+    this.socket!.pause();
+    this.#trickle = setInterval(() => this.socket!.read(bytes), everyMs);
+  }
+
+  hurry(): void {
+    clearInterval(this.#trickle);
+    this.socket?.resume();
+  }
+
   #take(text: string): void {
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop()!;
     for (const line of lines) {
       if (line === 'event: resync') this.broken = true;
-      if (!line.startsWith('id: ')) continue;
-      const revision = Number(line.slice(4));
-      this.broken ||= revision !== this.revision + 1;
-      this.revision = revision;
+      if (line.startsWith('id: ')) this.#id = Number(line.slice(4));
+      if (line !== '' || this.#id === undefined) continue;
+      this.broken ||= this.#id !== this.revision + 1;
+      this.revision = this.#id;
+      this.#id = undefined;
     }
   }
 }
@@ -53,9 +69,9 @@ export class Crowd {
     this.members = Array.from({ length: size }, () => new Member(from));
   }
 
-  /** Every member resumes where it was. */
+  /** Everybody who has no watch resumes where it was. */
   async open(port: number): Promise<void> {
-    const left = [...this.members];
+    const left = this.members.filter(({ socket }) => !socket || socket.destroyed);
     const opener = async () => {
       for (let member = left.pop(); member; member = left.pop()) await member.open(port, this.instanceId, this.token);
     };
@@ -63,6 +79,9 @@ export class Crowd {
   }
 
   close(): void {
-    for (const { socket } of this.members) socket?.destroy();
+    for (const member of this.members) {
+      member.hurry();
+      member.socket?.destroy();
+    }
   }
 }

@@ -1,8 +1,14 @@
 import { type Fleet, type FleetNode, signedWith } from './fleet.js';
 
-/** Keys beyond this are deleted, the oldest first. */
-const KEYS_KEPT = 8;
+/** Keys beyond this are deleted, the oldest first: fewer than there are APIs, so that a key signs until its deletion. */
+const KEYS_KEPT = 3;
 const PATIENCE_MS = 60_000;
+
+/** Resolves when the condition holds. @throws Error when it does not, for long */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + PATIENCE_MS; !(await condition()); await pause(10))
+    if (performance.now() > end) throw new Error(`waited in vain: ${condition.toString()}`);
+}
 const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 
 interface Deletion {
@@ -46,14 +52,8 @@ export class Workload {
 
   /** Resolves when so many more keys were made and bound. */
   async written(more: number): Promise<void> {
-    const until = this.#writes + more;
-    await this.until(() => this.#writes >= until);
-  }
-
-  /** Resolves when the condition holds. @throws Error when it does not, for long */
-  async until(condition: () => boolean | Promise<boolean>): Promise<void> {
-    for (const end = performance.now() + PATIENCE_MS; !(await condition()); await pause(10))
-      if (performance.now() > end) throw new Error(`waited in vain after ${this.#writes} writes and ${this.deleted.length} deletions`);
+    const wanted = this.#writes + more;
+    await until(() => this.#writes >= wanted);
   }
 
   async #again(work: () => Promise<void>): Promise<void> {
