@@ -49,7 +49,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger = creat
   const metrics = new GatewayMetrics(held);
   const signer = new Signer(held, lease, config, usage, metrics, clock, logger);
   const controlPlane = new ControlPlane(config);
-  const haproxy = config.haproxy && new HaproxyMirror(config.haproxy, config.unbound, lease, clock, logger);
+  const haproxy = config.haproxy && new HaproxyMirror(config.haproxy, config.unbound, lease, usage, clock, logger);
   const follower: Follower = new Follower(controlPlane, held, haproxy ? [haproxy] : [], lease, () => reporter.acknowledge(), logger);
   const reporter = new Reporter(controlPlane, held, lease, usage, () => follower.denied(), clock.now(), logger);
   const stopping = new AbortController();
@@ -103,6 +103,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger = creat
       stopping.abort();
       await Promise.all(servers.map((server) => closed(server, upgraded, config.shutdownGraceMs)));
       await Promise.all([work.catch(() => undefined), proxy?.close()]);
+      await haproxy?.count().catch(() => undefined);
       held.drop();
       // An HAProxy goes on signing with what it has, so then the node stays on the list.
       await reporter.finish({ leaving: !haproxy });

@@ -8,7 +8,8 @@ export type HaproxyMaps = Record<'keys.map' | 'exact.map' | 'patterns.map', stri
 export const NO_KEY = { unbound: '!unbound', gone: '!gone', unsigned: '!unsigned', unsupported: '!unsupported' };
 
 /**
- * A key table in HAProxy's terms: `ENVIRONMENT|METHOD|/path` → the name of a key, and that name → its secret in base64.
+ * A key table in HAProxy's terms: `ENVIRONMENT|METHOD|/path` → the name of a key, with the publication and the key's id under
+ * which its signatures are counted, and that name → its secret in base64.
  * Literal paths are looked up, templates and prefixes are regular expressions in the order in which they win.
  */
 export function haproxyMaps(table: KeyTable, unbound: 'refuse' | 'unsigned'): HaproxyMaps {
@@ -17,11 +18,11 @@ export function haproxyMaps(table: KeyTable, unbound: 'refuse' | 'unsigned'): Ha
   const routes = table.routes.filter(({ publishId, pattern }) => !shadowed.has(publishId) && printable(pattern.template));
   const target = (route: Route): string => {
     if (!route.key) return route.keyGone ? NO_KEY.gone : unbound === 'unsigned' ? NO_KEY.unsigned : NO_KEY.unbound;
-    const { sign_type, sign_key, sign_secret } = route.key.sign;
+    const { sign_id, sign_type, sign_key, sign_secret } = route.key.sign;
     // HAProxy computes HMAC; what else there is would need more than its converters.
     if (sign_type !== 'hmac') return NO_KEY.unsupported;
     keys.set(sign_key, Buffer.from(sign_secret, 'utf8').toString('base64'));
-    return sign_key;
+    return `${sign_key}|${route.publishId}|${sign_id}`;
   };
   const isLiteral = ({ pattern }: Route) => pattern.mode === 'NORMAL' && !segmentsOf(pattern.template).some(isParameter);
   const exact = routes.filter(isLiteral).map((route) => `${prefixOf(route)}${route.pattern.template} ${target(route)}`);

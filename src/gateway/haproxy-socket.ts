@@ -5,6 +5,17 @@ const TIMEOUT_MS = 2000;
 /** A command with its payload must fit into HAProxy's buffer (tune.bufsize, 16 KiB by default). */
 const PAYLOAD_CHARS = 12 * 1024;
 
+/** Where HAProxy counts what it signs. */
+export const USAGE_TABLE = 'signet_usage';
+const ENTRY = /^0x\S+: key=([^|\s]+)\|([^|\s]+)\|(\S+) .*\bgpc0=(\d+)/gm;
+
+/** How often a key has signed for a publication since HAProxy counts. */
+export interface HaproxyCount {
+  publishId: string;
+  signId: string;
+  count: number;
+}
+
 /** HAProxy's command line on its admin socket: one command a connection, as its manual advises for programs. */
 export class HaproxySocket {
   constructor(private readonly address: HaproxyConfig['socket']) {}
@@ -22,6 +33,13 @@ export class HaproxySocket {
     if (version === undefined) throw new Error(`HAProxy has no map ${map}`);
     for (const part of inParts(lines)) await this.#silent(`add map @${version} ${map} <<\n${part}`);
     await this.#silent(`commit map @${version} ${map}`);
+  }
+
+  /** Undefined: its configuration has no such table. */
+  async counts(): Promise<HaproxyCount[] | undefined> {
+    const answer = await this.#command(`show table ${USAGE_TABLE}`);
+    if (!answer.startsWith(`# table: ${USAGE_TABLE},`)) return undefined;
+    return [...answer.matchAll(ENTRY)].map(([, , publishId = '', signId = '', count]) => ({ publishId, signId, count: Number(count) }));
   }
 
   /** Commands that say nothing when they have worked. Their words are not repeated, since they can quote a line of the map. */

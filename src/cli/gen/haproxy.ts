@@ -1,3 +1,4 @@
+import { USAGE_TABLE } from '../../gateway/haproxy-socket.js';
 import { authority, type GenOptions, title } from './options.js';
 
 const answer = (status: number, code: string, message: string, headers = '') =>
@@ -43,10 +44,12 @@ frontend signet
   http-request set-var(txn.env) req.hdr(x-stage) if { req.hdr(x-stage) -m found }
   http-request set-var-fmt(txn.own) "%[var(txn.env)]|%[method]|%[path]"
   http-request set-var-fmt(txn.any) "%[var(txn.env)]|ANY|%[path]"
-  http-request set-var(txn.key) var(txn.own),map_str(${maps}/exact.map)
-  http-request set-var(txn.key) var(txn.any),map_str(${maps}/exact.map) unless { var(txn.key) -m found }
-  http-request set-var(txn.key) var(txn.own),map_reg(${maps}/patterns.map) unless { var(txn.key) -m found }
-  ${answer(404, 'APIG.0101', 'The API does not exist or has not been published in the environment.')} unless { var(txn.key) -m found }
+  http-request set-var(txn.route) var(txn.own),map_str(${maps}/exact.map)
+  http-request set-var(txn.route) var(txn.any),map_str(${maps}/exact.map) unless { var(txn.route) -m found }
+  http-request set-var(txn.route) var(txn.own),map_reg(${maps}/patterns.map) unless { var(txn.route) -m found }
+  ${answer(404, 'APIG.0101', 'The API does not exist or has not been published in the environment.')} unless { var(txn.route) -m found }
+  # The key's name, and after it what is counted under: publication and key.
+  http-request set-var(txn.key) var(txn.route),field(1,|)
   ${answer(403, 'APIG.0705', `${NO_SIGNATURE} No signature key is bound to the API.`)} if { var(txn.key) -m str !unbound }
   ${answer(500, 'APIG.0705', `${NO_SIGNATURE} This kind of key cannot sign here.`)} if { var(txn.key) -m str !unsupported }
   acl unsigned var(txn.key) -m str !unsigned
@@ -77,7 +80,14 @@ ${tooLarge ? `  ${answer(413, 'APIG.0201', 'Request entity too large.')} if !uns
   http-request set-header Authorization unsigned if unsigned
   http-request set-header X-Sdk-Date unsigned if unsigned
   http-request set-header X-Sdk-Content-Sha256 unsigned if unsigned
+
+  # One signature more, for the node to report.
+  http-request track-sc0 var(txn.route) table ${USAGE_TABLE} unless unsigned
+  http-request sc-inc-gpc0(0) unless unsigned
   default_backend signet_backend
+
+backend ${USAGE_TABLE}
+  stick-table type string len 160 size 100k expire 24h store gpc0
 
 backend signet_backend
   server backend ${authority(options.upstream)}${options.upstream.protocol === 'https:' ? ' ssl verify required ca-file @system-ca' : ''}

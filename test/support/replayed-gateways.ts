@@ -1,0 +1,120 @@
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as httpRequest,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { stop } from './raw-http.js';
+
+export const REPLAYED = ['envoy', 'traefik', 'apisix'] as const;
+export type Replayed = (typeof REPLAYED)[number];
+
+const SIGNING = ['authorization', 'x-sdk-date', 'x-sdk-content-sha256'];
+/** What the golden configurations say. */
+const BODY_MAX: Record<Replayed, number> = { envoy: 1_048_576, traefik: 12_582_912, apisix: 64 * 1024 * 1024 };
+
+interface Question {
+  method: string;
+  path: string;
+  headers: IncomingHttpHeaders;
+  body: Buffer | undefined;
+}
+
+/** What each asks its signer, as it is documented, configured as `signet gen` prints it. */
+const QUESTIONS: Record<Replayed, (request: IncomingMessage, body: Buffer) => Question> = {
+  // Its own method and path below the prefix, with Authorization and what allowed_headers names.
+  envoy: ({ method = '', url = '', headers }, body) => ({
+    method,
+    path: `/envoy${url}`,
+    headers: {
+      host: headers.host,
+      ...pick(headers, ['authorization', 'x-stage']),
+      'content-length': String(body.length),
+    },
+    body,
+  }),
+  // A GET with every header of the client, X-Forwarded-* anew, and the body in chunks.
+  traefik: ({ method = '', url = '', headers }, body) => {
+    const own = ['x-original-uri', 'x-original-method', 'x-original-host', 'content-length', 'transfer-encoding', 'connection', 'expect'];
+    const { host, ...copied } = Object.fromEntries(Object.entries(headers).filter(([name]) => !own.includes(name)));
+    return {
+      method: 'GET',
+      path: '/sign',
+      headers: { ...copied, host: 'signer', ...forwarded(method, url, host as string) },
+      body: body.length > 0 ? body : undefined,
+    };
+  },
+  // A POST with X-Forwarded-*, what request_headers names, and the body.
+  apisix: ({ method = '', url = '', headers }, body) => ({
+    method: 'POST',
+    path: '/sign',
+    headers: {
+      host: 'signer',
+      ...pick(headers, ['x-stage']),
+      ...forwarded(method, url, headers.host ?? ''),
+      'content-length': String(body.length),
+    },
+    body,
+  }),
+};
+
+const pick = (headers: IncomingHttpHeaders, names: readonly string[]) =>
+  Object.fromEntries(names.filter((name) => headers[name] !== undefined).map((name) => [name, headers[name]]));
+const forwarded = (method: string, uri: string, host: string) => ({
+  'x-forwarded-method': method,
+  'x-forwarded-uri': uri,
+  'x-forwarded-host': host,
+  'x-forwarded-proto': 'http',
+  'x-forwarded-for': '127.0.0.1',
+});
+
+/** A gateway that is not in Debian, as far as its signer sees it. What it does with the answer is what its documentation says. */
+export class ReplayedGateway {
+  private constructor(private readonly server: Server) {}
+
+  static async start(name: Replayed, { signer, upstream }: { signer: string; upstream: string }): Promise<ReplayedGateway> {
+    const server = createServer((request, response) => void answer(name, signer, upstream, request, response));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new ReplayedGateway(server);
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  stop(): Promise<void> {
+    return stop(this.server);
+  }
+}
+
+async function answer(name: Replayed, signer: string, upstream: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const body = await buffer(request);
+  if (body.length > BODY_MAX[name]) return void response.writeHead(413).end();
+  const decision = await send(signer, QUESTIONS[name](request, body));
+  if (decision.status >= 300) {
+    const told = pick(decision.headers, ['content-type', 'retry-after']);
+    return void response.writeHead(decision.status, told).end(decision.body);
+  }
+  const { method = '', url: path = '' } = request;
+  const headers = { ...request.headers, ...Object.fromEntries(SIGNING.map((header) => [header, decision.headers[header]])) };
+  for (const header of ['expect', 'connection', 'transfer-encoding']) delete headers[header];
+  const length = body.length > 0 || headers['content-length'] !== undefined ? { 'content-length': String(body.length) } : {};
+  const answered = await send(upstream, { method, path, headers: { ...headers, ...length }, body });
+  response.writeHead(answered.status, pick(answered.headers, ['content-type'])).end(answered.body);
+}
+
+async function send(url: string, { method, path, headers, body }: Question) {
+  const { hostname, port } = new URL(url);
+  const request = httpRequest({ host: hostname, port, method, path, headers, agent: false });
+  // A GET of Node's is sent without a body unless it is told that there is one.
+  if (body && body.length > 0 && headers['content-length'] === undefined) request.setHeader('transfer-encoding', 'chunked');
+  request.end(body);
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return { status: response.statusCode ?? 0, headers: response.headers, body: await buffer(response) };
+}
