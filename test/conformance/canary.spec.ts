@@ -1,41 +1,10 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { Database } from '../../src/database/database.js';
-import { DATA_KEY_COLUMNS, type DataKeyRow, wrapContext } from '../../src/vault/data-keys.js';
 import { generateLine } from '../../src/vault/key-encryption-keys.js';
-import { VaultService } from '../../src/vault/vault.service.js';
 import { send } from '../support/access-keys.js';
-import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
+import { dataKeysOf, everythingStored, formsOf } from '../support/canary.js';
+import { createTestDatabase, onBothDatabases } from '../support/databases.js';
 import { Machine } from '../support/machine.js';
 import { ADMIN_PASSWORD, type Client, TestService } from '../support/service.js';
-
-/** Everything a service wrote: every file of its folder, and every row of every table as its server hands it out. */
-async function everythingStored(test: TestDatabase, service: TestService): Promise<Buffer> {
-  const files = readdirSync(test.dataDir, { recursive: true })
-    .map((file) => join(test.dataDir, String(file)))
-    .filter((file) => statSync(file).isFile())
-    .map((file) => readFileSync(file));
-  const database = service.app.get(Database);
-  const tables = database.dataSource.entityMetadatas.map(({ tableName }) => tableName);
-  const rows = await Promise.all(tables.map((table) => database.rows(`SELECT * FROM ${table}`)));
-  return Buffer.concat([...files, Buffer.from(JSON.stringify(rows))]);
-}
-
-/** The data keys, unwrapped, as the service holds them. */
-async function dataKeysOf(service: TestService): Promise<Buffer[]> {
-  const { providers } = service.app.get(VaultService, { strict: false });
-  const rows = await service.app.get(Database).rows<DataKeyRow>(`SELECT ${DATA_KEY_COLUMNS} FROM data_keys`);
-  return Promise.all(rows.map((row) => providers.unwrap(row, wrapContext(row.projectId, row.id))));
-}
-
-/** A secret in the forms in which it could have been written. */
-const formsOf = (secret: string) => [
-  secret,
-  Buffer.from(secret).toString('base64').replace(/=+$/, ''),
-  Buffer.from(secret).toString('hex'),
-  encodeURIComponent(secret),
-];
 
 onBothDatabases((name) => {
   describe('a secret', () => {
