@@ -14,6 +14,7 @@ import { SignRotation } from './distribution/sign-rotation.entity.js';
 import { SignUsage } from './distribution/sign-usage.entity.js';
 import { ApiKey, ApiKeyPepper } from './endpoints/api-key.entity.js';
 import { WebhookEndpoint } from './endpoints/endpoint.entity.js';
+import { WebhookProject } from './endpoints/webhook-project.entity.js';
 import { SigningKey } from './endpoints/signing-key.entity.js';
 import { StoredAccessKey } from './iam/access-key.entity.js';
 import { Policy } from './iam/policy.entity.js';
@@ -69,4 +70,5 @@ export const entities = [
   UserGroupMember,
   VpcChannel,
   WebhookEndpoint,
+  WebhookProject,
 ];

@@ -58,6 +58,20 @@ export class ApiKeyNotFound extends ContractError {
 
 const FORBIDDEN_HEADER = new InvalidHeaders("header 'Host' is forbidden and cannot be overridden");
 
+/** No such project, or none that this caller can see: the same words for both. */
+export class WebhookProjectNotFound extends ContractError {
+  constructor() {
+    super(404, 'NOT_FOUND', 'Project not found');
+  }
+}
+
+/** What a project has would be orphaned. */
+export class WebhookProjectInUse extends ContractError {
+  constructor() {
+    super(409, 'CONFLICT', 'Project still has endpoints or gateways');
+  }
+}
+
 /** What an operation answers of its own (endpoints §1.4, §1.5, §1.9). */
 export const ENDPOINT_ERRORS = {
   create: [new InvalidEndpoint(), new EndpointBlocked(), new EndpointUnreachable(), FORBIDDEN_HEADER, new DuplicateUrl()],

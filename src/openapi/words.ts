@@ -22,6 +22,7 @@ export const TAGS: Record<string, string> = {
   'Webhook endpoints': 'Where the webhooks of a project go.',
   'Signing keys': 'The one or two keys that sign the deliveries of an endpoint.',
   'Webhook messages': 'What is delivered to endpoints, what came of it, and doing it again.',
+  'Webhook projects': 'Projects in the words of the webhook contract.',
   'API keys': 'What machines of a project prove themselves with below `/v1`.',
   Identity: 'Tokens, and the projects and users they are for.',
   'Access keys': 'Keys (AK/SK) with which users sign requests to this service.',
@@ -39,7 +40,7 @@ export const TAGS: Record<string, string> = {
 export const PATH_PARAMETERS: Record<string, string> = {
   project_id: 'Project of the token',
   instance_id: 'Gateway',
-  id: 'What the path is about: an endpoint, `ep_…`, or an API key, `key_…`',
+  id: 'What the path is about: an endpoint `ep_…`, an API key `key_…`, a project',
   keyId: 'Signing key, `sk_…`',
   sign_id: 'Signature key',
   sign_bindings_id: 'Binding record; not the key',

@@ -242,6 +242,11 @@ describe('every answer is one that the document describes, field for field', () 
 
   it('of webhook endpoints, their signing keys and API keys', async () => {
     const { key_id } = (await call('CreateAPIKey', { body: { label: 'of a test', mode: 'test' } })).data;
+    const { id: project } = (await call('CreateProject', { body: { name: 'of_a_test' } })).data;
+    await call('ListProjects');
+    await call('GetProject', { id: project });
+    await call('UpdateProject', { id: project, body: { name: 'Of a test' } });
+    await call('DeleteProject', { id: project });
     await call('ListAPIKeys');
     await call('DeleteAPIKey', { id: key_id });
     const headers = { 'X-Tenant': 'a' };
