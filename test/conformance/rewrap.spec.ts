@@ -8,6 +8,7 @@ import { Database } from '../../src/database/database.js';
 import { openDatabase } from '../../src/database/open.js';
 import { entities } from '../../src/entities.js';
 import { DURATION_SECONDS } from '../../src/iam/access-keys.dto.js';
+import { AccessKeySecrets } from '../../src/iam/access-key-secrets.js';
 import { TokenKeys } from '../../src/iam/token-keys.js';
 import { SEALED_ELSEWHERE_MAX_MS } from '../../src/vault/data-keys.js';
 import { KekStatusService } from '../../src/vault/kek-status.service.js';
@@ -30,6 +31,7 @@ const FILLED = [
   'webhook_endpoints.headers',
   'signing_keys.secret',
   'api_key_peppers.pepper',
+  'access_keys.secret_key',
 ];
 const line = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
 
@@ -77,6 +79,7 @@ onBothDatabases((name) => {
         const { body } = await client.post(`${path}/signs`, { name: key });
         if (key === 'three') await client.post(`/signet/v1/instances/${path.split('/').pop()}/signs/${body.id}/rotation`, {});
       }
+      expect((await client.post('/v3.0/OS-CREDENTIAL/credentials', { credential: {} })).status).toBe(201);
       // Making the client makes an API key, and the first one makes the pepper.
       const webhooks = await WebhookClient.of(client);
       await webhooks.endpoint({ headers: { 'x-canary': randomBytes(8).toString('hex') } });
@@ -257,6 +260,21 @@ onBothDatabases((name) => {
 
   it('a security token, which is sealed and not in the database, does not live longer than a data key without use', () => {
     expect(DURATION_SECONDS.max * 1000).toBeLessThanOrEqual(SEALED_ELSEWHERE_MAX_MS);
+  });
+
+  it('a security token made before its data key was superseded is good until it ends', async () => {
+    const service = await start(ring(old));
+    const other = await start(ring(old));
+    const secrets = other.app.get(AccessKeySecrets, { strict: false });
+    const key = { secret: 's', userId: 'u', tokenId: 't', issuedAt: 1, expiresAt: 2 };
+    const securityToken = await secrets.sealTemporary('A'.repeat(20), key);
+    await aged(service, YEAR_MS);
+    await rewrap(service, true);
+    later(service, UNUSED_FOR_MS - HOUR_MS);
+    await rewrap(service, false);
+    const fresh = await start(ring(old));
+    for (const each of [other, fresh])
+      expect(await each.app.get(AccessKeySecrets, { strict: false }).openTemporary('A'.repeat(20), securityToken)).toEqual(key);
   });
 
   it('a value that names a data key that is not there makes nobody read the keys more than once a second', async () => {

@@ -192,6 +192,8 @@ describe('signet', () => {
       ['iam', 'user', 'add', '--help'],
       ['audit', 'verify', '--help'],
       ['kek', 'generate', '--help'],
+      ['kek', 'status', '--help'],
+      ['rewrap', '--help'],
       ['migrate', '--help'],
     ]) {
       const { code, stdout } = await signet(args, {});
