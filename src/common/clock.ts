@@ -10,6 +10,12 @@ export class Clock {
 }
 
 /**
+ * Milliseconds from `then` to `now`; without end when the clock was set back meanwhile, so that nothing outlives its time.
+ * @param then milliseconds since the epoch
+ */
+export const since = (then: number, now: number): number => (now < then ? Number.POSITIVE_INFINITY : now - then);
+
+/**
  * A stored instant as the contract's reads give it: whole seconds, UTC (apig §4.4: Terraform refuses a fraction).
  * @param epochMs milliseconds since the epoch
  */

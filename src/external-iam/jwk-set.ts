@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { JwksClient } from 'jwks-rsa';
 import { Agent } from 'undici';
 import { readPublicKey } from '../auth/compact-jws.js';
-import type { Clock } from '../common/clock.js';
+import { type Clock, since } from '../common/clock.js';
 import type { OidcConfig } from '../config/identity-config.js';
 
 /** The issuer's keys could not be had. */
@@ -48,7 +48,7 @@ export class JwkSet {
    */
   async find(id: string): Promise<VerificationKey | undefined> {
     const now = this.clock.now();
-    const [age, sinceAsked] = [now - this.#fetchedAt, now - this.#askedAt];
+    const [age, sinceAsked] = [since(this.#fetchedAt, now), since(this.#askedAt, now)];
     if (age >= this.config.keysFreshMs) await this.renew(sinceAsked >= ASK_AGAIN_MS);
     else if (!this.#keys.has(id)) await this.renew(sinceAsked >= LOOK_AGAIN_MS);
     else if (age >= this.config.keysFreshMs / 2 && sinceAsked >= LOOK_AGAIN_MS) void this.renew(true).catch(() => undefined);

@@ -88,6 +88,9 @@ export class ProjectsService {
       if (!violates(error, UNIQUE_COUNTER)) throw error;
     });
     await this.changes.write(inProject({ projectId: id }), async (write) => {
+      // A domain has a counter of its own, as a project has.
+      const [taken] = await write.rows('SELECT 1 AS one FROM domains WHERE id = ?', [id]);
+      if (taken) throw new Fault('forbidden');
       const [there] = await write.rows('SELECT 1 AS one FROM projects WHERE id = ?', [id]);
       if (!there) await this.insert(write, project, operator('signet'));
     });

@@ -42,10 +42,13 @@ onBothDatabases((name) => {
     expect(await rows('SELECT id FROM projects WHERE id = ?', id)).toHaveLength(1);
   });
 
-  it('the id of a gateway becomes nobody’s project', async () => {
+  it('the id of a gateway or of a domain becomes nobody’s project', async () => {
     const gateway = await (await services[0]!.client()).gateway();
-    await expect(ensure(services[1]!, gateway)).rejects.toMatchObject({ kind: 'forbidden' });
-    expect(await rows('SELECT id FROM projects WHERE id = ?', gateway)).toEqual([]);
+    const domain = (await services[0]!.app.get(ProjectsService).ensureDomain('default')).id;
+    for (const id of [gateway, domain]) {
+      await expect(ensure(services[1]!, id)).rejects.toMatchObject({ kind: 'forbidden' });
+      expect(await rows('SELECT id FROM projects WHERE id = ?', id)).toEqual([]);
+    }
   });
 });
 

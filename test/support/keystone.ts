@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { generateKeyPairSync, randomInt } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,8 @@ const run = promisify(execFile);
 const MANAGE = '/usr/bin/keystone-manage';
 const WSGI = '/usr/bin/keystone-wsgi-public';
 const PASSWORD = 'pw-of-everyone';
+/** Making the database is hundreds of small transactions, and nothing here has to survive. */
+const MEMORY = '/dev/shm';
 /** The packages want Debian's own Python, whatever else is first on the path. */
 const ENV = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/root', LANG: 'C.UTF-8' };
 
@@ -48,13 +50,19 @@ export class Keystone {
     return join(this.dir, 'jws-public');
   }
 
+  /** What Keystone signs JWS tokens with right now. */
+  get jwsKeys(): { privateKey: KeyObject; publicKey: KeyObject } {
+    const privateKey = createPrivateKey(readFileSync(join(this.dir, 'jws-private', 'private.pem')));
+    return { privateKey, publicKey: createPublicKey(privateKey) };
+  }
+
   url(provider: Provider = 'fernet'): string {
     return `http://127.0.0.1:${this.#ports.get(provider)!}/v3`;
   }
 
   static async start(): Promise<Keystone> {
     const began = performance.now();
-    const keystone = new Keystone(mkdtempSync(join(tmpdir(), 'signet-keystone-')));
+    const keystone = new Keystone(mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'signet-keystone-')));
     try {
       await keystone.#prepare();
       await Promise.all([keystone.serve('fernet'), keystone.serve('jws')]);

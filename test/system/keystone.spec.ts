@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { TokenCache } from '../../src/auth/token-cache.js';
@@ -10,6 +11,7 @@ import { Keystone, keystoneInstalled } from '../support/keystone.js';
 import { KeystoneProxy } from '../support/keystone-proxy.js';
 import { signet } from '../support/process.js';
 import { Client, TestService } from '../support/service.js';
+import { ATTACKS, forge, type Genuine, Trap } from '../support/token-attacks.js';
 
 const NOT_FOUND = 404;
 const ROLES = {
@@ -26,6 +28,7 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
   let jwsProxy: KeystoneProxy;
   let database: TestDatabase;
   let service: TestService;
+  let trap: Trap;
   let [projectA, projectB] = ['', ''];
   /** Whatever was ever sent as a credential: none of it may be found anywhere. */
   const canaries = new Set<string>();
@@ -35,6 +38,7 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
     console.log(`keystone was ready after ${keystone.startedMs} ms`);
     proxy = await KeystoneProxy.to(() => keystone.url('fernet'));
     jwsProxy = await KeystoneProxy.to(() => keystone.url('jws'));
+    trap = await Trap.set();
     database = await createTestDatabase('sqlite');
     writeFileSync(join(database.dataDir, 'password'), `${keystone.password}\n`);
     canaries.add(keystone.password);
@@ -43,6 +47,7 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
   });
   afterAll(async () => {
     await service?.stop();
+    await trap?.stop();
     await proxy?.stop();
     await jwsProxy?.stop();
     await keystone?.stop();
@@ -59,8 +64,13 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
     writeFileSync(path, JSON.stringify({ keystone: { url: at.url, service: user, ...keystoneFields }, roles: ROLES, ...file }));
     return { SIGNET_IDENTITY_FILE: path, SIGNET_ADMIN_PASSWORD: '', SIGNET_EMBEDDED_GATEWAY: '' };
   };
-  const start = (file?: object, keystoneFields?: object, at?: KeystoneProxy) =>
-    TestService.start(database, environment(file, keystoneFields, at));
+  /** Log lines of every service of this file. */
+  const logs: string[][] = [];
+  const start = async (file?: object, keystoneFields?: object, at?: KeystoneProxy) => {
+    const started = await TestService.start(database, environment(file, keystoneFields, at));
+    logs.push(started.logs);
+    return started;
+  };
   /** Moves the service's clock, and so its cache; Keystone's stays. */
   const at = (moved: TestService, seconds: number) => {
     moved.app.get(Clock).now = () => Date.now() + seconds * 1000;
@@ -365,8 +375,19 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
   });
 
   describe('with JWS tokens', () => {
+    let folder: string;
+    beforeAll(() => {
+      folder = join(database.dataDir, 'jws-public');
+      cpSync(keystone.publicKeys, folder, { recursive: true });
+    });
+    /** A token as Keystone makes it, in its parts: each attack changes one. */
+    const genuine = (jws: string): Genuine => {
+      const [header, claims] = jws.split('.').map((part) => Buffer.from(part, 'base64url').toString());
+      return { alg: 'ES256', header: JSON.parse(header!), claims: JSON.parse(claims!), ...keystone.jwsKeys };
+    };
+
     it('asks Keystone about them as about any other: a revoked one ends', async () => {
-      const jws = await start({}, {}, jwsProxy);
+      const jws = await start({}, { jws: { public_keys: folder } }, jwsProxy);
       try {
         const alice = client(await token('alice', 'proj-a', 'jws'), projectA, jws);
         expect(await decided(alice)).toBe(NOT_FOUND);
@@ -375,6 +396,116 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
         expect(await decided(alice)).toBe(401);
       } finally {
         await jws.stop();
+      }
+    });
+
+    it('does not ask about forged ones', async () => {
+      const jws = await start({}, { jws: { public_keys: folder } }, jwsProxy);
+      try {
+        const real = genuine(await token('alice', 'proj-a', 'jws'));
+        const before = jwsProxy.validations;
+        for (const kind of ['alg none in every spelling, with and without a signature', 'a foreign key under the genuine key id'])
+          for (const forged of ATTACKS[kind]!(real, trap)) expect(await read(client(forged, projectA, jws))).toBe(401);
+        expect(jwsProxy.validations).toBe(before);
+      } finally {
+        await jws.stop();
+      }
+    });
+
+    describe('that are not asked about, since the file says so', () => {
+      let offline: TestService;
+      let alice: string;
+      beforeAll(async () => {
+        const grants = [
+          { user: await keystone.id('users', 'alice'), project: projectA, roles: ['APIG FullAccess'] },
+          { user: '*', project: projectA, roles: ['APIG ReadOnlyAccess'] },
+        ];
+        offline = await start({}, { jws: { public_keys: folder, policy: 'offline-jws', grants } }, jwsProxy);
+        alice = await token('alice', 'proj-a', 'jws');
+      });
+      afterAll(() => offline?.stop());
+      beforeEach(() => at(offline, 0));
+
+      it('roles are those of the grants, and Keystone is not asked', async () => {
+        const before = jwsProxy.validations;
+        const write = async (of: string, project = projectA) => (await client(of, project, offline).delete(`${SIGNS}/none`)).status;
+        expect([await read(client(alice, projectA, offline)), await write(alice)]).toEqual([NOT_FOUND, NOT_FOUND]);
+        const rita = await token('rita', 'proj-a', 'jws');
+        expect([await read(client(rita, projectA, offline)), await write(rita)]).toEqual([NOT_FOUND, 403]);
+        const bob = await token('bob', 'proj-b', 'jws');
+        expect([await read(client(bob, projectB, offline)), await read(client(bob, projectA, offline))]).toEqual([403, 403]);
+        const unscoped = await client(await token('alice', null, 'jws'), projectA, offline).get(SIGNS);
+        expect([unscoped.status, unscoped.body.error_code]).toEqual([401, 'APIG.1003']);
+        expect(jwsProxy.validations).toBe(before);
+      });
+
+      it('a revoked one works on until it expires: what such a check cannot see', async () => {
+        const revoked = await token('alice', 'proj-a', 'jws');
+        await keystone.revoke(revoked, 'jws');
+        expect(await read(client(revoked, projectA, offline))).toBe(NOT_FOUND);
+        at(offline, 3601);
+        const answer = await client(revoked, projectA, offline).get(SIGNS);
+        expect([answer.status, answer.body.error_code]).toEqual([401, 'APIG.1001']);
+      });
+
+      it.each(Object.keys(ATTACKS))('401 for %s', async (kind) => {
+        const real = genuine(alice);
+        expect(await read(client(forge(real, {}), projectA, offline))).toBe(NOT_FOUND);
+        for (const forged of ATTACKS[kind]!(real, trap)) {
+          const answer = await new Client(offline.baseUrl, projectA, forged).get(SIGNS);
+          expect([forged.slice(0, 200), answer.status, answer.body]).toEqual([forged.slice(0, 200), 401, BAD_TOKEN]);
+        }
+        expect(trap.visits).toBe(0);
+      });
+
+      it('one that gives less than its user has is refused, and so is a project that is no id', async () => {
+        const claims = [
+          { openstack_trust_id: 'x' },
+          { openstack_app_cred_id: 'x' },
+          { openstack_access_token_id: 'x' },
+          { openstack_thumbprint: 'x' },
+          { openstack_project_id: [projectA] },
+          { openstack_project_id: null },
+        ];
+        for (const claim of claims)
+          expect([claim, await read(client(forge(genuine(alice), claim), projectA, offline))]).toEqual([claim, 401]);
+        const loud = forge(genuine(alice), { openstack_project_id: projectA.toUpperCase() });
+        expect(await read(client(loud, projectA, offline))).toBe(403);
+      });
+
+      it('a new key counts without a restart, and one whose file was taken away no more after a minute', async () => {
+        await keystone.rotateJws();
+        const [, added] = readdirSync(keystone.publicKeys).sort();
+        const rotated = await token('alice', 'proj-a', 'jws');
+        expect(await read(client(rotated, projectA, offline))).toBe(401);
+        cpSync(join(keystone.publicKeys, added!), join(folder, added!));
+        writeFileSync(join(folder, 'half-written.pem'), '-----BEGIN PUBLIC KEY-----\n');
+        at(offline, 15);
+        expect([await read(client(rotated, projectA, offline)), await read(client(alice, projectA, offline))]).toEqual([
+          NOT_FOUND,
+          NOT_FOUND,
+        ]);
+        rmSync(join(folder, 'first.pem'));
+        at(offline, 100);
+        expect([await read(client(rotated, projectA, offline)), await read(client(alice, projectA, offline))]).toEqual([NOT_FOUND, 401]);
+        rmSync(folder, { recursive: true });
+        at(offline, 200);
+        expect(await read(client(rotated, projectA, offline))).toBe(503);
+      });
+    });
+
+    it('does not start with something else than public keys in the folder', async () => {
+      const wrong = join(database.dataDir, 'wrong');
+      mkdirSync(wrong);
+      for (const [pem, words] of [
+        [keystone.jwsKeys.privateKey.export({ type: 'pkcs8', format: 'pem' }), 'a private key stands where a public one should'],
+        [
+          generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ type: 'spki', format: 'pem' }),
+          'the key is not of the curve P-256',
+        ],
+      ] as const) {
+        writeFileSync(join(wrong, 'key.pem'), pem);
+        await expect(start({}, { jws: { public_keys: wrong } }, jwsProxy)).rejects.toThrow(words);
       }
     });
   });
@@ -415,7 +546,7 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
     canaries.delete('');
     expect(canaries.size).toBeGreaterThan(20);
     const files = readdirSync(database.dataDir).filter((name) => name.startsWith('signet.db'));
-    const places = [service.logs.join(''), ...files.map((name) => readFileSync(join(database.dataDir, name), 'latin1'))];
+    const places = [logs.flat().join(''), ...files.map((name) => readFileSync(join(database.dataDir, name), 'latin1'))];
     for (const place of places)
       for (const canary of canaries)
         expect([canary.slice(0, 12), place.includes(canary.slice(0, 60))]).toEqual([canary.slice(0, 12), false]);
