@@ -8,6 +8,7 @@ import { Health } from '../observability/health.js';
 import { type Box, DataKeyMissing, type Sealer } from './box.js';
 import { insertDataKey, isDue, loadDataKeys } from './data-keys.js';
 import { assertAllHeld, checkCanaries, missingRootKeys } from './kek-checks.js';
+import { operatorWords, ProviderUnavailable } from './key-provider.js';
 import { KeyProviders } from './key-providers.js';
 import { fromColumn, type SecretPlace } from './sealed.js';
 
@@ -40,8 +41,8 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
   readonly #loading = new Map<string, Promise<Box>>();
   readonly #again = new Map<string, Promise<Box>>();
   readonly #againAt = new LRUCache<string, number>({ max: PROJECTS_MAX });
-  #asked: { at: number; answer: Promise<{ missing: boolean }> } | undefined;
-  #answeredAt = 0;
+  #asked: { at: number; answer: Promise<{ degraded: boolean }> } | undefined;
+  #failingSince: number | undefined;
 
   constructor(
     private readonly config: Config,
@@ -55,8 +56,11 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
   /** @throws Error when no provider works, or it is not the one this database was sealed with */
   async onModuleInit(): Promise<void> {
     this.#providers = await KeyProviders.open(this.config);
-    this.#answeredAt = this.clock.now();
-    await checkCanaries(this.database, this.#providers);
+    try {
+      await checkCanaries(this.database, this.#providers);
+    } catch (error) {
+      throw operatorWords(error);
+    }
     await assertAllHeld(this.database, this.#providers);
   }
 
@@ -114,29 +118,41 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * `degraded` while the provider is down and no data key has run out yet, and while data keys are wrapped with a key-encryption key that
-   * this process was not given: what it has in memory goes on.
+   * `degraded` for as long after the provider went down as any data key in memory lasts, while one that only unwraps is down, and while
+   * data keys are wrapped with a key-encryption key that this process was not given: what it has in memory goes on.
    */
   private async health(): Promise<void | 'degraded'> {
     const now = this.clock.now();
-    if (this.#providers.primary.name === 'ring') await checkCanaries(this.database, this.#providers);
-    if (!this.#asked || now - this.#asked.at >= ASK_EVERY_MS) this.#asked = { at: now, answer: this.ask() };
+    const elsewhere = this.#providers.all.some(({ name }) => name !== 'ring');
+    if (!elsewhere) await checkCanaries(this.database, this.#providers);
+    if (!this.#asked || now - this.#asked.at >= ASK_EVERY_MS) this.#asked = { at: now, answer: this.ask(elsewhere) };
     try {
-      const { missing } = await this.#asked.answer;
-      this.#answeredAt = this.#asked.at;
-      return missing ? 'degraded' : undefined;
+      const { degraded } = await this.#asked.answer;
+      this.#failingSince = undefined;
+      return degraded ? 'degraded' : undefined;
     } catch (error) {
-      if (now - this.#answeredAt >= REFRESH_AFTER_MS) throw error;
-      return 'degraded';
+      if (error instanceof ProviderUnavailable) {
+        this.#failingSince ??= this.#asked?.at ?? now;
+        if (now - this.#failingSince < REFRESH_AFTER_MS) return 'degraded';
+      } else {
+        // The database, or a wrong key: looked at again at once.
+        this.#asked = undefined;
+      }
+      throw error;
     }
   }
 
-  private async ask(): Promise<{ missing: boolean }> {
-    if (this.#providers.primary.name !== 'ring') {
+  private async ask(elsewhere: boolean): Promise<{ degraded: boolean }> {
+    let unanswered = false;
+    if (elsewhere) {
       await this.#providers.primary.health();
-      await checkCanaries(this.database, this.#providers);
+      await checkCanaries(this.database, this.#providers).catch((error: unknown) => {
+        // One that only unwraps: nothing new depends on it.
+        if (!(error instanceof ProviderUnavailable)) throw error;
+        unanswered = true;
+      });
     }
-    return { missing: (await missingRootKeys(this.database, this.#providers)).length > 0 };
+    return { degraded: unanswered || (await missingRootKeys(this.database, this.#providers)).length > 0 };
   }
 
   private async held(projectId: string): Promise<Box> {

@@ -210,6 +210,24 @@ describe.each(SUITE)('the key provider %s', (_, { env, rotate, service }) => {
       for (const canary of [transit.token, kms.accessKey.secret]) expect(said.includes(canary)).toBe(false);
     }, 60_000);
 
+    it('a provider that only unwraps any more may be down: what was moved from it to the ring goes on, /readyz says degraded, a start says why not', async () => {
+      const before = await start();
+      const { path, secret } = await withKey(await before.client({ project: 'ours' }));
+      const both = { ...ringFile(line('ring')), SIGNET_KEK_PROVIDER: 'ring' };
+      const after = await start(both);
+      await after.app.get(RewrapService, { strict: false }).run({ reseal: false, keyAgeMs: 0 });
+      const client = await after.client({ project: 'ours' });
+      service.behaviour = 'answers 503';
+      later(after, 2 * 60 * MINUTE_MS);
+      expect((await client.get(path)).body.signs[0].sign_secret).toBe(secret);
+      later(after, MINUTE_MS);
+      const asked = service.requests;
+      await Promise.all(Array.from({ length: 20 }, () => ready(after)));
+      expect(service.requests - asked).toBeLessThanOrEqual(3);
+      expect(await ready(after)).toEqual([200, 'degraded']);
+      await expect(start(both)).rejects.toThrow(/^the key provider (vault|aws-kms) does not answer: /);
+    });
+
     it('a data key is moved from the ring to it by a rewrap; the ring is needed until then, and not after', async () => {
       const lines = ringFile(line('ring'));
       const before = await TestService.start(database, lines);
