@@ -71,6 +71,13 @@ export async function createApplication(config: Config, logger: Logger): Promise
     }
   });
   const server = adapter.getInstance<FastifyInstance>();
+  // A body of no bytes has no type that could be wrong: `curl -X POST -d ''` calls it a form.
+  server.removeContentTypeParser('text/plain');
+  server.addContentTypeParser('*', (request, _payload, done) => {
+    const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
+    if (length === '0' && coding === undefined) return done(null, undefined);
+    done(Object.assign(new Error('media type'), { statusCode: 415 }));
+  });
   keepUnreadBodies(server, config.bodyLimitBytes);
   // Nearly every answer holds a secret or says who has one; none is for a cache.
   server.addHook('onRequest', (request, reply, done) => {
