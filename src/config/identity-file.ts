@@ -1,3 +1,5 @@
+// A gateway node reads its configuration without Nest, which would bring this.
+import 'reflect-metadata';
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { plainToInstance, Type } from 'class-transformer';

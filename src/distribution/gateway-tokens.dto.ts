@@ -15,8 +15,8 @@ export class GatewayTokenInput {
   role?: MachineRole;
 
   @ApiPropertyOptional({ maxLength: 64, description: 'For people' })
-  @IsString()
   @MaxLength(64)
+  @IsString()
   @IsOptional()
   name?: string;
 }

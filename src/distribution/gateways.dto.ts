@@ -106,52 +106,52 @@ class UsageInput implements Usage {
 
   @ApiProperty({ type: 'integer', minimum: 1, description: 'Requests signed since the last report' })
   @IsDefined()
-  @IsInt()
   @Min(1)
   @Max(1_000_000_000_000)
+  @IsInt()
   count: number;
 
   @ApiProperty({ type: 'integer', minimum: 0, description: 'When the last one was, milliseconds since the epoch' })
   @IsDefined()
-  @IsInt()
   @Min(0)
   @Max(WHOLE_MAX)
+  @IsInt()
   last_signed_at: number;
 }
 
 export class NodeReportInput implements NodeReport {
   @ApiProperty({ type: 'integer', minimum: 0, description: 'Everything up to this revision is in effect; 0: nothing yet' })
   @IsDefined()
-  @IsInt()
   @Min(0)
   @Max(WHOLE_MAX)
+  @IsInt()
   applied_revision: number;
 
   @ApiProperty({ minLength: 1, maxLength: 64, description: 'Version of the software' })
   @IsDefined()
-  @IsString()
   @Length(1, 64)
+  @IsString()
   version: string;
 
   @ApiPropertyOptional({ type: [UsageInput], maxItems: USAGE_MAX, description: 'What was signed since the last report' })
-  @IsArray()
-  @ArrayMaxSize(USAGE_MAX)
   @ValidateNested({ each: true })
   @Type(() => UsageInput)
+  @ArrayMaxSize(USAGE_MAX)
+  @IsArray()
   @IsOptional()
   usage?: UsageInput[];
 
   @ApiPropertyOptional({ type: 'integer', minimum: 0, description: 'When the process began, milliseconds since the epoch' })
-  @IsInt()
   @Min(0)
   @Max(WHOLE_MAX)
+  @IsInt()
   @IsOptional()
   started_at?: number;
 
   @ApiPropertyOptional({ type: 'integer', nullable: true, minimum: 1, description: 'The lease that the node goes by now; absent: none' })
-  @IsInt()
   @Min(1)
   @Max(1_000_000)
+  @IsInt()
   @IsOptional()
   lease_seconds?: number | null;
 

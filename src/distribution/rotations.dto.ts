@@ -11,15 +11,15 @@ const OVERLAP_MAX = 90 * 86_400;
 export class RotationInput {
   @ApiPropertyOptional({ maxLength: 512, description: 'New key. Omitted: as it is for hmac and basic, generated for aes and public_key' })
   @EmptyIsAbsent()
-  @IsString()
   @MaxLength(512)
+  @IsString()
   @IsOptional()
   sign_key?: string;
 
   @ApiPropertyOptional({ maxLength: 2048, description: 'New secret, by the rules of the key’s type. Omitted: generated' })
   @EmptyIsAbsent()
-  @IsString()
   @MaxLength(2048)
+  @IsString()
   @IsOptional()
   sign_secret?: string;
 
@@ -30,9 +30,9 @@ export class RotationInput {
     default: OVERLAP_DEFAULT,
     description: 'How long verifiers accept the old secret once the new one signs, in seconds',
   })
-  @IsInt()
   @Min(0)
   @Max(OVERLAP_MAX)
+  @IsInt()
   @IsOptional()
   overlap_seconds: number = OVERLAP_DEFAULT;
 

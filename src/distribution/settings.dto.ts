@@ -16,9 +16,9 @@ export class SettingsInput {
       'A node that has lost the control plane stops signing after this time; null: it goes on. Left out beside another: as it is',
   })
   @ValidateIf(({ mask_secrets }: SettingsInput, value) => value !== null && (value !== undefined || mask_secrets === undefined))
-  @IsInt()
   @Min(LEASE_MIN)
   @Max(LEASE_MAX)
+  @IsInt()
   lease_seconds?: number | null;
 
   @ApiPropertyOptional({

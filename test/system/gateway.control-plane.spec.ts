@@ -95,6 +95,25 @@ onBothDatabases((name) => {
     expect(await get(path)).toMatchObject({ status: 403, body: { error_code: 'APIG.0705' } });
   });
 
+  it('what it signs is seen in the impact report before the key is deleted', async () => {
+    const { path, key } = await api();
+    await until(path, 200);
+    const impact = async () => (await admin.get(`/signet/v1/instances/${instance}/signs/${key.id}/impact`)).body;
+    for (let i = 0; i < 3; i++) expect((await get(path)).status).toBe(200);
+    // The request that found the key, and three more; they are told with the next sign of life.
+    let seen = await impact();
+    while (seen.signed_count < 4) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      seen = await impact();
+    }
+    expect(seen).toMatchObject({
+      signed_count: 4,
+      last_signed_at: expect.any(String),
+      apis: [{ signed_count: 4 }],
+      nodes: [{ node_id: 'node-1' }],
+    });
+  });
+
   it('signs on while the control plane is killed and restarted, and then learns what it has missed', async () => {
     const { path, key } = await api();
     await until(path, 200);
