@@ -13,8 +13,11 @@ import { sendError } from './common/api-error.filter.js';
 import { Fault } from './common/api-error.js';
 import { newId } from './common/ids.js';
 import type { Config } from './config/config.js';
+import { allowOrigins } from './edge/cors.js';
 import { limitAddresses } from './edge/limit-addresses.js';
 import { Quotas } from './edge/quotas.service.js';
+import { setSecurityHeaders } from './edge/security-headers.js';
+import { renewTls, tlsOptions } from './edge/tls.js';
 import { NestLogger } from './observability/logger.js';
 import { Metrics } from './observability/metrics.js';
 import { observeRequests, requestIdOf, requestIds, RequestLogger } from './observability/request-log.js';
@@ -30,6 +33,13 @@ const PATH_PARAMETER_MAX_CHARS = 16_384;
  */
 export async function createApplication(config: Config, logger: Logger): Promise<NestFastifyApplication> {
   const nextId = requestIds();
+  // Without the interval Node looks at slow clients only every 30 s.
+  const port = {
+    maxHeaderSize: HEADERS_MAX_BYTES,
+    headersTimeout: config.headersTimeoutMs,
+    requestTimeout: config.requestTimeoutMs,
+    connectionsCheckingInterval: 1000,
+  };
   const options: FastifyHttpOptions<Server, FastifyBaseLogger> = {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -40,13 +50,7 @@ export async function createApplication(config: Config, logger: Logger): Promise
     bodyLimit: config.bodyLimitBytes,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: PATH_PARAMETER_MAX_CHARS },
     requestTimeout: config.requestTimeoutMs,
-    // Without the interval Node looks at slow clients only every 30 s.
-    http: {
-      maxHeaderSize: HEADERS_MAX_BYTES,
-      headersTimeout: config.headersTimeoutMs,
-      requestTimeout: config.requestTimeoutMs,
-      connectionsCheckingInterval: 1000,
-    },
+    ...(config.edge.tls ? { https: { ...port, ...tlsOptions(config.edge.tls, config.headersTimeoutMs) } } : { http: port }),
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, request, reply) => {
       reply.header('x-request-id', request.id);
@@ -79,12 +83,16 @@ export async function createApplication(config: Config, logger: Logger): Promise
     done(Object.assign(new Error('media type'), { statusCode: 415 }));
   });
   keepUnreadBodies(server, config.bodyLimitBytes);
-  // Nearly every answer holds a secret or says who has one; none is for a cache.
-  server.addHook('onRequest', (request, reply, done) => {
-    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
+  await setSecurityHeaders(server, config);
+  allowOrigins(app, config);
+  server.addHook('onRequest', (request, _reply, done) => {
+    // A body is never unpacked: what it would become is not known before.
+    if (request.headers['content-encoding'] !== undefined && request.headers['content-encoding'] !== 'identity')
+      return done(new Fault('media_type'));
     done(isDecodable(queryOf(request.raw.url)) ? undefined : new Fault('bad_url'));
   });
   closeConnectionsAtTheEnd(server);
+  if (config.edge.tls) renewTls(server, config.edge.tls, logger);
   observeRequests(server, app.get(Metrics));
   observeDenials(server, app.get(Denials));
   limitAddresses(server, app.get(Quotas), config, logger);
@@ -137,7 +145,15 @@ function closeConnectionsAtTheEnd(app: FastifyInstance): void {
 
 /** What Node refuses before there is a request: headers too large, not HTTP, too slow. The path is unknown, so the words are APIG's. */
 function refuseConnection(this: FastifyInstance, error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
+  // What was no TLS cannot be answered in TLS.
+  if (
+    error.code === 'ECONNRESET' ||
+    error.code?.startsWith('ERR_SSL') ||
+    error.code?.startsWith('ERR_TLS') ||
+    socket.destroyed ||
+    !socket.writable
+  )
+    return void socket.destroy();
   const [status, reason, code, message] =
     error.code === 'HPE_HEADER_OVERFLOW'
       ? [431, 'Request Header Fields Too Large', 'APIG.0201', 'Request headers too large.']

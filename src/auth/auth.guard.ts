@@ -6,6 +6,7 @@ import { Fault, InstanceNotFound } from '../common/api-error.js';
 import type { Machine, MachineRole, Principal } from '../common/principal.js';
 import { Config } from '../config/config.js';
 import { ApiKeyIdentity } from './api-key-identity.js';
+import { assertClientCertificate } from './client-certificate.js';
 import { isConfidential } from './confidential.js';
 import { bearerOf, credentialOf, hasBearer } from './credentials.js';
 import { MachineIdentity } from './machine-identity.js';
@@ -64,6 +65,7 @@ export class AuthGuard implements CanActivate {
   }
 
   private async admitMachine(request: FastifyRequest<{ Params: { instance_id?: string } }>, role: MachineRole): Promise<true> {
+    assertClientCertificate(request, this.config);
     const machine = await this.machines.authenticate(bearerOf(request));
     if (!isConfidential(request, this.config)) throw new Fault('forbidden', { detail: PLAINTEXT });
     return admitMachine(request, role, machine);

@@ -28,28 +28,28 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
   if (config.mode !== 'local') return;
   const { port } = app.getHttpServer().address() as AddressInfo;
   if (config.identity) {
-    console.log(`Signet listens on ${loopbackUrl(config.host, port)}; tokens come from ${tokenSource(config.identity)}`);
+    console.log(`Signet listens on ${loopbackUrl(config, port)}; tokens come from ${tokenSource(config.identity)}`);
     return;
   }
   const demo = await demoGateway(app);
   if (config.embedded && demo.instanceId !== undefined) {
     const scope = { projectId: demo.projectId, instanceId: demo.instanceId };
     try {
-      beside.embedded = await startEmbedded(app, config.embedded, scope, loopbackUrl(config.host, port), logger);
+      beside.embedded = await startEmbedded(app, config.embedded, scope, loopbackUrl(config, port), logger);
     } catch (error) {
       await app.close();
       throw error;
     }
   }
-  await welcome(app, loopbackUrl(config.host, port), demo, beside.embedded);
+  await welcome(app, loopbackUrl(config, port), demo, beside.embedded);
 }
 
 const tokenSource = (identity: IdentityConfig) => (identity.kind === 'keystone' ? identity.url : identity.issuer);
 
 /** Where this process reaches itself: an address that stands for all of them is no destination. */
-function loopbackUrl(host: string, port: number): string {
+function loopbackUrl({ host, edge }: Config, port: number): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+  return `${edge.tls ? 'https' : 'http'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
 /** The local mode has a gateway to begin with, in the project `default`. */

@@ -198,8 +198,10 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   if (database && database.pathname.length < 2)
     faults.push('DATABASE_URL must name a database, as in mysql://user:password@host:3306/signet');
   url('REDIS_URL', ['redis:', 'rediss:']);
+  const edge = readEdge(env, faults, mode);
   const publicUrl =
-    url('SIGNET_PUBLIC_URL', ['http:', 'https:'])?.href.replace(/\/$/, '') ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+    url('SIGNET_PUBLIC_URL', ['http:', 'https:'])?.href.replace(/\/$/, '') ??
+    `${edge.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   const kek: KekConfig = {
     provider: oneOf('SIGNET_KEK_PROVIDER', ['ring', 'vault', 'aws-kms'], 'ring'),
     ...(env['SIGNET_KEK_FILE'] && { file: resolve(env['SIGNET_KEK_FILE']) }),
@@ -216,8 +218,9 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   for (const name of identityFile ? ['SIGNET_IAM_FILE', 'SIGNET_ADMIN_PASSWORD'] : ['SIGNET_IDENTITY_PASSWORD'])
     if (env[name]) faults.push(`${name} ${identityFile ? 'is for the embedded identity service' : 'needs SIGNET_IDENTITY_FILE'}`);
   // Its demonstration stands in the project default, which the embedded identity service makes.
-  const embeddable = mode === 'local' && !identityFile;
+  const embeddable = mode === 'local' && !identityFile && !edge.tls;
   const embedded = oneOf('SIGNET_EMBEDDED_GATEWAY', ['on', 'off'], embeddable ? 'on' : 'off') === 'on';
+  if (embedded && edge.tls) faults.push('SIGNET_EMBEDDED_GATEWAY=on speaks plain HTTP: not with SIGNET_TLS_CERT_FILE');
   if (embedded && !embeddable)
     faults.push('SIGNET_EMBEDDED_GATEWAY=on is for the local mode with its own identity service: run signet gateway');
   const ports = {
@@ -251,7 +254,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     signNumLimit: whole('SIGNET_SIGN_NUM_LIMIT', 200, 1, 1_000_000),
     instanceNumLimit: whole('SIGNET_INSTANCE_NUM_LIMIT', 5, 1, 1_000_000),
     auditDeniedRows: whole('SIGNET_AUDIT_DENIED_ROWS', 300_000, 1000, 100_000_000),
-    edge: readEdge(env, faults, mode),
+    edge,
     basicKeyLeadingDigit: flag('SIGNET_BASIC_KEY_LEADING_DIGIT', 'true'),
     webhooks: Object.freeze({
       allowHttp: flag('SIGNET_WEBHOOK_ALLOW_HTTP', 'false'),

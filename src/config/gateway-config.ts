@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { createSecureContext } from 'node:tls';
 import { ConfigError, LEVELS, VARIABLES } from './config.js';
 import { GATEWAY_VARIABLES } from './gateway-variables.js';
 import { Secret } from './secret.js';
@@ -14,6 +15,8 @@ export interface HaproxyConfig {
 export interface GatewayConfig {
   /** Without a slash at its end. */
   controlPlaneUrl: string;
+  /** PEM texts; empty: the system's authorities, and no certificate of this node. */
+  controlPlaneTls: { ca?: string; cert?: string; key?: Secret };
   token: Secret;
   instanceId: string;
   nodeId: string;
@@ -80,6 +83,7 @@ export function readGatewayConfig(env: Record<string, string | undefined>): Gate
   if (!env['SIGNET_CONTROL_PLANE_URL']) faults.push('SIGNET_CONTROL_PLANE_URL is needed');
   const config: GatewayConfig = {
     controlPlaneUrl: controlPlane?.href.replace(/\/$/, '') ?? '',
+    controlPlaneTls: controlPlaneTls(env, faults),
     token: credential(env, faults),
     instanceId: id('SIGNET_INSTANCE_ID', '', ID, '_ -'),
     nodeId: id('SIGNET_NODE_ID', defaultNodeId(), NODE_ID, '. _ : -'),
@@ -111,6 +115,34 @@ const defaultNodeId = () =>
       .replace(/^[^A-Za-z0-9]+/, '')
       .slice(0, 50) || 'node'
   }-${process.pid}`;
+
+function controlPlaneTls(env: Record<string, string | undefined>, faults: string[]): GatewayConfig['controlPlaneTls'] {
+  const text = (name: string) => {
+    try {
+      return env[name] ? readFileSync(env[name], 'utf8') : undefined;
+    } catch (error) {
+      faults.push(`${name} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+      return '';
+    }
+  };
+  const [ca, cert, key] = [
+    text('SIGNET_CONTROL_PLANE_CA_FILE'),
+    text('SIGNET_CONTROL_PLANE_CERT_FILE'),
+    text('SIGNET_CONTROL_PLANE_KEY_FILE'),
+  ];
+  if ((cert === undefined) !== (key === undefined))
+    faults.push('SIGNET_CONTROL_PLANE_CERT_FILE and SIGNET_CONTROL_PLANE_KEY_FILE are needed together');
+  if ((ca ?? cert) !== undefined && !env['SIGNET_CONTROL_PLANE_URL']?.startsWith('https:'))
+    faults.push(
+      'SIGNET_CONTROL_PLANE_CA_FILE and SIGNET_CONTROL_PLANE_CERT_FILE are for a SIGNET_CONTROL_PLANE_URL that starts with https://',
+    );
+  try {
+    createSecureContext({ ca, cert, key });
+  } catch (error) {
+    faults.push(`SIGNET_CONTROL_PLANE_CA_FILE, _CERT_FILE or _KEY_FILE is not what it should be: ${(error as Error).message}`);
+  }
+  return { ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert }), ...(key !== undefined && { key: new Secret(key) }) };
+}
 
 function credential(env: Record<string, string | undefined>, faults: string[]): Secret {
   const [inline, file] = [env['SIGNET_GATEWAY_TOKEN'], env['SIGNET_GATEWAY_TOKEN_FILE']];

@@ -1,6 +1,9 @@
 /** Every variable of the data plane, with the words `.env.example` and `signet gateway --help` say about it. */
 export const GATEWAY_VARIABLES: Record<string, string> = {
   SIGNET_CONTROL_PLANE_URL: 'base URL of the control plane; TLS unless both planes share a host or a private network',
+  SIGNET_CONTROL_PLANE_CA_FILE: "authority (PEM) of the control plane's certificate, in the place of the system's",
+  SIGNET_CONTROL_PLANE_CERT_FILE: 'certificate (PEM) of this node, where the control plane asks for one',
+  SIGNET_CONTROL_PLANE_KEY_FILE: 'its key (PEM)',
   SIGNET_GATEWAY_TOKEN: 'credential printed by signet gateway-token',
   SIGNET_GATEWAY_TOKEN_FILE: 'file that holds the credential; better, since the environment can be read from /proc',
   SIGNET_INSTANCE_ID: 'gateway (instance) whose keys this node holds',

@@ -27,10 +27,16 @@ const EVENT_CHARS = 4 * 1024 * 1024;
 /** The control plane as a gateway node sees it (lib/protocol/protocol.ts). */
 export class ControlPlane {
   // The watch holds one connection open; reports and snapshots need others.
-  readonly #agent = new Agent({ connections: 4, pipelining: 1, connect: { timeout: 5000 } });
+  readonly #agent: Agent;
   readonly #base: string;
 
-  constructor(private readonly config: Pick<GatewayConfig, 'controlPlaneUrl' | 'token' | 'instanceId' | 'nodeId'>) {
+  constructor(private readonly config: Pick<GatewayConfig, 'controlPlaneUrl' | 'controlPlaneTls' | 'token' | 'instanceId' | 'nodeId'>) {
+    const { key, ...pem } = config.controlPlaneTls;
+    this.#agent = new Agent({
+      connections: 4,
+      pipelining: 1,
+      connect: { timeout: 5000, minVersion: 'TLSv1.2', ...pem, ...(key && { key: key.reveal() }) },
+    });
     this.#base = `${config.controlPlaneUrl}/signet/v1/instances/${encodeURIComponent(config.instanceId)}`;
   }
 
