@@ -55,9 +55,13 @@ export class WebhookProjectsService {
     const name = PROJECT_NAME.test(input.name) ? input.name : `webhooks-${newId()}`;
     const { id } = await this.projects.create(domainId, { name, description: '' }, caller, async (write) => {
       await write.run(
+        // Those of its groups too: a Deny that comes with one is not shed in a project of one's own.
         `INSERT INTO role_assignments (user_id, project_id, role, policy_id)
-         SELECT user_id, ?, role, policy_id FROM role_assignments WHERE user_id = ? AND project_id = ?`,
-        [write.projectId, userId, projectId ?? ''],
+         SELECT ?, ?, role, policy_id FROM (
+           SELECT role, policy_id FROM role_assignments WHERE user_id = ? AND project_id = ?
+           UNION SELECT a.role, a.policy_id FROM group_role_assignments a JOIN user_group_members m ON m.group_id = a.group_id
+           WHERE m.user_id = ? AND a.project_id = ?) held`,
+        [userId, write.projectId, userId, projectId ?? '', userId, projectId ?? ''],
       );
       await this.save(write, { name: input.name, rateLimitDefault: input.rate_limit_default ?? 0 });
     });

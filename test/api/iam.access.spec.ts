@@ -306,14 +306,18 @@ onBothDatabases((name) => {
         await client.put(ofUser(bound.id, await roleId(FULL_ACCESS))),
       ].map(({ status }) => status);
       expect(statuses).toEqual([403, 403, 403, 403, 403, 403]);
-      // A project of its own making has the Deny too.
-      const made = expectStatus(await client.post('/v3/projects', { project: { name: unique('own') } }), 201).project;
-      const scoped = await client.post('/v3/auth/tokens', {
-        auth: { identity: { methods: ['token'], token: { id: client.token } }, scope: { project: { id: made.id } } },
-      });
-      const there = new Client(service.baseUrl, made.id, scoped.headers.get('x-subject-token')!);
-      const gateway = await there.gateway();
-      expect((await there.delete(`/v2/{project}/apigw/instances/${gateway}/signs/${NOWHERE}`)).status).toBe(403);
+      // A project of its own making has the Deny too, however it is made.
+      const made = [
+        expectStatus(await client.post('/v3/projects', { project: { name: unique('own') } }), 201).project.id,
+        expectStatus(await client.post('/v1/projects', { name: unique('own') }), 201).data.id,
+      ] as string[];
+      for (const id of made) {
+        const identity = { methods: ['token'], token: { id: client.token } };
+        const scoped = await client.post('/v3/auth/tokens', { auth: { identity, scope: { project: { id } } } });
+        const there = new Client(service.baseUrl, id, scoped.headers.get('x-subject-token')!);
+        const gateway = await there.gateway();
+        expect((await there.delete(`/v2/{project}/apigw/instances/${gateway}/signs/${NOWHERE}`)).status).toBe(403);
+      }
       // One that is not bound may.
       expect((await admin.delete(`/v3/groups/${group}/users/${bound.id}`)).status).toBe(204);
     });
