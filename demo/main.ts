@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { access } from './access.ts';
 import { bindingOperations } from './binding-operations.ts';
 import { Client, Wire } from './client.ts';
@@ -12,6 +12,7 @@ import { seedPage } from './seed-page.ts';
 import { Server, type User } from './server.ts';
 import { signOperations } from './sign-operations.ts';
 import { terraform } from './terraform.ts';
+import { WEBHOOK_ENVIRONMENT, webhooks } from './webhooks.ts';
 
 const DIFFERENT = 1;
 const NOT_RUN = 2;
@@ -33,6 +34,12 @@ const program = new Command('npm run demo --')
   .description(
     'Sends every documented request about signature keys and their bindings to a running server and compares each whole answer with the contract. ' +
       'Ends at the first difference with exit code 1; with 2 when it could not run. Without options it starts a server of its own on SQLite and removes it afterwards.',
+  )
+  .addArgument(
+    new Argument(
+      '[story]',
+      "another story, on a server of the demo's own: webhooks, an endpoint and its keys as its receiver sees them",
+    ).choices(['webhooks']),
   )
   .addOption(
     new Option(
@@ -163,4 +170,27 @@ async function verifyTrail(wire: Wire, server: Server): Promise<string> {
   return output;
 }
 
-await main(program.parse().opts<Options>());
+/** A receiver on loopback, so on a server of its own only. */
+async function webhookStory({ mariadb, url }: Options): Promise<void> {
+  if (url !== undefined) program.error('error: webhooks runs on a server of its own, not with --url');
+  let server: Server | undefined;
+  let wire: Wire | undefined;
+  try {
+    server = await Server.start(mariadb, WEBHOOK_ENVIRONMENT);
+    wire = new Wire(server.baseUrl);
+    let step = 1;
+    await webhooks(await logIn(wire, server.admin), (line) => console.log(`${step++}. ${line}`));
+    check('exit code of signet serve after SIGTERM', 0, await server.stop());
+    console.log(`All as the contract says: ${wire.requests} requests`);
+  } catch (error) {
+    process.exitCode = error instanceof Difference ? DIFFERENT : NOT_RUN;
+    if (error instanceof Difference) tellDifference('webhooks', error);
+    else console.error(`\nwebhooks: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    await wire?.close();
+    await server?.remove();
+  }
+}
+
+const [story] = program.parse().processedArgs as [string | undefined];
+await (story === 'webhooks' ? webhookStory : main)(program.opts<Options>());

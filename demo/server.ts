@@ -26,11 +26,13 @@ export class Server {
   readonly #folder = mkdtempSync(join(tmpdir(), 'signet-demo-'));
   readonly #port: number;
   readonly #database: Database | undefined;
+  readonly #more: Record<string, string>;
   #child: ChildProcess | undefined;
   #output = '';
 
-  private constructor(port: number, database: Database | undefined) {
+  private constructor(port: number, database: Database | undefined, more: Record<string, string>) {
     this.#port = port;
+    this.#more = more;
     this.#database = database;
     this.baseUrl = `http://127.0.0.1:${port}`;
   }
@@ -38,9 +40,10 @@ export class Server {
   /**
    * @param mariadb where to keep the data instead of in SQLite: with a database in its path that database, which must be empty;
    * without one, a new database that is dropped at the end
+   * @param more of its environment
    */
-  static async start(mariadb: string | undefined): Promise<Server> {
-    const server = new Server(await freePort(), mariadb === undefined ? undefined : await openDatabase(mariadb));
+  static async start(mariadb: string | undefined, more: Record<string, string> = {}): Promise<Server> {
+    const server = new Server(await freePort(), mariadb === undefined ? undefined : await openDatabase(mariadb), more);
     try {
       await server.serve();
       return server;
@@ -61,6 +64,7 @@ export class Server {
       SIGNET_ADMIN_PASSWORD: this.admin.password,
       SIGNET_IAM_FILE: join(this.#folder, 'iam.json'),
       ...(this.#database && { DATABASE_URL: this.#database.url }),
+      ...this.#more,
     };
   }
 

@@ -19,10 +19,16 @@ export interface Measured {
 /**
  * Sends `amount` requests over 32 connections, each with one request under way, and times them. The requests are laid out
  * before the clock starts; a connection that has sent its own starts over with its first.
+ * @param credential a token, or the headers that take its place
  * @throws Error when an answer is not 2xx: a benchmark of refusals measures nothing
  */
-export async function load(url: string, token: string, requests: readonly Request[], amount: number): Promise<Measured> {
-  const headers = { 'x-auth-token': token };
+export async function load(
+  url: string,
+  credential: string | Record<string, string>,
+  requests: readonly Request[],
+  amount: number,
+): Promise<Measured> {
+  const headers = typeof credential === 'string' ? { 'x-auth-token': credential } : credential;
   const times = new Float64Array(amount);
   let answered = 0;
   let last = 0;

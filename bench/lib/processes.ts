@@ -18,7 +18,7 @@ export interface Served {
 }
 
 /** The service as it runs in production, but for the local mode's own key ring and a log level of `warn`. */
-export function startService({ engine, dataDir, location }: BenchDatabase): Promise<Served> {
+export function startService({ engine, dataDir, location }: BenchDatabase, more: Record<string, string> = {}): Promise<Served> {
   return startNode(['dist/cli.js', 'serve'], '/readyz', (port) => ({
     SIGNET_MODE: 'local',
     SIGNET_LOG_LEVEL: 'warn',
@@ -28,12 +28,33 @@ export function startService({ engine, dataDir, location }: BenchDatabase): Prom
     SIGNET_ADMIN_PASSWORD: PASSWORD,
     SIGNET_INSTANCE_NUM_LIMIT: '100',
     ...(engine === 'mariadb' && { DATABASE_URL: location }),
+    ...more,
   }));
 }
 
 /** The hand-written floor: bench/lib/floor.ts. */
 export function startFloor({ engine, location }: BenchDatabase): Promise<Served> {
   return startNode(['bench/lib/floor.ts'], '/', (port) => ({ FLOOR_PORT: port, FLOOR_ENGINE: engine, FLOOR_LOCATION: location }));
+}
+
+/** The floor of accepting webhooks, which writes into the service's own table: bench/lib/floor-webhooks.ts. */
+export function startWebhookFloor({ engine, location }: BenchDatabase, projectId: string): Promise<Served> {
+  return startNode(['bench/lib/floor-webhooks.ts'], '/', (port) => ({
+    FLOOR_PORT: port,
+    FLOOR_ENGINE: engine,
+    FLOOR_LOCATION: location,
+    FLOOR_PROJECT: projectId,
+  }));
+}
+
+/** The floor of delivering webhooks: bench/lib/floor-sender.ts. */
+export function startFloorSender(target: string, body: string): Promise<Served> {
+  return startNode(['bench/lib/floor-sender.ts'], '/', (port) => ({ SENDER_PORT: port, SENDER_TARGET: target, SENDER_BODY: body }));
+}
+
+/** bench/lib/webhook-receiver.ts. */
+export function startWebhookReceiver(): Promise<Served> {
+  return startNode(['bench/lib/webhook-receiver.ts'], '/', (port) => ({ RECEIVER_PORT: port }));
 }
 
 /** What telling many watchers costs at least: bench/lib/floor-stream.ts. */

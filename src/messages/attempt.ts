@@ -1,9 +1,10 @@
-import { v7 } from 'uuid';
+import { newId } from '../common/ids.js';
 import { VERSION } from '../config/config.js';
 import type { LiveSigningKey } from '../endpoints/live-keys.js';
 import { signWebhook } from '../lib/signing/webhook.js';
 import type { AttemptRow } from './attempt-row.js';
 import type { Claimed } from './delivery-queue.js';
+import { toUuid } from './message-row.js';
 import type { Exchange } from './poster.js';
 import { judge, type Verdict } from './schedule.js';
 
@@ -59,7 +60,7 @@ export function attemptOf(
   const attempt: AttemptRow = {
     messageId: message.id,
     attemptNo,
-    id: v7(),
+    id: toUuid(newId()),
     responseStatus: exchange.status ?? null,
     responseLatencyMs: Math.round(exchange.latencyMs),
     processingMs: Math.round(processingMs),

@@ -47,7 +47,9 @@ export interface Claim {
 }
 
 /** More than are asked for, since some are another process's by the time they are claimed, or their endpoint's share is used up. */
-const LOOK_AHEAD = 4;
+const LOOK_AHEAD = 2;
+/** Of payloads in one claim; the first comes in any case. */
+const CLAIM_MAX_BYTES = 16 * 1024 * 1024;
 /** A statement with more is not worth it: what is left out here is left out again before a claim. */
 const EXCLUDED_MAX = 64;
 
@@ -135,22 +137,29 @@ export class DeliveryQueue {
       }
     }
     const rows = await this.lock(tx, wanted, now);
+    let bytes = 0;
+    const fitting = rows.filter(({ sizeBytes }, i) => i === 0 || (bytes += sizeBytes) <= CLAIM_MAX_BYTES);
+    if (fitting.length === 0) return { messages: [], limited };
     const leaseUntil = now + this.leaseMs;
-    if (rows.length > 0) {
-      const ids = padded(rows.map(({ id }) => id));
-      await tx.run(`UPDATE messages SET claim = ?, due_at = ? WHERE id IN (${placeholders(ids)})`, [holder, leaseUntil, ...ids]);
-    }
-    return { messages: rows.map((row) => ({ ...row, leaseUntil })), limited };
+    const ids = padded(fitting.map(({ id }) => id));
+    await tx.run(`UPDATE messages SET claim = ?, due_at = ? WHERE id IN (${placeholders(ids)})`, [holder, leaseUntil, ...ids]);
+    // The cast keeps the driver from parsing JSON.
+    const messages = await tx.rows<Omit<Claimed, 'leaseUntil'>>(
+      `SELECT id, project_id AS projectId, endpoint_id AS endpointId, CAST(payload AS CHAR) AS payload, headers, size_bytes AS sizeBytes,
+         retention_hours AS retentionHours, attempt_count AS attemptCount, attempts_before AS attemptsBefore
+       FROM messages WHERE id IN (${placeholders(ids)})`,
+      ids,
+    );
+    return { messages: messages.map((message) => Object.assign(message, { leaseUntil })), limited };
   }
 
-  /** Those of the messages that are still due, locked; another process's are passed over. The cast keeps the driver from parsing JSON. */
-  private async lock(tx: Tx, ids: readonly string[], now: number): Promise<Omit<Claimed, 'leaseUntil'>[]> {
+  /** Those of the messages that are still due, locked; another process's are passed over. */
+  private async lock(tx: Tx, ids: readonly string[], now: number): Promise<{ id: string; sizeBytes: number }[]> {
     if (ids.length === 0) return [];
     const all = padded(ids);
     return tx.rows(
-      `SELECT id, project_id AS projectId, endpoint_id AS endpointId, CAST(payload AS CHAR) AS payload, headers, size_bytes AS sizeBytes,
-         retention_hours AS retentionHours, attempt_count AS attemptCount, attempts_before AS attemptsBefore
-       FROM messages WHERE id IN (${placeholders(all)}) AND due_at <= ? ${tx.engine === 'mariadb' ? 'FOR UPDATE SKIP LOCKED' : ''}`,
+      `SELECT id, size_bytes AS sizeBytes FROM messages WHERE id IN (${placeholders(all)}) AND due_at <= ?
+         ${tx.engine === 'mariadb' ? 'FOR UPDATE SKIP LOCKED' : ''}`,
       [...all, now],
     );
   }
@@ -227,17 +236,12 @@ async function succeeded(tx: Tx, attempted: readonly (Result & { verdict: Verdic
 }
 
 async function insertAttempts(tx: Tx, attempted: readonly { attempt: AttemptRow }[]): Promise<void> {
+  if (attempted.length === 0) return;
   const row = `(${ATTEMPT_COLUMNS.map(() => '?').join(', ')})`;
-  for (let from = 0; from < attempted.length; ) {
-    // Powers of two: a statement for each number of rows would be one to prepare for each.
-    const size = 2 ** Math.floor(Math.log2(attempted.length - from));
-    const part = attempted.slice(from, from + size);
-    await tx.run(
-      `INSERT INTO message_attempts (${ATTEMPT_COLUMNS.join(', ')}) VALUES ${part.map(() => row).join(', ')}`,
-      part.flatMap(({ attempt }) => attemptValues(attempt)),
-    );
-    from += size;
-  }
+  await tx.run(
+    `INSERT INTO message_attempts (${ATTEMPT_COLUMNS.join(', ')}) VALUES ${attempted.map(() => row).join(', ')}`,
+    attempted.flatMap(({ attempt }) => attemptValues(attempt)),
+  );
 }
 
 async function freeAt(tx: Tx, endpointId: string): Promise<number> {

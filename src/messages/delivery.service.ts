@@ -15,8 +15,11 @@ import { type Receiver, Receivers } from './receivers.js';
 
 /** How often a process looks for what it was not told of: retries, and messages that another process accepted. */
 const POLL_MS = 500;
-const CLAIM_MAX = 64;
-const RECORD_MAX = 64;
+const CLAIM_MAX = 256;
+const RECORD_MAX = 256;
+/** Results wait that long for others, unless there are many: on SQLite a COMMIT holds up everything else. */
+const LINGER_MS = 10;
+const LINGER_MAX = 128;
 /** Of everything that is claimed: a payload has up to 1 MB. */
 const HELD_MAX_BYTES = 64 * 1024 * 1024;
 /** Left to write the result down before the lease ends. */
@@ -52,6 +55,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
   #again = false;
   #recording: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #linger: NodeJS.Timeout | undefined;
   #started = false;
   #stopped = false;
 
@@ -68,7 +72,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
     this.#connections = new Connections(targets, timeoutMs);
     this.#lastUsed = new LastUsed(database, 'signing_keys');
     this.#flyingMax = concurrency;
-    this.#flyingPerEndpoint = Math.max(1, Math.floor(concurrency / 8));
+    this.#flyingPerEndpoint = Math.max(1, Math.floor(concurrency / 4));
   }
 
   onApplicationBootstrap(): void {
@@ -83,6 +87,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
     await this.#claiming;
     for (const messages of this.#waiting.values()) this.#results.push(...messages.map((message) => ({ message, back: 'due' as const })));
     this.#waiting.clear();
+    clearTimeout(this.#linger);
     this.flush();
     const end = performance.now() + STOP_MS;
     while (this.#held.size > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -113,6 +118,8 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
     for (;;) {
       await this.#claiming;
       await this.claim();
+      // The poll's own look may have claimed something that is still on its way here.
+      if (this.#claiming) continue;
       if (this.#held.size === 0) return;
       while (this.#held.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -128,7 +135,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
 
   private async claim(): Promise<void> {
     for (let more = true; more && !this.#stopped; ) {
-      const free = Math.min(CLAIM_MAX, 2 * this.#flyingMax - this.#held.size);
+      const free = Math.min(CLAIM_MAX, 4 * this.#flyingMax - this.#held.size);
       if (free <= 0 || this.#heldBytes >= HELD_MAX_BYTES) return;
       const now = this.clock.now();
       for (const [endpointId, until] of this.#limited) if (until <= now) this.#limited.delete(endpointId);
@@ -148,11 +155,12 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
     }
   }
 
-  /** As many again may wait as are under way: they are there when a place is free. */
+  /** Some more may wait than are under way, so that they are there when a place is free; they are claimed by the dozen, not one by one. */
   private room(endpointId: string): number {
     if (this.#limited.has(endpointId)) return 0;
     const claimed = (this.#flying.get(endpointId) ?? 0) + (this.#waiting.get(endpointId)?.length ?? 0);
-    return 2 * this.#flyingPerEndpoint - claimed;
+    const room = 4 * this.#flyingPerEndpoint - claimed;
+    return room < this.#flyingPerEndpoint ? 0 : room;
   }
 
   private start(): void {
@@ -205,7 +213,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
     const body = Buffer.from(message.payload);
     const own = await this.openHeaders(message);
     const sent = headersOf({ id: message.id, body, timestamp: Math.floor(startedAt / 1000) }, receiver.keys, receiver.headers, own);
-    const exchange = await post(this.#connections, new URL(receiver.url), sent, body, this.config.webhooks.timeoutMs);
+    const exchange = await post(this.#connections, receiver.url, sent, body, this.config.webhooks.timeoutMs);
     this.noteUse(receiver, startedAt);
     const times = { startedAt, endedAt: this.clock.now(), processingMs: performance.now() - began };
     this.settle({ message, ...attemptOf(message, sent, exchange, times) });
@@ -223,7 +231,16 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
 
   private settle(result: Result): void {
     this.#results.push(result);
-    this.flush();
+    this.linger();
+  }
+
+  private linger(): void {
+    if (this.#results.length === 0) return;
+    if (this.#results.length >= LINGER_MAX || this.#stopped) return this.flush();
+    this.#linger ??= setTimeout(() => {
+      this.#linger = undefined;
+      this.flush();
+    }, LINGER_MS);
   }
 
   /** Writes results down, those that arrive meanwhile in the next turn. */
@@ -247,7 +264,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
       )
       .then((written) => {
         this.#recording = undefined;
-        if (written) this.flush();
+        if (written) this.linger();
       });
   }
 

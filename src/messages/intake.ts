@@ -107,13 +107,7 @@ export class Intake {
 }
 
 async function insert(tx: Tx, batch: readonly Waiter[]): Promise<void> {
-  for (let from = 0; from < batch.length; ) {
-    // Powers of two: a statement for each number of rows would be one to prepare for each.
-    const size = 2 ** Math.floor(Math.log2(batch.length - from));
-    const part = batch.slice(from, from + size);
-    await tx.run(`INSERT INTO messages (${COLUMNS}) VALUES ${part.map(() => ROW).join(', ')}`, part.flatMap(valuesOf));
-    from += size;
-  }
+  await tx.run(`INSERT INTO messages (${COLUMNS}) VALUES ${batch.map(() => ROW).join(', ')}`, batch.flatMap(valuesOf));
 }
 
 const valuesOf = ({ message }: Waiter): (string | number | null)[] => [

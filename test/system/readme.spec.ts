@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
 import { createTestDatabase } from '../support/databases.js';
-import { ServedProcess } from '../support/process.js';
+import { freePort, ServedProcess } from '../support/process.js';
+import { LOOPBACK_ENV } from '../support/receiver.js';
 
 it('the README’s life of a key runs as it stands: a signed request, a deletion with its receipt, and nothing left of the key', async () => {
   const script = /<!-- life-of-a-key -->\n```bash\n([\s\S]+?)```/.exec(readFileSync('README.md', 'utf8'))![1]!;
@@ -37,6 +38,26 @@ it('the README’s life of a key runs as it stands: a signed request, a deletion
     expect(JSON.parse(after)).toEqual({ total: 0, size: 0, signs: [] });
     expect(JSON.parse(binded)).toEqual({ total: 0, size: 0, bindings: [] });
     expect(JSON.parse(audit).events[0]).toMatchObject({ action: 'DeleteSignatureKey', detail: { unbound: 1 } });
+  } finally {
+    await served.stop();
+    await test.drop();
+  }
+});
+
+it('the README’s life of a signing key runs as it stands: verified with one key, with both, with the new one alone', async () => {
+  const script = /<!-- life-of-a-signing-key -->\n```bash\n([\s\S]+?)```/.exec(readFileSync('README.md', 'utf8'))![1]!;
+  const test = await createTestDatabase('sqlite');
+  const served = await ServedProcess.start({ ...test.env, ...LOOPBACK_ENV });
+  try {
+    const env = { PATH: process.env['PATH'], HOOK_PORT: String(await freePort()), ...(await exported(served)) };
+    const child = spawn('bash', ['-euo', 'pipefail', '-c', script], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
+    expect([(await once(child, 'close'))[0], output]).toEqual([0, expect.any(String)]);
+    const lines = output.trim().split('\n');
+    expect(lines.slice(0, 4)).toEqual(['[ true ]', '[ true, true ]', '204', '[ false, true ]']);
+    expect(JSON.parse(lines[4]!)).toMatchObject({ error: { code: 'CANNOT_DELETE_LAST_SIGNING_KEY' } });
+    expect(lines).toHaveLength(5);
   } finally {
     await served.stop();
     await test.drop();

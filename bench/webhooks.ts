@@ -1,0 +1,250 @@
+// Measures webhooks against hand-written floors: bench/README.md.
+import { hash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { v7 } from 'uuid';
+import { type BenchDatabase, createDatabase, type Engine, openSql, type Sql } from './lib/databases.ts';
+import { CONNECTIONS, load, type Measured } from './lib/load.ts';
+import { logIn, type Served, startFloorSender, startService, startWebhookFloor, startWebhookReceiver } from './lib/processes.ts';
+
+const PARTS = ['accept', 'deliver', 'backlog'] as const;
+const TARGET = 0.6;
+const BACKLOG = 100_000;
+const DRAIN_MS = 115_000;
+/** About 1 KiB. */
+const PAYLOAD = {
+  event: 'order.created',
+  order: { id: 'ord_123', lines: Array.from({ length: 20 }, (_, i) => ({ sku: `sku-${1000 + i}`, quantity: i })) },
+  note: 'x'.repeat(220),
+};
+const TEXT = JSON.stringify(PAYLOAD);
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '1.2' },
+    backlog: { type: 'string', default: String(BACKLOG) },
+  },
+});
+const bounded = (name: 'rounds' | 'seconds' | 'backlog', most: number) => {
+  const value = Number(options[name]);
+  if (!(value > 0 && value <= most)) throw new Error(`--${name} must be above 0 and at most ${most}`);
+  return value;
+};
+const rounds = Math.ceil(bounded('rounds', 50));
+const seconds = bounded('seconds', 10);
+const backlog = Math.ceil(bounded('backlog', BACKLOG));
+const wanted = (engine: Engine, part: (typeof PARTS)[number]) =>
+  options.only === undefined || options.only.split(',').some((only) => [engine, part, `${engine}/${part}`].includes(only));
+
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (interrupted = true));
+
+for (const engine of ['sqlite', 'mariadb'] as const) {
+  for (const part of PARTS) {
+    if (!wanted(engine, part)) continue;
+    const database = await createDatabase(engine);
+    const running: Served[] = [];
+    const started = async (starting: Promise<Served>) => {
+      const served = await starting;
+      running.push(served);
+      return served;
+    };
+    try {
+      if (part === 'accept') await accept(database, started);
+      else await deliver(database, started, part);
+    } finally {
+      for (const served of running) await served.stop();
+      await database.drop();
+    }
+  }
+}
+
+type Started = (starting: Promise<Served>) => Promise<Served>;
+
+/** A project's API key and endpoint. */
+interface Ground {
+  projectId: string;
+  endpointId: string;
+  authorization: string;
+}
+
+async function lay(service: Served, url: string): Promise<Ground> {
+  const { projectId, token } = await logIn(service.url);
+  const post = async (path: string, body: object): Promise<Record<string, string>> => {
+    const headers = { 'x-auth-token': token, 'content-type': 'application/json' };
+    const response = await fetch(service.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);
+    return ((await response.json()) as { data: Record<string, string> }).data;
+  };
+  const { key = '' } = await post('/v1/api-keys', {});
+  const { id: endpointId = '' } = await post('/v1/endpoints', { url });
+  return { projectId, endpointId, authorization: `Bearer ${key}` };
+}
+
+/** `POST /v1/webhooks/send` against raw Fastify and one durable INSERT into the same table. */
+async function accept(database: BenchDatabase, started: Started): Promise<void> {
+  const service = await started(startService(database, { SIGNET_WEBHOOK_DELIVERY: 'off', SIGNET_WEBHOOK_CHECK_DNS: 'false' }));
+  const ground = await lay(service, 'https://example.com/hook');
+  const floor = await started(startWebhookFloor(database, ground.projectId));
+  const sql = await openSql(database);
+  const request = {
+    method: 'POST',
+    path: '/v1/webhooks/send',
+    body: JSON.stringify({ endpoint_id: ground.endpointId, payload: PAYLOAD }),
+  } as const;
+  const round = async (who: Served, amount: number): Promise<Measured> => {
+    if (interrupted) throw new Error('interrupted');
+    const measured = await load(
+      who.url,
+      { authorization: ground.authorization },
+      Array.from({ length: CONNECTIONS }, () => request),
+      amount,
+    );
+    await sql.run('DELETE FROM messages');
+    return measured;
+  };
+  await round(floor, CONNECTIONS * 10);
+  await round(service, CONNECTIONS * 10);
+  const { perSecond } = await round(floor, CONNECTIONS * 30);
+  const amount = Math.ceil((perSecond * seconds) / CONNECTIONS) * CONNECTIONS;
+  const pairs: { ours: number; floor: number; p99: number }[] = [];
+  while (pairs.length < rounds) {
+    const ours = await round(service, amount);
+    pairs.push({ ours: ours.perSecond, p99: ours.p99, floor: (await round(floor, amount)).perSecond });
+  }
+  print(database.engine, 'accept 1 KiB', pairs, `p99 ${median(pairs.map(({ p99 }) => p99)).toFixed(1)} ms`);
+  await sql.close();
+}
+
+/** What waits, delivered to a receiver beside: against bare undici, or a large backlog under watch. */
+async function deliver(database: BenchDatabase, started: Started, part: 'deliver' | 'backlog'): Promise<void> {
+  const receiver = await started(startWebhookReceiver());
+  const env = {
+    SIGNET_WEBHOOK_ALLOW_HTTP: 'true',
+    SIGNET_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8',
+  };
+  const service = await started(startService(database, env));
+  const ground = await lay(service, `${receiver.url}/hook`);
+  const sql = await openSql(database);
+  const drained = (amount: number) => drain(service, receiver, sql, ground, amount);
+  if (part === 'backlog') {
+    await drained(500);
+    const { perSecond, memory } = await drained(backlog);
+    const mib = (bytes: number) => (bytes / 1024 / 1024).toFixed(0);
+    const quarter = Math.max(1, Math.floor(memory.length / 4));
+    const [early, late] = [median(memory.slice(0, quarter)), median(memory.slice(-quarter))];
+    const flat = late <= early * 1.25 ? 'flat' : 'GROWS';
+    console.log(
+      `${database.engine.padEnd(7)}  backlog of ${backlog}: ${perSecond.toFixed(0)}/s  resident memory ${mib(early)} MiB in the first quarter, ${mib(late)} MiB in the last, ${mib(Math.max(...memory))} MiB at most: ${flat}`,
+    );
+  } else {
+    const sender = await started(startFloorSender(`${receiver.url}/hook`, TEXT));
+    const bare = async (amount: number) => {
+      await fetch(receiver.url, { method: 'DELETE' });
+      const response = await fetch(`${sender.url}/?n=${amount}`, { method: 'POST' });
+      if (!response.ok) throw new Error(await response.text());
+      return rateOf(receiver);
+    };
+    await bare(500);
+    await drained(500);
+    const amount = Math.ceil((await bare(3000)) * seconds);
+    const pairs: { ours: number; floor: number }[] = [];
+    while (pairs.length < rounds) pairs.push({ ours: (await drained(amount)).perSecond, floor: await bare(amount) });
+    print(database.engine, 'deliver 1 KiB, signed twice', pairs, '');
+  }
+  await sql.close();
+}
+
+/** Lays messages down while the endpoint is paused, resumes it and waits until all have arrived and are written down. */
+async function drain(
+  service: Served,
+  receiver: Served,
+  sql: Sql,
+  ground: Ground,
+  amount: number,
+): Promise<{ perSecond: number; memory: number[] }> {
+  const headers = { authorization: ground.authorization };
+  const post = async (action: string) => {
+    const response = await fetch(`${service.url}/v1/endpoints/${ground.endpointId}/${action}`, { method: 'POST', headers });
+    if (!response.ok) throw new Error(`${action}: ${response.status} ${await response.text()}`);
+  };
+  await post('pause');
+  await sql.run('DELETE FROM messages');
+  await fill(sql, ground, amount);
+  await fetch(receiver.url, { method: 'DELETE' });
+  await post('resume');
+  const memory: number[] = [];
+  const end = performance.now() + DRAIN_MS;
+  for (;;) {
+    if (interrupted) throw new Error('interrupted');
+    const { count } = (await (await fetch(receiver.url)).json()) as { count: number };
+    if (count >= amount) break;
+    if (performance.now() > end) throw new Error(`only ${count} of ${amount} arrived`);
+    memory.push(await residentBytes(service));
+    await delay(count > amount * 0.9 ? 20 : 200);
+  }
+  const perSecond = await rateOf(receiver);
+  for (let left = 1; left > 0; await delay(20))
+    left = Number((await sql.rows<{ n: number }>(`SELECT COUNT(*) AS n FROM messages WHERE status <> 'succeeded'`))[0]?.n ?? 0);
+  return { perSecond, memory };
+}
+
+async function rateOf(receiver: Served): Promise<number> {
+  const { count, seconds: taken } = (await (await fetch(receiver.url)).json()) as { count: number; seconds: number };
+  return count / taken;
+}
+
+async function residentBytes(service: Served): Promise<number> {
+  const text = await (await fetch(`${service.url}/metrics`)).text();
+  return Number(/^process_resident_memory_bytes(?:\{[^}]*\})? (\S+)/m.exec(text)?.[1] ?? Number.NaN);
+}
+
+async function fill(sql: Sql, { projectId, endpointId }: Ground, amount: number): Promise<void> {
+  const columns =
+    'id, project_id, endpoint_id, status, payload, size_bytes, payload_sha256, retention_hours, attempt_count, attempts_before, replay_count, expires_at, created_at, updated_at';
+  const sha = hash('sha256', TEXT, 'hex');
+  const now = Date.now();
+  const perStatement = 500;
+  await sql.run('BEGIN');
+  for (let from = 0; from < amount; from += perStatement) {
+    const rows = Array.from({ length: Math.min(perStatement, amount - from) }, () => [
+      v7(),
+      projectId,
+      endpointId,
+      'paused',
+      TEXT,
+      TEXT.length,
+      sha,
+      720,
+      0,
+      0,
+      0,
+      now + 1e9,
+      now,
+      now,
+    ]);
+    await sql.run(
+      `INSERT INTO messages (${columns}) VALUES ${rows.map((row) => `(${row.map(() => '?').join(', ')})`).join(', ')}`,
+      rows.flat(),
+    );
+  }
+  await sql.run('COMMIT');
+}
+
+function print(engine: Engine, title: string, pairs: readonly { ours: number; floor: number }[], more: string): void {
+  const ratio = median(pairs.map(({ ours, floor }) => ours / floor));
+  const of = (who: 'ours' | 'floor') =>
+    `${who} ${median(pairs.map((pair) => pair[who]))
+      .toFixed(0)
+      .padStart(6)}/s`;
+  const verdict = `ratio ${ratio.toFixed(2)}  target ${TARGET.toFixed(2)}  ${ratio >= TARGET ? 'met' : 'MISSED'}`;
+  console.log(`${engine.padEnd(7)}  ${title.padEnd(28)}  ${of('ours')}   ${of('floor')}   ${verdict}  ${more}`);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
