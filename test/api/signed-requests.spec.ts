@@ -9,6 +9,7 @@ import { type Pair, signRaw } from '../support/raw-signer.js';
 import { READ_ONLY, TestService } from '../support/service.js';
 
 const MINUTE = 60_000;
+const SECURITY_TOKENS = '/v3.0/OS-CREDENTIAL/securitytokens';
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 const REFUSED = { error_code: 'APIG.1002', error_msg: 'Incorrect token or token resolution failed' };
 const NOBODY: Pair = { access: 'AAAAAAAAAAAAAAAAAAAA', secret: 'x'.repeat(40) };
@@ -84,8 +85,8 @@ onBothDatabases((name) => {
     });
 
     it('as a POST without a body, with a query', async () => {
-      const answer = await call({ form, method: 'POST', target: '/v3/projects?b=a+b&a=%2F~', headers: JSON_TYPE });
-      expect([answer.status, answer.body.error.message]).toEqual([400, 'A required field is missing: project']);
+      const answer = await call({ form, method: 'POST', target: `${SECURITY_TOKENS}?b=a+b&a=%2F~`, headers: JSON_TYPE });
+      expect([answer.status, answer.body.error.message]).toEqual([400, 'A required field is missing: auth']);
     });
 
     it('14 minutes before and after now', async () => {
