@@ -24,7 +24,6 @@ import {
 import { Delegation } from './delegation.js';
 import { Directory, type ProjectRow, rolesHeld, type UserRow } from './directory.js';
 import { JwtIdentity } from './jwt-identity.js';
-import { StoredAccessKeys } from './stored-access-keys.js';
 
 /** As in Huawei Cloud: one in use and its successor. */
 export const ACCESS_KEYS_MAX = 2;
@@ -44,7 +43,6 @@ export class AccessKeysService {
     private readonly clock: Clock,
     private readonly directory: Directory,
     private readonly secrets: AccessKeySecrets,
-    private readonly stored: StoredAccessKeys,
     private readonly identity: JwtIdentity,
     private readonly delegation: Delegation,
   ) {}
@@ -114,7 +112,6 @@ export class AccessKeysService {
       write.change('access_key', accessKey, 'updated');
       return after;
     });
-    this.stored.forget();
     return { credential: toCredentialView(row) };
   }
 
@@ -128,7 +125,6 @@ export class AccessKeysService {
       await this.record(write, caller, 'DeletePermanentAccessKey', accessKey, user);
       write.change('access_key', accessKey, 'deleted');
     });
-    this.stored.forget();
   }
 
   /**

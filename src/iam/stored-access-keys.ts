@@ -51,7 +51,7 @@ export class StoredAccessKeys extends AccessKeyIdentity implements OnModuleDestr
     feed: ChangeFeed,
   ) {
     super();
-    // Writes of access keys are in the scope of the user's domain.
+    // Writes of access keys are in the scope of the user's domain: those of this process, and of others where there is Redis.
     this.#unsubscribe = feed.subscribe(({ scopeId }) => {
       if (this.#domains.has(scopeId)) this.forget();
     });
@@ -61,7 +61,7 @@ export class StoredAccessKeys extends AccessKeyIdentity implements OnModuleDestr
     this.#unsubscribe();
   }
 
-  /** Forgets what was read: something has changed. */
+  /** Forgets what was read: who may do what has changed. */
   forget(): void {
     this.#changes++;
     this.#known.clear();
