@@ -112,7 +112,7 @@ onBothDatabases((name) => {
       for (const sign of (await clients[1]!.get(`${signs}?limit=200&offset=${offset}`)).body.signs) there.set(sign.id, sign.sign_secret);
     expect(there).toEqual(held);
     expect((await signet(['audit', 'verify'], env)).code).toBe(0);
-  });
+  }, 300_000);
 });
 
 describe('key-encryption keys', () => {
@@ -176,18 +176,22 @@ describe('key-encryption keys', () => {
   });
 });
 
-/** Runs the command and kills it when it has sealed some secrets again and not all. */
+/** Runs the command and kills it when it has sealed some secrets again and not all; once more if it was quicker than that. */
 async function killedInTheMiddle(env: Record<string, string>, args: string[]): Promise<void> {
-  const child: ChildProcess = spawn(process.execPath, ['dist/cli.js', ...args], {
-    env: { PATH: process.env['PATH'], ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout!, child.stderr!])
-    stream.on('data', (chunk) => {
-      output += String(chunk);
-      if (output.includes('"step":"secrets"')) child.kill('SIGKILL');
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    const child: ChildProcess = spawn(process.execPath, ['dist/cli.js', ...args], {
+      env: { PATH: process.env['PATH'], ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
-  const [, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-  expect([signal, output]).toEqual(['SIGKILL', expect.not.stringContaining('"event":"done"')]);
+    let output = '';
+    for (const stream of [child.stdout!, child.stderr!])
+      stream.on('data', (chunk) => {
+        output += String(chunk);
+        if (output.includes('"step":"secrets"')) child.kill('SIGKILL');
+      });
+    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    if (signal === 'SIGKILL' && !output.includes('"event":"done"')) return;
+    expect([code, output]).toEqual([code === null ? null : 0, expect.stringContaining('"event":"done"')]);
+  }
+  throw new Error('the command was quicker than SIGKILL, five times');
 }
