@@ -16,6 +16,7 @@ import { EdgeModule } from './edge/edge.module.js';
 import { EndpointsModule } from './endpoints/endpoints.module.js';
 import { entities } from './entities.js';
 import { ExternalIamModule } from './external-iam/external-iam.module.js';
+import { DirectoryModule } from './iam/directory.module.js';
 import { IamModule } from './iam/iam.module.js';
 import { InstancesModule } from './instances/instances.module.js';
 import { ApisModule } from './apis/apis.module.js';
@@ -43,6 +44,7 @@ export class AppModule {
         ChangesModule,
         AuditModule,
         ProjectsModule,
+        DirectoryModule,
         AuthModule.with(config.identity ? ExternalIamModule.for(config.identity) : IamModule, CredentialsModule, ApiKeysModule),
         EdgeModule,
         InstancesModule,

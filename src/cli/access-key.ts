@@ -5,6 +5,7 @@ import type { Status } from '../iam/access-keys.dto.js';
 import type { IamAdminService } from '../iam/iam-admin.service.js';
 import type { Caller } from '../common/principal.js';
 import type { Config } from '../config/config.js';
+import { needEmbeddedIam } from './embedded-iam.js';
 
 interface Services {
   accessKeys: AccessKeysService;
@@ -13,14 +14,13 @@ interface Services {
 }
 
 async function withAccessKeys<T>(work: (services: Services) => Promise<T>): Promise<T> {
-  const [{ needEmbeddedIam, withServices }, { AccessKeysService: Keys }, { IamAdminService: Directory }, { operator }, { Fault }] =
-    await Promise.all([
-      import('./context.js'),
-      import('../iam/access-keys.service.js'),
-      import('../iam/iam-admin.service.js'),
-      import('../projects/operator.js'),
-      import('../common/api-error.js'),
-    ]);
+  const [{ withServices }, { AccessKeysService: Keys }, { IamAdminService: Directory }, { operator }, { Fault }] = await Promise.all([
+    import('./context.js'),
+    import('../iam/access-keys.service.js'),
+    import('../iam/iam-admin.service.js'),
+    import('../projects/operator.js'),
+    import('../common/api-error.js'),
+  ]);
   const run = (services: INestApplicationContext, config: Config) => {
     needEmbeddedIam(config);
     return work({

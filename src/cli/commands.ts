@@ -4,7 +4,8 @@ import type { MachineRole } from '../common/principal.js';
 import { Database } from '../database/database.js';
 import { GatewayTokens } from '../distribution/gateway-tokens.service.js';
 import { operator } from '../projects/operator.js';
-import { needEmbeddedIam, withServices } from './context.js';
+import { withServices } from './context.js';
+import { needEmbeddedIam } from './embedded-iam.js';
 
 type Environment = NodeJS.ProcessEnv;
 

@@ -21,10 +21,3 @@ export async function withServices<T>(
     await services.close();
   }
 }
-
-/** @throws Error for the operator when users and roles are kept by an external identity service */
-export function needEmbeddedIam({ identity }: Config): void {
-  if (!identity) return;
-  const keeper = identity.kind === 'keystone' ? `Keystone (${identity.url})` : `the issuer ${identity.issuer}`;
-  throw new Error(`the embedded identity service is off (SIGNET_IDENTITY_FILE): users, roles and tokens are kept by ${keeper}`);
-}

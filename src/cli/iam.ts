@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
+import type { Config } from '../config/config.js';
 import type { AccessAdminService } from '../iam/access-admin.service.js';
 import type { IamAdminService } from '../iam/iam-admin.service.js';
+import { needEmbeddedIam } from './embedded-iam.js';
 
 /** Runs `work` with the directory of the database that the environment names. */
 async function withDirectory<T>(work: (directory: IamAdminService) => Promise<T>): Promise<T> {
-  const [{ needEmbeddedIam, withServices }, { IamAdminService: Directory }] = await Promise.all([
+  const [{ withServices }, { IamAdminService: Directory }] = await Promise.all([
     import('./context.js'),
     import('../iam/iam-admin.service.js'),
   ]);
@@ -16,13 +18,22 @@ async function withDirectory<T>(work: (directory: IamAdminService) => Promise<T>
   });
 }
 
-/** The same with its groups and policies. */
-async function withAccess<T>(work: (access: AccessAdminService) => Promise<T>): Promise<T> {
+/** The same with its groups. */
+const withGroups = <T>(work: (access: AccessAdminService) => Promise<T>): Promise<T> => withAccess(work, needEmbeddedIam);
+
+/** The same with its policies, which count for users of an external identity service too. */
+async function withAccess<T>(
+  work: (access: AccessAdminService) => Promise<T>,
+  check: (config: Config) => void = () => undefined,
+): Promise<T> {
   const [{ withServices }, { AccessAdminService: Access }] = await Promise.all([
     import('./context.js'),
     import('../iam/access-admin.service.js'),
   ]);
-  return withServices(process.env, (services) => work(services.get(Access, { strict: false })));
+  return withServices(process.env, (services, config) => {
+    check(config);
+    return work(services.get(Access, { strict: false }));
+  });
 }
 
 /** A password on standard input, so that it stands in no process list and no shell history. */
@@ -127,14 +138,14 @@ function addGroups(iam: Command, domain: DomainOption): void {
     .option(...domain)
     .option('--description <text>', 'description', '')
     .action(async (name: string, options: { domain: string; description: string }) => {
-      const { id } = await withAccess((access) => access.addGroup({ name, domain: options.domain }, options.description));
+      const { id } = await withGroups((access) => access.addGroup({ name, domain: options.domain }, options.description));
       console.log(`id: ${id}`);
     });
   group
     .command('delete <name>')
     .description('delete a group; its users lose its roles')
     .option(...domain)
-    .action((name: string, options: { domain: string }) => withAccess((access) => access.deleteGroup({ name, domain: options.domain })));
+    .action((name: string, options: { domain: string }) => withGroups((access) => access.deleteGroup({ name, domain: options.domain })));
   for (const verb of ['join', 'leave'] as const) {
     group
       .command(`${verb} <name>`)
@@ -142,14 +153,14 @@ function addGroups(iam: Command, domain: DomainOption): void {
       .requiredOption('--user <name>', 'user')
       .option(...domain)
       .action((name: string, options: { user: string; domain: string }) =>
-        withAccess((access) => access[verb]({ group: name, ...options })),
+        withGroups((access) => access[verb]({ group: name, ...options })),
       );
   }
   group
     .command('list')
     .description('list groups with their users and roles, one JSON object a line')
     .action(async () => {
-      for (const each of await withAccess((access) => access.listGroups())) console.log(JSON.stringify(each));
+      for (const each of await withGroups((access) => access.listGroups())) console.log(JSON.stringify(each));
     });
 }
 

@@ -1,13 +1,11 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Config } from '../config/config.js';
 import { FirstStart } from '../iam/first-start.js';
 import { IamAdminService } from '../iam/iam-admin.service.js';
 import type { Embedded } from './embedded.js';
 
 /** Prints the administrator's password if this start made it up. Nothing else ever prints it. */
 export function tellGeneratedPassword(app: INestApplicationContext, print: (line: string) => void = console.log): void {
-  if (app.get(Config).identity) return;
   const password = app.get(FirstStart, { strict: false }).takeGeneratedPassword();
   if (password !== undefined)
     print(

@@ -1,11 +1,14 @@
 import { hash } from 'node:crypto';
+import { Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { policiesOf } from '../auth/custom-policies.js';
 import { Identity } from '../auth/identity.js';
 import { Fault } from '../common/api-error.js';
 import type { Clock } from '../common/clock.js';
 import { ID_PATTERN, RESERVED_IDS } from '../common/ids.js';
 import type { Principal } from '../common/principal.js';
 import type { IdentityConfig } from '../config/identity-config.js';
+import type { Database } from '../database/database.js';
 import type { ProjectsService } from '../projects/projects.service.js';
 
 const PROJECTS_MAX = 10_000;
@@ -27,7 +30,7 @@ export interface Proof {
 }
 
 /** The identity service of somebody else: what it says of a token, in our terms. */
-export abstract class ExternalIdentity extends Identity {
+export abstract class ExternalIdentity extends Identity implements OnApplicationBootstrap {
   override readonly freshMs: number;
   override readonly refusedMs = REFUSED_MS;
   override readonly revalidatesWrites: boolean;
@@ -37,10 +40,25 @@ export abstract class ExternalIdentity extends Identity {
     private readonly service: IdentityConfig,
     protected readonly clock: Clock,
     private readonly projects: ProjectsService,
+    private readonly database: Database,
   ) {
     super();
     this.freshMs = service.freshMs;
     this.revalidatesWrites = service.revalidateWrites;
+  }
+
+  /** A mistyped policy grants nothing, and nothing else would say so. It does not stop the start: it can be made later. */
+  async onApplicationBootstrap(): Promise<void> {
+    const named = [...new Set(this.namedPolicies())];
+    const known = new Set((await policiesOf(this.database, '', named)).map(({ name }) => name));
+    const logger = new Logger(ExternalIdentity.name);
+    for (const name of named)
+      if (!known.has(name)) logger.warn(`${name} is the name of no policy (SIGNET_IDENTITY_FILE): it grants nothing until it is`);
+  }
+
+  /** Names of policies in the configuration. */
+  protected namedPolicies(): string[] {
+    return [...this.service.roles.values()].flat();
   }
 
   /** Our policies for the roles of the external service. */

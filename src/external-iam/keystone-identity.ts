@@ -1,8 +1,9 @@
-import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Fault } from '../common/api-error.js';
 import type { Clock } from '../common/clock.js';
 import type { Principal } from '../common/principal.js';
 import type { KeystoneConfig } from '../config/identity-config.js';
+import type { Database } from '../database/database.js';
 import type { ProjectsService } from '../projects/projects.service.js';
 import { ExternalIdentity, type Proof } from './external-identity.js';
 import { KeystoneClient } from './keystone-client.js';
@@ -15,7 +16,7 @@ const VISIBLE = /^[\x21-\x7e]+$/;
 const ANYBODY = '*';
 
 /** Tokens of an OpenStack Keystone, of any kind: it is asked about each, unless the policy says otherwise for JWS (docs/identity.md). */
-export class KeystoneIdentity extends ExternalIdentity implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
+export class KeystoneIdentity extends ExternalIdentity implements OnModuleInit, OnApplicationShutdown {
   readonly #keystone: KeystoneClient;
   readonly #jws: KeystoneJws | undefined;
 
@@ -23,8 +24,9 @@ export class KeystoneIdentity extends ExternalIdentity implements OnModuleInit, 
     private readonly config: KeystoneConfig,
     clock: Clock,
     projects: ProjectsService,
+    database: Database,
   ) {
-    super(config, clock, projects);
+    super(config, clock, projects, database);
     this.#keystone = new KeystoneClient(config, clock);
     this.#jws = config.jws && new KeystoneJws(config.jws, clock);
   }
@@ -44,7 +46,8 @@ export class KeystoneIdentity extends ExternalIdentity implements OnModuleInit, 
   }
 
   /** A Keystone that is down does not stop the start, nor hold it up: it may come back, and machines need none. */
-  onApplicationBootstrap(): void {
+  override async onApplicationBootstrap(): Promise<void> {
+    await super.onApplicationBootstrap();
     this.#keystone.ready().catch((error: unknown) => {
       new Logger(KeystoneIdentity.name).warn(`${(error as Error).message}; until it works, tokens are answered 503 (${this.config.url})`);
     });
@@ -52,6 +55,10 @@ export class KeystoneIdentity extends ExternalIdentity implements OnModuleInit, 
 
   async onApplicationShutdown(): Promise<void> {
     await this.#keystone.close();
+  }
+
+  protected override namedPolicies(): string[] {
+    return [...super.namedPolicies(), ...(this.config.jws?.grants ?? []).flatMap(({ roles }) => roles)];
   }
 
   private async proof(token: string): Promise<Proof> {

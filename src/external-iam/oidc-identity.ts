@@ -4,6 +4,7 @@ import { Fault } from '../common/api-error.js';
 import type { Clock } from '../common/clock.js';
 import type { Principal } from '../common/principal.js';
 import type { ClaimPath, OidcConfig } from '../config/identity-config.js';
+import type { Database } from '../database/database.js';
 import type { ProjectsService } from '../projects/projects.service.js';
 import { ExternalIdentity } from './external-identity.js';
 import { JwkSet, JwkSetFailure, type VerificationKey } from './jwk-set.js';
@@ -26,8 +27,9 @@ export class OidcIdentity extends ExternalIdentity implements OnApplicationShutd
     private readonly config: OidcConfig,
     clock: Clock,
     projects: ProjectsService,
+    database: Database,
   ) {
-    super(config, clock, projects);
+    super(config, clock, projects, database);
     this.#keys = new JwkSet(config, clock);
     this.#form = { algorithms: config.algorithms, headers: HEADERS, types: TYPES };
   }

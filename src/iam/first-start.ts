@@ -51,6 +51,8 @@ export class FirstStart implements OnApplicationBootstrap {
 
   /** After every onModuleInit: the vault is open by then. */
   async onApplicationBootstrap(): Promise<void> {
+    // Whose users are somebody else's has policies of the default domain, and nothing more.
+    if (this.config.identity) return void (await this.projects.ensureDomain(DEFAULT_DOMAIN));
     await this.keys.prepare();
     await this.passwords.prepare();
     await this.ensureAdmin();

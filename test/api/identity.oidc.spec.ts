@@ -5,6 +5,7 @@ import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { Clock } from '../../src/common/clock.js';
 import { Database } from '../../src/database/database.js';
+import { AccessAdminService } from '../../src/iam/access-admin.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { OidcIssuer } from '../support/oidc-issuer.js';
 import { Client, TestService } from '../support/service.js';
@@ -260,6 +261,17 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
       const token = issuer.token({ scope: 'openid editor', org: { id: 'acme' }, 'https://login.example/name': 'Dana' });
       expect(await read(token, 'everybody', started)).toBe(404);
       expect(await read(token, 'shop', started)).toBe(403);
+    });
+
+    it('gives policies of the domain default too, which the command line makes; a name that is no policy is told and grants nothing', async () => {
+      const started = await start({}, { roles: { editor: ['only reading', 'APIG FulAccess'] } });
+      expect(started.logs.join('')).toContain('APIG FulAccess is the name of no policy');
+      expect(await read(issuer.token(editor), 'shop', started)).toBe(403);
+      const policy = { Version: '1.1', Statement: [{ Effect: 'Allow', Action: ['apig:*:get*', 'apig:*:list*'] }] };
+      await started.app.get(AccessAdminService).putPolicy({ name: 'only reading' }, { policy });
+      expect(await read(issuer.token(editor), 'shop', started)).toBe(404);
+      expect((await client(issuer.token(editor), 'shop', started).delete(`${SIGNS}/none`)).status).toBe(403);
+      expect((await start({}, { roles: { editor: ['only reading'] } })).logs.join('')).not.toContain('is the name of no policy');
     });
 
     it('has projects by another name', async () => {

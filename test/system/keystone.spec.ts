@@ -44,7 +44,7 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
     canaries.add(keystone.password);
     service = await start();
     [projectA, projectB] = [await keystone.id('projects', 'proj-a'), await keystone.id('projects', 'proj-b')];
-  });
+  }, 300_000);
   afterAll(async () => {
     await service?.stop();
     await trap?.stop();
@@ -528,6 +528,7 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
       const env = { ...database.env, ...environment() };
       for (const args of [
         ['iam', 'user', 'list'],
+        ['iam', 'group', 'list'],
         ['token', '--user', 'admin', '--project', 'default'],
         ['access-key', 'list', '--user', 'admin'],
       ]) {
