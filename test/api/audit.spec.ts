@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Denials } from '../../src/audit/denials.service.js';
+import { Clock } from '../../src/common/clock.js';
+import { send, signer } from '../support/access-keys.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { Machine } from '../support/machine.js';
 import { signet } from '../support/process.js';
@@ -113,6 +115,36 @@ onBothDatabases((name) => {
           resource_name: 'GET /signet/v1/instances/:instance_id/snapshot',
         }),
       );
+    });
+
+    it('names the access key of a signed request, and of one that only claimed it says so', async () => {
+      const { client: owner, key } = await signer(service);
+      const target = `/v2/${owner.projectId}/apigw/instances`;
+      const body = JSON.stringify({
+        instance_name: 'signed',
+        spec_id: 'BASIC',
+        vpc_id: 'vpc',
+        subnet_id: 'subnet',
+        security_group_id: 'group',
+        available_zone_ids: ['local-a'],
+      });
+      const at = service.app.get(Clock).now();
+      const request = { method: 'POST', target, body, at, unsigned: { 'content-type': 'application/json' } };
+      expect((await send(service.baseUrl, key, request)).status).toBe(202);
+      const [event] = await list('action=CreateInstance', owner);
+      expect(event).toMatchObject({ access_key_id: key.access, user_name: expect.stringMatching(/^u/) });
+      expect((await send(service.baseUrl, { ...key, secret: 'x'.repeat(40) }, request)).status).toBe(401);
+      await flush();
+      const denied = await signet(['audit', 'export', '--chain', 'signet.denied'], test.env);
+      expect(lines(denied.stdout)).toContainEqual(
+        expect.objectContaining({
+          access_key_id: null,
+          user_id: '',
+          resource_name: 'POST /v2/:project_id/apigw/instances',
+          detail: expect.objectContaining({ status: 401, claimed_access_key_id: key.access }),
+        }),
+      );
+      expect(denied.stdout + JSON.stringify(event)).not.toContain(key.secret);
     });
 
     it('takes the caller’s address from a trusted proxy, and from nobody in front of it', async () => {
