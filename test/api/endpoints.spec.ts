@@ -94,6 +94,20 @@ onBothDatabases((name) => {
       expect((await other.post('/v1/endpoints', { url })).status).toBe(201);
     });
 
+    it.each(['\u0000', '😀'.repeat(250), 'a\r\nb', '<script>', "'; DROP TABLE webhook_endpoints; --", '％'])(
+      '201 with the description %j, which is kept as it was given',
+      async (description) => {
+        const { id } = await client.endpoint({ description });
+        expect((await client.get(`/v1/endpoints/${id}`)).body.data.description).toBe(description);
+      },
+    );
+
+    it('201 for half a surrogate pair, which no charset can keep', async () => {
+      const answer = await client.post('/v1/endpoints', `{"url":${JSON.stringify(newUrl())},"description":"\\ud800"}`);
+      expect(answer.status).toBe(201);
+      expect((await client.get(`/v1/endpoints/${answer.body.data.id}`)).body.data.description).toMatch(/^\ufffd+$/);
+    });
+
     it('keeps the headers sealed, and the secret', async () => {
       const { id, signing_secret } = await client.endpoint({ headers: { 'X-Receiver-Token': 'canary-of-a-header' } });
       const tables = await Promise.all(

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { AuditTrailService } from '../../src/audit/audit-trail.service.js';
 import { Clock } from '../../src/common/clock.js';
 import { Database } from '../../src/database/database.js';
 import { ExpiredKeys } from '../../src/endpoints/expired-keys.js';
@@ -273,5 +274,8 @@ onBothDatabases((name) => {
       { numRuns: 60 },
     );
     expect(looks).toBeGreaterThan(100);
+    // Every endpoint has a chain of its own in the trail.
+    const { chains, faults } = await service.app.get(AuditTrailService, { strict: false }).verify();
+    expect([chains > 60, faults]).toEqual([true, []]);
   }, 120_000);
 });
