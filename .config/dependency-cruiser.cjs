@@ -19,7 +19,7 @@ const may = {
   apis: [...platform, 'instances'],
   signs: [...platform, 'instances', 'lib'],
   bindings: [...platform, 'instances', 'apis', 'signs', 'lib'],
-  endpoints: [...platform, 'projects', 'lib'],
+  endpoints: [...platform, 'edge', 'projects', 'lib'],
   messages: [...platform, 'endpoints', 'lib'],
   distribution: [...platform, 'projects', 'instances', 'apis', 'signs', 'bindings', 'lib'],
   gateway: ['lib', 'config', 'common', 'observability'],

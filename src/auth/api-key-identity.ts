@@ -4,8 +4,9 @@ import type { Principal } from '../common/principal.js';
 export abstract class ApiKeyIdentity {
   /**
    * @param key as it came after `Bearer`, unverified
+   * @param address of the caller
    * @returns its project's caller, as the database says now: a revoked key is refused by every process at once
-   * @throws Fault `token_invalid`, or `unavailable` when nobody can say
+   * @throws Fault `token_invalid`; `rate_limited` in its place for an address that was wrong too often; `unavailable` when nobody can say
    */
-  abstract authenticate(key: string): Promise<Principal>;
+  abstract authenticate(key: string, address: string): Promise<Principal>;
 }

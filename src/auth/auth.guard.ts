@@ -60,7 +60,7 @@ export class AuthGuard implements CanActivate {
 
   /** An API key is its project's: it may do everything that is for callers of a project. */
   private async admitApiKey(request: FastifyRequest): Promise<true> {
-    request.principal = await this.apiKeys.authenticate(bearerOf(request));
+    request.principal = await this.apiKeys.authenticate(bearerOf(request), request.ip);
     return true;
   }
 

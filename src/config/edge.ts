@@ -46,7 +46,7 @@ export const EDGE_VARIABLES: Record<string, string> = {
   SIGNET_RATE_LIMIT_PRINCIPAL: `requests of one user, as REQUESTS/SECONDS, or off (production: ${PRODUCTION.principal}, local: off)`,
   SIGNET_RATE_LIMIT_ADDRESS: `requests of one address; machines count apart, probes not at all (production: ${PRODUCTION.address}, local: off)`,
   SIGNET_LOGIN_LIMIT_USER: `failed logins of one user, a tenth of them from one address, as FAILURES/SECONDS, or off (${FAILED_LOGINS})`,
-  SIGNET_LOGIN_LIMIT_ADDRESS: `failed logins from one address (${FAILED_LOGINS})`,
+  SIGNET_LOGIN_LIMIT_ADDRESS: `failed logins from one address, and apart from them wrong API keys (${FAILED_LOGINS})`,
   SIGNET_TLS_CERT_FILE: 'certificate and chain (PEM): the port speaks TLS 1.2 and 1.3; renewed files are read again',
   SIGNET_TLS_KEY_FILE: 'its key (PEM)',
   SIGNET_TLS_CLIENT_CA_FILE: 'authority (PEM) of the client certificates that gateways and verifiers must then present',

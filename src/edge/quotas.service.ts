@@ -26,6 +26,9 @@ export class Quotas implements OnModuleDestroy {
   /** Failed logins from one address. */
   readonly loginsOfAddress: Quota | undefined;
 
+  /** Wrong API keys from one address. */
+  readonly apiKeysOfAddress: Quota | undefined;
+
   constructor({ edge, redisUrl }: Config) {
     const { principal, address, loginUser, loginAddress } = edge.limits;
     if (redisUrl && (principal ?? address ?? loginUser ?? loginAddress)) this.#redis = this.connect(redisUrl.reveal());
@@ -36,6 +39,7 @@ export class Quotas implements OnModuleDestroy {
     this.loginsOfUser = quota('login-user', loginUser);
     this.loginsOfPair = quota('login-pair', loginUser && { ...loginUser, requests: Math.ceil(loginUser.requests / 10) });
     this.loginsOfAddress = quota('login-address', loginAddress);
+    this.apiKeysOfAddress = quota('api-keys', loginAddress);
   }
 
   onModuleDestroy(): void {

@@ -10,6 +10,8 @@ import type { ApiKeyMode, Caller, Principal } from '../common/principal.js';
 import type { ProjectScope } from '../common/scope.js';
 import { Database } from '../database/database.js';
 import { SharedReads } from '../database/shared-reads.js';
+import { networkOf } from '../edge/address.js';
+import { Quotas } from '../edge/quotas.service.js';
 import { inProject } from '../projects/projects.service.js';
 import { type SecretPlace, toColumn } from '../vault/sealed.js';
 import { VaultService } from '../vault/vault.service.js';
@@ -55,6 +57,7 @@ export class ApiKeysService extends ApiKeyIdentity implements OnModuleDestroy {
     private readonly audit: AuditService,
     private readonly vault: VaultService,
     private readonly clock: Clock,
+    private readonly quotas: Quotas,
   ) {
     super();
     this.#lastUsed = new LastUsed(database, 'api_keys');
@@ -106,11 +109,11 @@ export class ApiKeysService extends ApiKeyIdentity implements OnModuleDestroy {
     });
   }
 
-  async authenticate(key: string): Promise<Principal> {
-    if (!API_KEY.test(key)) throw new Fault('token_invalid');
+  async authenticate(key: string, address: string): Promise<Principal> {
+    if (!API_KEY.test(key)) return this.refuse(address);
     const keyHash = await this.hashOf(key);
     const known = await this.#reads.read(keyHash, () => this.lookUp(keyHash));
-    if (!known) throw new Fault('token_invalid');
+    if (!known) return this.refuse(address);
     this.#lastUsed.note(known.id, this.clock.now(), known.lastUsedAt);
     return {
       userId: known.id,
@@ -124,6 +127,16 @@ export class ApiKeysService extends ApiKeyIdentity implements OnModuleDestroy {
       expiresAt: Number.MAX_SAFE_INTEGER,
       apiKeyMode: known.mode,
     };
+  }
+
+  /**
+   * Only wrong keys are counted, and only they are refused for it: nobody finds a right one by trying, and whoever has one must not be
+   * locked out by others behind the same address (endpoints §1.2).
+   */
+  private async refuse(address: string): Promise<never> {
+    const standing = await this.quotas.apiKeysOfAddress?.take(networkOf(address));
+    if (standing?.allowed === false) throw new Fault('rate_limited', { retryAfterSeconds: standing.resetSeconds });
+    throw new Fault('token_invalid');
   }
 
   private async lookUp(keyHash: string): Promise<KnownKey | undefined> {

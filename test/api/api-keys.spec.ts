@@ -153,6 +153,28 @@ onBothDatabases((name) => {
     });
   });
 
+  describe('too many wrong keys', () => {
+    it('429 RATE_LIMITED with Retry-After, for wrong keys alone: a right one from the same address goes on', async () => {
+      const own = await createTestDatabase(name);
+      const limited = await TestService.start(own, { ...WEBHOOK_ENV, SIGNET_LOGIN_LIMIT_ADDRESS: '5/300' });
+      try {
+        const client = await WebhookClient.of(await limited.client());
+        const wrong = (key: string) => client.call('GET', '/v1/endpoints', undefined, { authorization: `Bearer ${key}` });
+        for (const key of ['x', `hb_live_${'x'.repeat(32)}`, 'hb_live_', `hb_test_${'y'.repeat(32)}`, 'z'])
+          expect((await wrong(key)).status).toBe(401);
+        for (const key of ['x', `hb_live_${'x'.repeat(32)}`]) {
+          const answer = await wrong(key);
+          expect([answer.status, answer.body]).toEqual([429, error('RATE_LIMITED', 'Too many requests')]);
+          expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+        }
+        expect((await client.get('/v1/endpoints')).status).toBe(200);
+      } finally {
+        await limited.stop();
+        await own.drop();
+      }
+    });
+  });
+
   describe('an API key', () => {
     it('opens nothing beyond the webhook contract', async () => {
       const client = await WebhookClient.of(admin);
