@@ -76,6 +76,7 @@ export class AuthGuard implements CanActivate {
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 const PLAINTEXT = 'machines are served over TLS or loopback only; SIGNET_GATEWAY_PLAINTEXT=allow where the network between is trusted';
+const SIGN_THE_PROJECT = 'a request that is signed says its project in X-Project-Id, and signs that header';
 
 /** Another gateway answers as one that does not exist. */
 function admitMachine(request: FastifyRequest<{ Params: { instance_id?: string } }>, role: MachineRole, machine: Machine): true {
@@ -94,8 +95,8 @@ const actionOf = ({ action }: Extract<Access, { kind: 'action' }>, request: Requ
   typeof action === 'string' ? action : action(request);
 
 /** The project in the path is the token's, whether or not there is another of that id. */
-function assertProject({ params }: Request, { projectId }: Principal): void {
-  if (projectId === undefined) throw new Fault('token_unscoped');
+function assertProject({ params }: Request, { projectId, accessKeyId }: Principal): void {
+  if (projectId === undefined) throw new Fault('token_unscoped', accessKeyId === undefined ? {} : { detail: SIGN_THE_PROJECT });
   if (params.project_id !== undefined && params.project_id !== projectId) throw new Fault('forbidden');
 }
 

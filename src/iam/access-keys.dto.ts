@@ -14,6 +14,7 @@ import {
   Max,
   MaxLength,
   Min,
+  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { toMicroseconds } from '../common/clock.js';
@@ -27,6 +28,9 @@ export type Status = (typeof STATUSES)[number];
 /** How long a temporary key lives: Huawei Cloud's bounds and default. */
 export const DURATION_SECONDS = { min: 900, max: 86_400, default: 900 } as const;
 
+/** May be left out, but not be `null`. */
+const MayBeLeftOut = () => ValidateIf((_, value: unknown) => value !== undefined);
+
 class NewCredential {
   @ApiPropertyOptional({ description: 'Whose key it is; left out: the caller’s' })
   @EmptyIsAbsent()
@@ -37,7 +41,7 @@ class NewCredential {
   @ApiPropertyOptional({ maxLength: DESCRIPTION_MAX_CHARS, description: 'For people' })
   @IsString()
   @MaxLength(DESCRIPTION_MAX_CHARS)
-  @IsOptional()
+  @MayBeLeftOut()
   description?: string;
 }
 
@@ -53,13 +57,13 @@ export class CredentialInput {
 class CredentialChange {
   @ApiPropertyOptional({ enum: STATUSES, description: 'inactive: nothing that it signs is accepted' })
   @IsIn(STATUSES)
-  @IsOptional()
+  @MayBeLeftOut()
   status?: Status;
 
   @ApiPropertyOptional({ maxLength: DESCRIPTION_MAX_CHARS, description: 'For people' })
   @IsString()
   @MaxLength(DESCRIPTION_MAX_CHARS)
-  @IsOptional()
+  @MayBeLeftOut()
   description?: string;
 }
 
@@ -135,7 +139,7 @@ class SecurityTokenSource {
   @IsInt()
   @Min(DURATION_SECONDS.min)
   @Max(DURATION_SECONDS.max)
-  @IsOptional()
+  @MayBeLeftOut()
   duration_seconds?: number;
 }
 
@@ -152,7 +156,7 @@ class SecurityTokenIdentity {
   @IsObject()
   @ValidateNested()
   @Type(() => SecurityTokenSource)
-  @IsOptional()
+  @MayBeLeftOut()
   token?: SecurityTokenSource;
 
   /** A key that may do more than was asked for must not be handed out. */

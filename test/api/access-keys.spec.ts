@@ -166,8 +166,11 @@ onBothDatabases((name) => {
       ['POST', { credential: { description: 1 } }, 'credential.description'],
       ['POST', { credential: { description: 'x'.repeat(256) } }, 'credential.description'],
       ['POST', { credential: { user_id: {} } }, 'credential.user_id'],
+      ['POST', { credential: { description: null } }, 'credential.description'],
       ['PUT', {}, 'credential'],
       ['PUT', { credential: { status: 'off' } }, 'credential.status'],
+      ['PUT', { credential: { status: null } }, 'credential.status'],
+      ['PUT', { credential: { description: null } }, 'credential.description'],
     ])('%s %j names %s', async (method, body, field) => {
       const answer = await admin.call(method, method === 'PUT' ? `${CREDENTIALS}/AAAAAAAAAAAAAAAAAAAA` : CREDENTIALS, body ?? {});
       expect(answer.status).toBe(400);
@@ -178,6 +181,8 @@ onBothDatabases((name) => {
       [{ methods: ['password'] }, 'auth.identity.methods'],
       [{ methods: ['token'], token: { duration_seconds: 899 } }, 'auth.identity.token.duration_seconds'],
       [{ methods: ['token'], token: { duration_seconds: 86_401 } }, 'auth.identity.token.duration_seconds'],
+      [{ methods: ['token'], token: { duration_seconds: null } }, 'auth.identity.token.duration_seconds'],
+      [{ methods: ['token'], token: null }, 'auth.identity.token'],
       [{ methods: ['token'], token: { duration_seconds: '900' } }, 'auth.identity.token.duration_seconds'],
       // A key that can do more than was asked for would be worse than none.
       [{ methods: ['token'], policy: { Version: '1.1', Statement: [] } }, 'auth.identity.policy'],
