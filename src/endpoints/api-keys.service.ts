@@ -1,7 +1,9 @@
 import { createHmac, createSecretKey, hash, type KeyObject, randomBytes, randomInt } from 'node:crypto';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { AuditService } from '../audit/audit.service.js';
+import { Actions } from '../auth/actions.js';
 import { ApiKeyIdentity } from '../auth/api-key-identity.js';
+import { Permissions } from '../auth/permissions.js';
 import { ChangesService } from '../changes/changes.service.js';
 import { Fault } from '../common/api-error.js';
 import { Clock, toMilliseconds } from '../common/clock.js';
@@ -12,6 +14,7 @@ import { Database } from '../database/database.js';
 import { SharedReads } from '../database/shared-reads.js';
 import { networkOf } from '../edge/address.js';
 import { Quotas } from '../edge/quotas.service.js';
+import { isOperator } from '../projects/operator.js';
 import { inProject } from '../projects/projects.service.js';
 import { type SecretPlace, toColumn } from '../vault/sealed.js';
 import { VaultService } from '../vault/vault.service.js';
@@ -58,6 +61,8 @@ export class ApiKeysService extends ApiKeyIdentity implements OnModuleDestroy {
     private readonly vault: VaultService,
     private readonly clock: Clock,
     private readonly quotas: Quotas,
+    private readonly permissions: Permissions,
+    private readonly actions: Actions,
   ) {
     super();
     this.#lastUsed = new LastUsed(database, 'api_keys');
@@ -67,8 +72,12 @@ export class ApiKeysService extends ApiKeyIdentity implements OnModuleDestroy {
     await this.#lastUsed.settle();
   }
 
-  /** Makes a key; it is in this answer and nowhere else. */
+  /**
+   * Makes a key; it is in this answer and nowhere else.
+   * @throws Fault `forbidden` for a person who may not do all that the key may (docs/adr/0022)
+   */
   async create(scope: ProjectScope, input: ApiKeyInput, caller: Caller): Promise<NewApiKeyView> {
+    await this.assertHeld(caller);
     const mode = input.mode ?? 'live';
     const label = input.label ?? null;
     const key = `hb_${mode}_${Array.from({ length: RANDOM_CHARS }, () => ALPHABET[randomInt(ALPHABET.length)]).join('')}`;
@@ -85,6 +94,12 @@ export class ApiKeysService extends ApiKeyIdentity implements OnModuleDestroy {
       write.change('api_key', id, 'created');
       return { ...toView({ id, label, prefix, createdAt: write.now }), key };
     });
+  }
+
+  private async assertHeld(caller: Caller): Promise<void> {
+    if (caller.principal.apiKeyMode !== undefined || isOperator(caller)) return;
+    const held = await this.permissions.of(caller.principal);
+    if (!held.covers('webhooks:*:*', this.actions.all)) throw new Fault('forbidden');
   }
 
   /** A project's keys, newest first; never the keys themselves. */

@@ -13,7 +13,7 @@ import {
   SecurityTokenInput,
   TemporaryCredentialAnswerView,
 } from './access-keys.dto.js';
-import { AccessKeysService } from './access-keys.service.js';
+import { AccessKeysService, CREDENTIAL_ACTIONS } from './access-keys.service.js';
 import { ACCESS_KEY_ERRORS } from './iam.answers.js';
 
 @ApiTags('Access keys')
@@ -22,7 +22,7 @@ export class AccessKeysController {
   constructor(private readonly accessKeys: AccessKeysService) {}
 
   @Post('credentials')
-  @Authenticated()
+  @Authenticated(CREDENTIAL_ACTIONS.create)
   @Answers(
     201,
     NewCredentialAnswerView,
@@ -35,21 +35,21 @@ export class AccessKeysController {
   }
 
   @Get('credentials')
-  @Authenticated()
+  @Authenticated(CREDENTIAL_ACTIONS.list)
   @Answers(200, CredentialListView, 'ListPermanentAccessKeys', 'List the access keys of a user, without secrets', ACCESS_KEY_ERRORS.read)
   list(@Query() { user_id }: CredentialQuery, @CallerOf() caller: Caller): Promise<CredentialListView> {
     return this.accessKeys.list(user_id, caller);
   }
 
   @Get('credentials/:access_key')
-  @Authenticated()
+  @Authenticated(CREDENTIAL_ACTIONS.show)
   @Answers(200, CredentialAnswerView, 'ShowPermanentAccessKey', 'Show an access key, without its secret', ACCESS_KEY_ERRORS.read)
   show(@Param('access_key') accessKey: string, @CallerOf() caller: Caller): Promise<CredentialAnswerView> {
     return this.accessKeys.show(accessKey, caller);
   }
 
   @Put('credentials/:access_key')
-  @Authenticated()
+  @Authenticated(CREDENTIAL_ACTIONS.update)
   @Answers(200, CredentialAnswerView, 'UpdatePermanentAccessKey', 'Enable, disable or describe an access key', ACCESS_KEY_ERRORS.change)
   update(
     @Param('access_key') accessKey: string,
@@ -60,7 +60,7 @@ export class AccessKeysController {
   }
 
   @Delete('credentials/:access_key')
-  @Authenticated()
+  @Authenticated(CREDENTIAL_ACTIONS.delete)
   @Answers(204, undefined, 'DeletePermanentAccessKey', 'Delete an access key', ACCESS_KEY_ERRORS.change)
   delete(@Param('access_key') accessKey: string, @CallerOf() caller: Caller): Promise<void> {
     return this.accessKeys.delete(accessKey, caller);

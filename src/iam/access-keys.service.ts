@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AuditService } from '../audit/audit.service.js';
 import { policiesOf } from '../auth/custom-policies.js';
-import { ADMINISTRATOR } from '../auth/system-policies.js';
+import { Permissions } from '../auth/permissions.js';
 import { ChangesService, type Write, type WriteScope } from '../changes/changes.service.js';
 import { Fault } from '../common/api-error.js';
 import { Clock, toMicroseconds } from '../common/clock.js';
@@ -33,6 +33,15 @@ type KeyRow = Pick<StoredAccessKey, 'accessKey' | 'userId' | 'description' | 'cr
 const SELECT = 'SELECT access_key AS accessKey, user_id AS userId, description, enabled, created_at AS createdAt FROM access_keys';
 const UNIQUE_COUNTER = { name: 'PRIMARY', columns: 'change_counters.scope_id' };
 
+/** What it takes to see and change the keys of others in the domain: Huawei's names. */
+export const CREDENTIAL_ACTIONS = {
+  create: 'iam:credentials:createCredential',
+  list: 'iam:credentials:listCredentials',
+  show: 'iam:credentials:getCredential',
+  update: 'iam:credentials:updateCredential',
+  delete: 'iam:credentials:deleteCredential',
+} as const;
+
 /** Access keys over HTTP and on the command line, in the shape of Huawei Cloud's identity service. */
 @Injectable()
 export class AccessKeysService {
@@ -45,6 +54,7 @@ export class AccessKeysService {
     private readonly secrets: AccessKeySecrets,
     private readonly identity: JwtIdentity,
     private readonly delegation: Delegation,
+    private readonly permissions: Permissions,
   ) {}
 
   /**
@@ -54,7 +64,7 @@ export class AccessKeysService {
    */
   async create({ credential }: CredentialInput, caller: Caller): Promise<NewCredentialAnswerView> {
     if (isTemporary(caller.principal)) throw new Fault('forbidden');
-    const user = await this.subject(credential.user_id ?? caller.principal.userId, caller);
+    const user = await this.subject(credential.user_id ?? caller.principal.userId, caller, CREDENTIAL_ACTIONS.create);
     const projects = await this.directory.projectsOf(user.id);
     const { accessKey, secret } = this.secrets.generate();
     const sealed = await this.secrets.seal(accessKey, secret);
@@ -76,14 +86,14 @@ export class AccessKeysService {
 
   /** A user's keys, newest first, without their secrets. @throws Fault `not_found` */
   async list(userId: string | undefined, caller: Caller): Promise<CredentialListView> {
-    const user = await this.subject(userId ?? caller.principal.userId, caller);
+    const user = await this.subject(userId ?? caller.principal.userId, caller, CREDENTIAL_ACTIONS.list);
     const sql = `${SELECT} WHERE user_id = ? ORDER BY created_at DESC, access_key`;
     return { credentials: (await this.database.rows<KeyRow>(sql, [user.id])).map(toCredentialView) };
   }
 
   /** @throws Fault `not_found` */
   async show(accessKey: string, caller: Caller): Promise<CredentialAnswerView> {
-    return { credential: toCredentialView((await this.find(accessKey, caller)).row) };
+    return { credential: toCredentialView((await this.find(accessKey, caller, CREDENTIAL_ACTIONS.show)).row) };
   }
 
   /**
@@ -96,7 +106,7 @@ export class AccessKeysService {
     caller: Caller,
   ): Promise<CredentialAnswerView> {
     if (isTemporary(caller.principal)) throw new Fault('forbidden');
-    const { user } = await this.find(accessKey, caller);
+    const { user } = await this.find(accessKey, caller, CREDENTIAL_ACTIONS.update);
     const row = await this.write(user.domainId, async (write) => {
       const [before] = await write.rows<KeyRow>(`${SELECT} WHERE access_key = ? AND user_id = ?`, [accessKey, user.id]);
       if (!before) throw new Fault('not_found');
@@ -118,7 +128,7 @@ export class AccessKeysService {
   /** Stops a key at once here, elsewhere within five seconds. @throws as {@link update} */
   async delete(accessKey: string, caller: Caller): Promise<void> {
     if (isTemporary(caller.principal)) throw new Fault('forbidden');
-    const { user } = await this.find(accessKey, caller);
+    const { user } = await this.find(accessKey, caller, CREDENTIAL_ACTIONS.delete);
     await this.write(user.domainId, async (write) => {
       const { affected } = await write.run('DELETE FROM access_keys WHERE access_key = ? AND user_id = ?', [accessKey, user.id]);
       if (affected === 0) throw new Fault('not_found');
@@ -152,26 +162,26 @@ export class AccessKeysService {
     return { credential: { access: accessKey, secret, securitytoken, expires_at: toMicroseconds(expiresAt) } };
   }
 
-  /** A user whose keys the caller may see and change: itself, or anyone of a domain that it administers. */
-  private async subject(userId: string, caller: Caller): Promise<UserRow> {
-    const { userId: own, domainId, roles } = caller.principal;
+  /** A user whose keys the caller may see or change: itself, or with the action anyone of its domain. */
+  private async subject(userId: string, caller: Caller, action: string): Promise<UserRow> {
+    const { userId: own, domainId } = caller.principal;
     const user = await this.directory.userById(userId);
-    const administered = user?.domainId === domainId && roles.includes(ADMINISTRATOR);
+    const administered = user?.domainId === domainId && (await this.permissions.of(caller.principal)).allows(action);
     if (!user || !(isOperator(caller) || user.id === own || administered)) throw new Fault('not_found');
     return user;
   }
 
-  private async find(accessKey: string, caller: Caller): Promise<{ row: KeyRow; user: UserRow }> {
+  private async find(accessKey: string, caller: Caller, action: string): Promise<{ row: KeyRow; user: UserRow }> {
     const [row] = ACCESS_KEY.test(accessKey) ? await this.database.rows<KeyRow>(`${SELECT} WHERE access_key = ?`, [accessKey]) : [];
     if (!row) throw new Fault('not_found');
-    return { row, user: await this.subject(row.userId, caller) };
+    return { row, user: await this.subject(row.userId, caller, action) };
   }
 
   /** Whoever makes another's key can act as that user: it must hold all that the user holds, in every project (docs/adr/0022). */
   private async assertHeld(write: Write, caller: Caller, user: UserRow, projects: readonly ProjectRow[]): Promise<void> {
     for (const { id: projectId } of projects) {
       const gained = await policiesOf(write, user.domainId, await rolesHeld(write, user.id, projectId));
-      await this.delegation.assert(write, caller, { projectId, action: 'iam:credentials:create', gained });
+      await this.delegation.assert(write, caller, { projectId, action: CREDENTIAL_ACTIONS.create, gained });
     }
   }
 

@@ -322,6 +322,21 @@ onBothDatabases((name) => {
       expect((await admin.delete(`/v3/groups/${group}/users/${bound.id}`)).status).toBe(204);
     });
 
+    it('and nobody makes a key that may do what they may not', async () => {
+      const someone = await user(READ_ONLY);
+      const keys = await makePolicy(admin, policy(['Allow', 'webhooks:apiKeys:*', 'webhooks:*:list*']));
+      const some = await (await user(keys.name)).client();
+      expect((await some.post('/v1/api-keys', { label: 'wide', mode: 'live' })).status).toBe(403);
+      const whole = await (await user((await makePolicy(admin, policy(['Allow', 'webhooks:*:*']))).name)).client();
+      expect((await whole.post('/v1/api-keys', { label: 'own', mode: 'live' })).status).toBe(201);
+      const deny = await makePolicy(admin, policy(['Deny', 'iam:credentials:*']));
+      const bound = await (await user(ADMINISTRATOR, deny.name)).client();
+      const credential = { user_id: someone.id };
+      expect((await bound.post('/v3.0/OS-CREDENTIAL/credentials', { credential })).status).toBe(404);
+      expect((await bound.get(`/v3.0/OS-CREDENTIAL/credentials?user_id=${someone.id}`)).status).toBe(404);
+      expect((await admin.post('/v3.0/OS-CREDENTIAL/credentials', { credential })).status).toBe(201);
+    });
+
     it('and what counts is what they hold in the project it is about', async () => {
       const second = unique('second');
       const { id: secondId } = await iam.addProject({ name: second });
