@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '../common/clock.js';
 import type { Principal } from '../common/principal.js';
@@ -20,6 +20,7 @@ type Holder = Pick<Principal, 'domainId' | 'roles'>;
 /** What a principal may do, by the policies that its roles name. Names that stand for no policy grant nothing. */
 @Injectable()
 export class Permissions {
+  readonly #logger = new Logger(Permissions.name);
   readonly #kept = new LRUCache<string, Kept>({ max: SETS_MAX });
   readonly #underway = new Map<string, Promise<PermissionSet>>();
   /** Counts changes, so that a look-up begun before one does not outlive it in memory. */
@@ -49,6 +50,9 @@ export class Permissions {
     const changes = this.#changes;
     const compiled = policiesOf(this.database, domainId, roles)
       .then((policies) => {
+        const missing = roles.filter((role) => !policies.some(({ name }) => name === role));
+        // A Deny that is missing denies nothing, and nobody would notice.
+        if (missing.length > 0) this.#logger.warn(`roles that stand for no policy: ${JSON.stringify(missing)}`);
         const set = new PermissionSet(policies);
         if (changes === this.#changes) this.#kept.set(key, { set, until: this.clock.now() + FRESH_MS });
         return set;
