@@ -6,6 +6,8 @@ import type { Client } from './service.js';
 
 const APIS = 6;
 const IN_STEP_MS = 30_000;
+/** Several processes start at once, and other suites run beside them. */
+const READY_MS = 90_000;
 
 export interface FleetApi {
   path: string;
@@ -37,7 +39,11 @@ export class Fleet {
     const port = await freePort();
     const fleet = new Fleet({ ...env, SIGNET_PORT: String(port) });
     await fleet.serve();
-    fleet.instance = (await fleet.admin.get('/v2/{project}/apigw/instances')).body.instances[0].id as string;
+    // It listens before its first gateway is there.
+    const instances = async () => (await fleet.admin.get('/v2/{project}/apigw/instances')).body.instances as { id: string }[];
+    let [instance] = await instances();
+    for (; !instance; [instance] = await instances()) await new Promise((resolve) => setTimeout(resolve, 20));
+    fleet.instance = instance.id;
     for (let i = 0; i < APIS; i++) {
       const { apiId, publishIds } = await fleet.admin.publishedApi(fleet.instance);
       const path = (await fleet.admin.get(fleet.at(`/apis/${apiId}`))).body.req_uri as string;
@@ -62,18 +68,19 @@ export class Fleet {
 
   /** Starts the control plane, at the place where it was. */
   async serve(): Promise<void> {
-    this.served = await ServedProcess.start(this.env);
+    this.served = await ServedProcess.start(this.env, READY_MS);
     this.admin = await this.served.admin();
   }
 
   gateway(name: string, network: Forwarder): Promise<GatewayProcess> {
-    return GatewayProcess.start({
+    const env = {
       SIGNET_CONTROL_PLANE_URL: `http://127.0.0.1:${network.port}`,
       SIGNET_GATEWAY_TOKEN: this.token,
       SIGNET_INSTANCE_ID: this.instance,
       SIGNET_NODE_ID: name,
       SIGNET_LOG_LEVEL: 'fatal',
-    });
+    };
+    return GatewayProcess.start(env, READY_MS);
   }
 
   signing(node: FleetNode): Promise<Signing> {

@@ -62,6 +62,7 @@ export class Workload {
 
   /** One key more, bound to the next API, and the oldest one less. */
   async #write(): Promise<void> {
+    await pause(10);
     const { admin, apis } = this.fleet;
     const api = apis[this.#writes % apis.length]!;
     const made = await admin.post(this.fleet.at('/signs'), { name: `key_${Math.round(performance.now() * 1000)}`, sign_type: 'hmac' });
@@ -95,6 +96,6 @@ export class Workload {
     const key = await signedWith(node, path);
     const provedAt = this.provedAt.get(String(key));
     if (provedAt !== undefined && began > provedAt) this.late.push(`${node.name} ${key}`);
-    await pause(2);
+    await pause(10);
   }
 }

@@ -46,27 +46,29 @@ onBothDatabases((name) => {
   let test: TestDatabase;
   let fleet: Fleet;
   let from: number;
-  let underway: Workload | undefined;
+  let load: Workload;
   beforeAll(async () => {
     test = await createTestDatabase(name);
     fleet = await Fleet.start(test, NODES);
+    load = new Workload(fleet);
     from = (await fleet.inStep()).revision;
+  });
+  afterEach(async () => {
+    await load.end();
+    for (const { network } of fleet.nodes) network.heal();
   });
   afterAll(async () => {
     await fleet.stop();
     await test.drop();
   });
-  const begin = async (): Promise<Workload> => {
-    underway = new Workload(fleet);
-    underway.begin();
-    await underway.written(15);
-    return underway;
+  const begin = async () => {
+    load.begin();
+    await load.written(15);
   };
-  afterEach(() => underway?.end());
 
   describe('nodes are in step again, nothing is lost and no deleted key signs, after', () => {
     it('the control plane was killed and started again under load, twice', async () => {
-      const load = await begin();
+      await begin();
       for (let round = 0; round < 2; round++) {
         await fleet.served.stop('SIGKILL');
         await fleet.serve();
@@ -76,7 +78,7 @@ onBothDatabases((name) => {
     });
 
     it('a gateway was killed and started again under load', async () => {
-      const load = await begin();
+      await begin();
       const node = fleet.nodes[0]!;
       await node.process.stop('SIGKILL');
       await load.written(5);
@@ -86,17 +88,20 @@ onBothDatabases((name) => {
     });
 
     it('a node was cut off under load: it signs on with what it has, and keeps the receipts open', async () => {
-      const load = await begin();
+      await begin();
       const node = fleet.nodes[0]!;
       node.network.cut();
-      const held = (await fleet.signing(node)).find((key) => typeof key === 'string');
-      const deletion = () => load.deleted.find(({ key }) => key === held);
+      // What was on its way into the node has arrived by then.
+      await load.written(3);
+      const held = new Set(await fleet.signing(node));
+      const deletion = () => load.deleted.find(({ key }) => held.has(key));
       await until(() => deletion() !== undefined);
       const { body: receipt } = await fleet.admin.get(deletion()!.receipt);
       expect(receipt).toMatchObject({ complete: false, nodes: [{ node_id: 'node-0', acknowledged_at: null }, {}, {}] });
       expect(['pending', 'unreachable']).toContain(receipt.nodes[0].state);
-      expect(await fleet.signing(node)).toContain(held);
-      expect(await fleet.signing(fleet.nodes[1]!)).not.toContain(held);
+      const { key } = deletion()!;
+      expect(await fleet.signing(node)).toContain(key);
+      expect(await fleet.signing(fleet.nodes[1]!)).not.toContain(key);
       node.network.heal();
       await expectInStep(fleet, load, from);
       expect((await fleet.admin.get(deletion()!.receipt)).body.complete).toBe(true);
@@ -104,7 +109,7 @@ onBothDatabases((name) => {
 
     it('a node with a lease was cut off under load: it stops by itself, and the receipts are complete without it', async () => {
       const settings = (lease_seconds: number | null) => fleet.admin.put(fleet.atSignet('/settings'), { lease_seconds });
-      const load = await begin();
+      await begin();
       expect((await settings(LEASE_SECONDS)).status).toBe(200);
       // A lease counts from the report on that shows that the node goes by one.
       await until(async () =>
@@ -114,12 +119,14 @@ onBothDatabases((name) => {
       );
       const node = fleet.nodes[0]!;
       node.network.cut();
-      const held = (await fleet.signing(node)).find((key) => typeof key === 'string');
-      const deletion = () => load.deleted.find(({ key }) => key === held);
+      // What was on its way into the node has arrived by then.
+      await load.written(3);
+      const held = new Set(await fleet.signing(node));
+      const deletion = () => load.deleted.find(({ key }) => held.has(key));
       await until(() => deletion() !== undefined);
       expect((await fleet.admin.get(deletion()!.receipt)).body.complete).toBe(false);
       const cutAt = performance.now();
-      await until(() => load.provedAt.has(String(held)));
+      await until(() => load.provedAt.has(deletion()!.key));
       // The lease, its grace, and what a loaded machine takes to notice.
       expect(performance.now() - cutAt).toBeLessThan((LEASE_SECONDS + 2) * 1000 + 5000);
       expect((await fleet.admin.get(deletion()!.receipt)).body.nodes[0]).toMatchObject({ node_id: 'node-0', state: 'lease_over' });
@@ -172,7 +179,7 @@ onBothDatabases((name) => {
         return crowd.members.every(({ revision }) => revision >= least);
       });
     try {
-      const load = await begin();
+      await begin();
       await told((await fleet.inStep()).revision);
       await fleet.served.stop('SIGKILL');
       await fleet.serve();
