@@ -89,6 +89,27 @@ onBothDatabases((name) => {
     }
   }, 120_000);
 
+  it(`ends that are set on both keys at once, and on one while the other is deleted, leave a key that never ends, ${ROUNDS} times`, async () => {
+    const { id } = await one.endpoint();
+    const details = `/signet/v1/endpoints/${id}/signing-keys`;
+    const end = { expires_at: '2099-01-01T00:00:00Z' };
+    for (let round = 0; round < ROUNDS; round++) {
+      const [newer, older] = [(await through(round).post(keys(id))).body.data.id as string, (await idsOf(one, id))[1]!];
+      const expire = (i: number, keyId: string) => through(i).patch(`${details}/${keyId}`, end);
+      const answers =
+        round % 2 === 0
+          ? await Promise.all([expire(round, newer), expire(round + 1, older)])
+          : await Promise.all([expire(round, older), through(round + 1).delete(keys(id, newer))]);
+      if (round % 2 === 0) expect([round, statuses(answers), codes(answers)]).toEqual([round, [200, 409], []]);
+      else expect([round, answers[1].status, [200, 409].includes(answers[0].status)]).toEqual([round, 204, true]);
+      const rows = (await through(round).get(details)).body.signing_keys as { id: string; expires_at: string | null }[];
+      expect([round, rows.filter(({ expires_at }) => expires_at === null).length]).toEqual([round, 1]);
+      // Back to one key without an end.
+      const [stays] = rows.filter(({ expires_at }) => expires_at === null);
+      for (const row of rows) if (row !== stays) expect((await one.delete(keys(id, row.id))).status).toBe(204);
+    }
+  }, 120_000);
+
   it('two deletes of the same key are one 204 and one 404', async () => {
     const { id } = await one.endpoint();
     for (let round = 0; round < 25; round++) {
