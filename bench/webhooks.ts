@@ -198,7 +198,9 @@ async function rateOf(receiver: Served): Promise<number> {
 
 async function residentBytes(service: Served): Promise<number> {
   const text = await (await fetch(`${service.url}/metrics`)).text();
-  return Number(/^process_resident_memory_bytes(?:\{[^}]*\})? (\S+)/m.exec(text)?.[1] ?? Number.NaN);
+  const bytes = Number(/^signet_process_resident_memory_bytes (\S+)/m.exec(text)?.[1]);
+  if (!(bytes > 0)) throw new Error('/metrics does not say how much memory is resident');
+  return bytes;
 }
 
 async function fill(sql: Sql, { projectId, endpointId }: Ground, amount: number): Promise<void> {

@@ -144,7 +144,7 @@ export const VARIABLES: Record<string, string> = {
   SIGNET_WEBHOOK_CHECK_DNS: 'true (default) or false: look a name up when an endpoint is created; every connection is judged in any case',
   SIGNET_WEBHOOK_DELIVERY: 'on (default) or off: accept and keep messages, send none',
   SIGNET_WEBHOOK_TIMEOUT_MS: 'time an endpoint has to answer, connecting included (20000)',
-  SIGNET_WEBHOOK_CONCURRENCY: 'attempts under way in one process, at most a quarter of them to one endpoint (256)',
+  SIGNET_WEBHOOK_CONCURRENCY: 'attempts under way in one process, at most a quarter of them to one endpoint (512)',
   SIGNET_WEBHOOK_RETENTION_HOURS: 'how long a payload is kept, unless its message says less (720)',
   SIGNET_WEBHOOK_LOG_DAYS: 'how long a message that is over is kept without its payload (90)',
 };
@@ -262,7 +262,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       checkDns: flag('SIGNET_WEBHOOK_CHECK_DNS', 'true'),
       delivery: oneOf('SIGNET_WEBHOOK_DELIVERY', ['on', 'off'], 'on') === 'on',
       timeoutMs: whole('SIGNET_WEBHOOK_TIMEOUT_MS', 20_000, 100, 60_000),
-      concurrency: whole('SIGNET_WEBHOOK_CONCURRENCY', 256, 1, 4096),
+      concurrency: whole('SIGNET_WEBHOOK_CONCURRENCY', 512, 1, 4096),
       retentionHours: whole('SIGNET_WEBHOOK_RETENTION_HOURS', 720, 1, 87_600),
       logDays: whole('SIGNET_WEBHOOK_LOG_DAYS', 90, 1, 3650),
     }),

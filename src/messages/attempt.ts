@@ -27,7 +27,7 @@ export function headersOf(
 ): Record<string, string> {
   const headers: Record<string, string> = {};
   // One spelling, or the same header would go out twice.
-  for (const each of own) for (const [name, value] of Object.entries(each)) headers[name.toLowerCase()] = value;
+  for (const each of own) for (const name in each) headers[name.toLowerCase()] = each[name] ?? '';
   const message = { id, timestamp, body };
   const shared = keys.filter(({ type }) => type === 'hmac').map(({ secret }) => secret);
   return Object.assign(
@@ -91,6 +91,8 @@ const isOurs = (name: string) => name === 'content-type' || name === 'user-agent
 
 /** Headers as JSON: the values of those that may hold a secret are left out, and what is too long to keep is too. */
 function recorded(headers: Record<string, string>, shown: (name: string) => boolean): string {
-  const text = JSON.stringify(Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, shown(name) ? value : '***'])));
+  const kept: Record<string, string> = {};
+  for (const name in headers) kept[name] = shown(name) ? (headers[name] ?? '') : '***';
+  const text = JSON.stringify(kept);
   return text.length <= HEADERS_MAX_CHARS ? text : JSON.stringify({ '…': `${text.length} characters` });
 }

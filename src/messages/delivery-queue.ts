@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { Config } from '../config/config.js';
 import { Database, type Tx } from '../database/database.js';
-import { placeholders } from '../database/tx.js';
+import { placeholders, rowsInOne } from '../database/tx.js';
 import { ATTEMPT_COLUMNS, type AttemptRow, attemptValues } from './attempt-row.js';
 import { letThrough } from './rate-limit.js';
 import type { Verdict } from './schedule.js';
@@ -178,7 +178,8 @@ export class DeliveryQueue {
    * Writes down what attempts came to. A message whose claim somebody else has meanwhile, after the lease ran out, is theirs.
    * @returns how many were written
    */
-  record(holder: string, results: readonly Result[]): Promise<number> {
+  async record(holder: string, results: readonly Result[]): Promise<number> {
+    if (results.length === 0) return 0;
     return this.database.transaction(async (tx) => {
       const ids = padded(results.map(({ message }) => message.id));
       const ours = await tx.rows<{ id: string }>(
@@ -236,22 +237,28 @@ async function succeeded(tx: Tx, attempted: readonly (Result & { verdict: Verdic
 }
 
 async function insertAttempts(tx: Tx, attempted: readonly { attempt: AttemptRow }[]): Promise<void> {
-  if (attempted.length === 0) return;
   const row = `(${ATTEMPT_COLUMNS.map(() => '?').join(', ')})`;
-  await tx.run(
-    `INSERT INTO message_attempts (${ATTEMPT_COLUMNS.join(', ')}) VALUES ${attempted.map(() => row).join(', ')}`,
-    attempted.flatMap(({ attempt }) => attemptValues(attempt)),
-  );
+  for (let rest = attempted; rest.length > 0; ) {
+    const part = rest.slice(0, rowsInOne(rest.length));
+    await tx.run(
+      `INSERT INTO message_attempts (${ATTEMPT_COLUMNS.join(', ')}) VALUES ${part.map(() => row).join(', ')}`,
+      part.flatMap(({ attempt }) => attemptValues(attempt)),
+    );
+    rest = rest.slice(part.length);
+  }
 }
 
+/** What an endpoint's limit has let through; locked until the transaction ends. */
 async function freeAt(tx: Tx, endpointId: string): Promise<number> {
   const sql = `SELECT free_at AS freeAt FROM delivery_rates WHERE endpoint_id = ? ${tx.engine === 'mariadb' ? 'FOR UPDATE' : ''}`;
-  const [row] = await tx.rows<{ freeAt: number | string }>(sql, [endpointId]);
-  if (row) return Number(row.freeAt);
+  const look = () => tx.rows<{ freeAt: number }>(sql, [endpointId]);
+  const [row] = await look();
+  if (row) return row.freeAt;
   await tx.run(`INSERT ${tx.engine === 'mariadb' ? 'IGNORE' : 'OR IGNORE'} INTO delivery_rates (endpoint_id, free_at) VALUES (?, 0)`, [
     endpointId,
   ]);
-  return 0;
+  // Another process may have been first with the row, and let something through before this one had it.
+  return (await look())[0]?.freeAt ?? 0;
 }
 
 /** The list with its last value repeated up to a power of two: few statements to prepare, whatever the number. */

@@ -15,11 +15,11 @@ import { type Receiver, Receivers } from './receivers.js';
 
 /** How often a process looks for what it was not told of: retries, and messages that another process accepted. */
 const POLL_MS = 500;
-const CLAIM_MAX = 256;
-const RECORD_MAX = 256;
+const CLAIM_MAX = 512;
+const RECORD_MAX = 512;
 /** Results wait that long for others, unless there are many: on SQLite a COMMIT holds up everything else. */
 const LINGER_MS = 10;
-const LINGER_MAX = 128;
+const LINGER_MAX = 256;
 /** Of everything that is claimed: a payload has up to 1 MB. */
 const HELD_MAX_BYTES = 64 * 1024 * 1024;
 /** Left to write the result down before the lease ends. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Tx } from '../database/database.js';
+import { rowsInOne } from '../database/tx.js';
 
 /** A message on its way into the database. */
 export interface NewMessage {
@@ -81,7 +82,7 @@ export class Intake {
     let count = 0;
     while (count < ROWS_MAX && count < this.#queue.length && (count === 0 || bytes < BYTES_MAX))
       bytes += this.#queue[count++]?.message.sizeBytes ?? 0;
-    return this.#queue.splice(0, count);
+    return this.#queue.splice(0, rowsInOne(count));
   }
 
   private async flush(batch: readonly Waiter[]): Promise<void> {

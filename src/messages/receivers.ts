@@ -42,6 +42,8 @@ const SELECT = `SELECT e.project_id AS projectId, e.url, e.headers AS sealedHead
 @Injectable()
 export class Receivers {
   readonly #reads = new SharedReads<Receiver | undefined>();
+  /** Asked for in this turn of the event loop, and read at its end: attempts begin by the dozen. */
+  readonly #asked = new Map<string, Promise<Receiver | undefined>>();
   /** What the rows of an endpoint that is being delivered to said last, opened: opening them costs more than an attempt otherwise does. */
   readonly #opened = new LRUCache<string, { text: string; keysSealed: SealedSigningKey[]; receiver: Receiver }>({ max: OPENED_MAX });
 
@@ -53,7 +55,16 @@ export class Receivers {
 
   /** As of a moment after the call; undefined when there is no such endpoint any more. */
   read(endpointId: string): Promise<Receiver | undefined> {
-    return this.#reads.read(endpointId, () => this.load(endpointId));
+    const asked = this.#asked.get(endpointId);
+    if (asked) return asked;
+    const read = new Promise<Receiver | undefined>((resolve) =>
+      setImmediate(() => {
+        this.#asked.delete(endpointId);
+        resolve(this.#reads.read(endpointId, () => this.load(endpointId)));
+      }),
+    );
+    this.#asked.set(endpointId, read);
+    return read;
   }
 
   private async load(endpointId: string): Promise<Receiver | undefined> {

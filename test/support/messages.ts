@@ -21,6 +21,11 @@ export class MovedClock {
     await this.settled();
   }
 
+  /** Moves time on, and nothing more. */
+  async pass(ms: number): Promise<void> {
+    this.#aheadMs += ms;
+  }
+
   /** Waits until nothing is due. */
   async settled(): Promise<void> {
     await this.service.app.get(DeliveryService, { strict: false }).idle();
