@@ -87,6 +87,7 @@ const emptyMap = (value: unknown): unknown => (Array.isArray(value) && value.len
 
 /** What every receiver reads as we do (RFC 7493): a number that was rounded on its way in would go out as another one. */
 function assertPortable(value: unknown, depth: number): void {
+  if (typeof value === 'string') return assertWellFormed(value);
   if (typeof value === 'number') {
     if (Number.isInteger(value) && !Number.isSafeInteger(value))
       throw invalid('payload', { rule: 'payload must not hold whole numbers beyond 2^53: send them as strings' });
@@ -96,7 +97,16 @@ function assertPortable(value: unknown, depth: number): void {
   if (typeof value !== 'object' || value === null) return;
   if (depth > PAYLOAD_DEPTH_MAX) throw invalid('payload', { rule: `payload must not be nested deeper than ${PAYLOAD_DEPTH_MAX} levels` });
   if (Array.isArray(value)) for (const each of value) assertPortable(each, depth + 1);
-  else for (const key in value) assertPortable((value as Record<string, unknown>)[key], depth + 1);
+  else
+    for (const key in value) {
+      assertWellFormed(key);
+      assertPortable((value as Record<string, unknown>)[key], depth + 1);
+    }
+}
+
+/** Half of a surrogate pair is no character: it has no bytes in UTF-8. */
+function assertWellFormed(text: string): void {
+  if (!text.isWellFormed()) throw invalid('payload', { rule: 'payload must not hold half of a surrogate pair' });
 }
 
 export class SentView {

@@ -88,6 +88,14 @@ onBothDatabases((name) => {
       expect(bodies.sort()).toEqual(['{"url":"https://a.b/c"}', '{}']);
     });
 
+    it('text of every kind arrives as it was sent: NUL, emoji, names that are numbers, names of Object', async () => {
+      const endpoint = await ground.endpoint();
+      const odd = { 'a\u0000b': '\u0000', '😀': '😀\u2028', 1: 'one', constructor: { toString: 'x' }, '': '' };
+      await ground.accepted(endpoint.id, { payload: odd, idempotency_key: 'odd' });
+      await ground.clock.settled();
+      expect(JSON.parse(ground.receiver.at(endpoint.path)[0]!.body)).toEqual(odd);
+    });
+
     it('a token of the project does what its API key does', async () => {
       const answer = await ground.admin.post('/v1/webhooks/send', { endpoint_id: endpointId, payload });
       expect(answer.status).toBe(202);
@@ -205,10 +213,14 @@ onBothDatabases((name) => {
       ['a whole number that a double rounds', '{"id":9007199254740993}'],
       ['a number beyond a double', '{"id":1e999}'],
       ['a prototype', '{"__proto__":{"a":1}}'],
+      ['half of a surrogate pair', '{"a":"\\ud800"}'],
+      ['half of a surrogate pair for a name', '{"a":{"\\udc00":1}}'],
       ['31 levels', `${'{"a":'.repeat(30)}{}${'}'.repeat(30)}`],
     ])('a payload with %s', async (_, text) => {
-      const answer = await ground.send(`{"endpoint_id":"${endpointId}","payload":${text}}`);
-      expect([answer.status, answer.body.error.code]).toEqual([400, 'INVALID_REQUEST']);
+      for (const key of ['', '"idempotency_key":"k-400",']) {
+        const answer = await ground.send(`{"endpoint_id":"${endpointId}",${key}"payload":${text}}`);
+        expect([answer.status, answer.body.error.code]).toEqual([400, 'INVALID_REQUEST']);
+      }
     });
   });
 
