@@ -8,10 +8,11 @@ import { ASIDE, asideValues } from './delivery-queue.js';
 export class BacklogService extends Backlog {
   /** Those that are being attempted are put aside by whoever attempts them, if they fail. */
   async pause(write: Write, endpointId: string): Promise<void> {
-    await write.run(`UPDATE messages SET ${ASIDE.paused} WHERE endpoint_id = ? AND due_at IS NOT NULL AND claim IS NULL`, [
-      ...asideValues('paused', write.now),
-      endpointId,
-    ]);
+    await write.run(
+      `UPDATE messages SET ${ASIDE.paused}
+       WHERE project_id = ? AND status IN ('queued', 'pending_retry') AND endpoint_id = ? AND due_at IS NOT NULL AND claim IS NULL`,
+      [...asideValues('paused', write.now), write.projectId, endpointId],
+    );
   }
 
   async resume(write: Write, endpointId: string): Promise<number> {
@@ -24,8 +25,9 @@ export class BacklogService extends Backlog {
 
   async abandon(write: Write, endpointId: string): Promise<void> {
     await write.run(
-      `UPDATE messages SET ${ASIDE.deleted} WHERE endpoint_id = ? AND status IN ('queued', 'pending_retry', 'paused') AND deleted_at IS NULL`,
-      [...asideValues('deleted', write.now), endpointId],
+      `UPDATE messages SET ${ASIDE.deleted}
+       WHERE project_id = ? AND status IN ('queued', 'pending_retry', 'paused') AND endpoint_id = ? AND deleted_at IS NULL`,
+      [...asideValues('deleted', write.now), write.projectId, endpointId],
     );
   }
 }

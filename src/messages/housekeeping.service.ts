@@ -57,7 +57,10 @@ export class HousekeepingService implements OnApplicationBootstrap, OnModuleDest
 
   /** The contract promises a resumed endpoint its messages within minutes (endpoints §1.4). */
   private async pickUp(): Promise<void> {
-    const aside = (deleted: boolean) => `SELECT m.id FROM messages m JOIN webhook_endpoints e ON e.id = m.endpoint_id
+    // Project by project: the index on the status begins with it, and nothing here may walk through all messages.
+    const aside = (
+      deleted: boolean,
+    ) => `SELECT m.id FROM projects p CROSS JOIN messages m ON m.project_id = p.id JOIN webhook_endpoints e ON e.id = m.endpoint_id
       WHERE m.status = 'paused' AND ${deleted ? 'e.deleted_at IS NOT NULL' : 'e.paused = 0 AND e.deleted_at IS NULL'} LIMIT ${STEP}`;
     const requeued = await this.steps(aside(false), [], `status = ${WAITING}, due_at = ?, updated_at = ?`, "status = 'paused'", (now) => [
       now,
@@ -81,7 +84,7 @@ export class HousekeepingService implements OnApplicationBootstrap, OnModuleDest
   private async forget(): Promise<void> {
     const before = this.clock.now() - this.config.webhooks.logDays * DAY_MS;
     await this.steps(
-      `SELECT m.id FROM projects p JOIN messages m ON m.project_id = p.id
+      `SELECT m.id FROM projects p CROSS JOIN messages m ON m.project_id = p.id
        WHERE m.created_at < ? AND m.due_at IS NULL AND m.status <> 'paused' AND m.payload IS NULL LIMIT ${STEP}`,
       [before],
       undefined,
