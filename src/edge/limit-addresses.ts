@@ -28,7 +28,7 @@ export function limitAddresses(app: FastifyInstance, quotas: Quotas, config: Con
     done();
   };
   app.addHook('onRequest', (request, reply, done) => {
-    if (PROBES.has(request.routeOptions.url ?? '')) return done();
+    if (PROBES.has(request.raw.url ?? '')) return done();
     void limit(request, reply, done);
   });
 }
