@@ -49,6 +49,12 @@ export class AuditEventsService {
     return { events: events.map(toView), next_cursor: rows.length > query.limit && last ? encodeCursor(last) : null };
   }
 
+  /** The chain of a domain that is kept here: what another issuer calls its domain could be the id of a project. */
+  async listOfDomain(domainId: string, query: AuditQuery): Promise<AuditPageView> {
+    const known = await this.database.rows('SELECT 1 AS one FROM domains WHERE id = ?', [domainId]);
+    return known.length > 0 ? this.list(domainId, query) : { events: [], next_cursor: null };
+  }
+
   /**
    * Events, oldest first, a batch in memory at a time: by time within a project, else chain by chain.
    * @param after the last event that the reader has

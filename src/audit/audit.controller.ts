@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { Controller, Get, Query, Res } from '@nestjs/common';
 import { ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { Allow } from '../common/access.js';
+import { Allow, AllowInDomain } from '../common/access.js';
 import { Answers } from '../common/answers.js';
 import { Fault, invalid } from '../common/api-error.js';
 import { type Caller, CallerOf } from '../common/principal.js';
@@ -28,6 +28,16 @@ export class AuditController {
   ])
   list(@Query() query: AuditQuery, @CallerOf() caller: Caller): Promise<AuditPageView> {
     return this.events.list(projectOf(caller), query);
+  }
+
+  /** Users, groups, policies and access keys: they belong to no project. */
+  @Get('domain')
+  @AllowInDomain('iam:audit:list')
+  @Answers(200, AuditPageView, 'ListDomainAuditEvents', 'List who changed what in the domain of the caller, newest first', [
+    invalid('cursor', { where: 'query' }),
+  ])
+  listOfDomain(@Query() query: AuditQuery, @CallerOf() { principal }: Caller): Promise<AuditPageView> {
+    return this.events.listOfDomain(principal.domainId, query);
   }
 
   @Get('export')

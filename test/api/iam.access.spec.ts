@@ -425,10 +425,13 @@ onBothDatabases((name) => {
       ...['CreateUser', 'UpdateUserPassword', 'DisableUser', 'EnableUser', 'CreateUserGroup', 'CreatePolicy', 'AddUserToGroup'],
       ...['UpdatePolicy', 'RemoveUserFromGroup', 'DeleteUserGroup', 'DeletePolicy'],
     ]);
+    const listed = (await admin.get(`/signet/v1/audit/domain?resource_id=${group}`)).body.events as { action: string }[];
+    expect(listed.map(({ action }) => action)).toEqual(['DeleteUserGroup', 'RemoveUserFromGroup', 'AddUserToGroup', 'CreateUserGroup']);
     expect(JSON.parse(rows[7]!.detail)).toEqual({ policy: policy(['Allow', 'apig:signs:create']) });
     expect(JSON.stringify(rows)).not.toMatch(/canary|argon2/);
     expect((await of(admin.projectId)).slice(projectBefore).map(({ action }) => action)).toEqual(['GrantRole', 'RevokeRole']);
     expect((await service.app.get(AuditTrailService).verify()).faults).toEqual([]);
+    expect((await (await user(FULL_ACCESS)).client().then((client) => client.get('/signet/v1/audit/domain'))).status).toBe(403);
   });
 
   it('a policy that is deleted while it is given, by two services at once, is held by nobody', async () => {

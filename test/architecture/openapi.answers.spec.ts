@@ -237,6 +237,7 @@ describe('every answer is one that the document describes, field for field', () 
     for (const id of ['KeystoneShowVersion', 'KeystoneShowCatalog', 'ShowLiveness', 'ShowReadiness', 'ListMetrics']) await call(id);
     const { next_cursor } = await call('ListAuditEvents', { query: { limit: '1' } });
     await call('ListAuditEvents', { query: { cursor: next_cursor } });
+    await call('ListDomainAuditEvents', { query: { limit: '1' } });
     await call('ExportAuditEvents');
   });
 

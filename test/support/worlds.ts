@@ -143,6 +143,7 @@ export const EXAMPLES: Record<string, Example | readonly Example[]> = {
   [`GET ${B}/sign-bindings/binded-signs`]: { query: (of) => ({ api_id: of.api, sign_id: of.sign, env_id: of.environment }) },
   ['GET /v2/:project_id/apigw/instances']: { query: (of) => ({ instance_id: of.instance }) },
   ['PUT /signet/v1/instances/:instance_id/settings']: { body: () => ({ lease_seconds: 60 }) },
+  ['GET /signet/v1/audit/domain']: { query: (of) => ({ instance_id: of.instance, resource_id: of.sign }) },
   ['GET /signet/v1/audit']: { query: (of) => ({ instance_id: of.instance, resource_id: of.sign }) },
   ['PATCH /v3/groups/:group_id']: { body: () => ({ group: { description: 'of a test' } }) },
   ['PATCH /v3.0/OS-ROLE/roles/:role_id']: { body: () => ({ role: { policy } }) },
