@@ -43,7 +43,7 @@ export class TokenCache {
   authenticate(token: string, writes = false): Principal | Promise<Principal> {
     const key = hash('sha256', token, 'base64url');
     const now = this.clock.now();
-    const refused = this.#refused.get(key);
+    const refused = this.identity.refusedMs > 0 ? this.#refused.get(key) : undefined;
     if (refused && now < refused.until) throw new Fault(refused.kind);
     // Nor is an answer waited for that was asked for earlier: the token may have been revoked since.
     if (writes && this.identity.revalidatesWrites) return this.verify(key, token);

@@ -28,7 +28,8 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
   if (config.mode !== 'local') return;
   const { port } = app.getHttpServer().address() as AddressInfo;
   if (config.identity) {
-    console.log(`Signet listens on ${loopbackUrl(config, port)}; tokens come from ${tokenSource(config.identity)}`);
+    const url = loopbackUrl(config, port);
+    console.log(`Signet listens on ${url}   (reference: ${url}/docs); tokens come from ${tokenSource(config.identity)}`);
     return;
   }
   const demo = await demoGateway(app);

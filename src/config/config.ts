@@ -221,7 +221,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const embeddable = mode === 'local' && !identityFile && !edge.tls;
   const embedded = oneOf('SIGNET_EMBEDDED_GATEWAY', ['on', 'off'], embeddable ? 'on' : 'off') === 'on';
   if (embedded && edge.tls) faults.push('SIGNET_EMBEDDED_GATEWAY=on speaks plain HTTP: not with SIGNET_TLS_CERT_FILE');
-  if (embedded && !embeddable)
+  if (embedded && (mode !== 'local' || identityFile))
     faults.push('SIGNET_EMBEDDED_GATEWAY=on is for the local mode with its own identity service: run signet gateway');
   const ports = {
     proxyPort: whole('SIGNET_GATEWAY_PORT', 8710, 0, 65_535),
