@@ -33,6 +33,16 @@ function withPayload(of: Genuine, payload: string): string {
   return `${input}.${signature(of, of.privateKey, input)}`;
 }
 
+/** Other characters for the same bytes: the last one has four bits that stand for nothing (RFC 4648 §3.5). */
+function respelt(base64url: string): string {
+  const bytes = Buffer.from(base64url, 'base64url');
+  const other = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_']
+    .map((last) => base64url.slice(0, -1) + last)
+    .find((text) => text !== base64url && Buffer.from(text, 'base64url').equals(bytes));
+  if (other === undefined) throw new Error('there is one spelling alone');
+  return other;
+}
+
 const foreignKeys = {
   ES256: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
   RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
@@ -157,6 +167,7 @@ export const ATTACKS: Record<string, (of: Genuine, trap: Trap) => string[]> = {
       `${input}.${signed.slice(0, -2)}`,
       `${input}.${signed}AA`,
       `${input}.${signed}==`,
+      `${input}.${respelt(signed)}`,
       `${input}.`,
       input,
       `${genuine}.`,
