@@ -73,7 +73,8 @@ export class HousekeepingService implements OnApplicationBootstrap, OnModuleDest
   /** Of a message that is not over, the payload is still needed. */
   private async dropPayloads(): Promise<void> {
     await this.steps(
-      `SELECT id FROM messages WHERE expires_at <= ? AND due_at IS NULL AND status <> 'paused' LIMIT ${STEP}`,
+      // The plus sign keeps SQLite from the index on due_at, where all that is over stands under null.
+      `SELECT id FROM messages WHERE expires_at <= ? AND +due_at IS NULL AND status <> 'paused' ORDER BY expires_at LIMIT ${STEP}`,
       [this.clock.now()],
       'payload = NULL, headers = NULL, expires_at = NULL',
       "due_at IS NULL AND status <> 'paused'",
