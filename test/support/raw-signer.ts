@@ -19,7 +19,8 @@ export interface Unsigned {
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
 const encode = (text: string) => encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+/** By code points, as clients that sort bytes do; `<` would compare UTF-16 units. */
+const order = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 export const sdkDate = (at: number) => new Date(at).toISOString().replace(/[-:]|\.\d+/g, '');
 
