@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { newId } from '../common/ids.js';
+import { Recurring } from '../common/recurring.js';
 import { Database } from '../database/database.js';
 import { holdLease } from '../database/lease.js';
 import { dueRotations } from './rotation-rows.js';
@@ -18,9 +19,11 @@ const LEASE_MS = 10_000;
 export class RotationScheduler implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #logger = new Logger(RotationScheduler.name);
   readonly #holder = newId();
-  #timer: NodeJS.Timeout | undefined;
-  #ticking: Promise<void> = Promise.resolve();
-  #stopped = false;
+  readonly #ticks = new Recurring(
+    TICK_MS,
+    () => this.tick(),
+    (error) => this.report(error),
+  );
 
   constructor(
     private readonly database: Database,
@@ -29,13 +32,11 @@ export class RotationScheduler implements OnApplicationBootstrap, OnModuleDestro
   ) {}
 
   onApplicationBootstrap(): void {
-    this.schedule();
+    this.#ticks.start();
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#ticking;
+    await this.#ticks.stop();
   }
 
   /** Takes every step that is due. */
@@ -43,17 +44,9 @@ export class RotationScheduler implements OnApplicationBootstrap, OnModuleDestro
     const due = await dueRotations(this.database, this.clock.now());
     if (due.length === 0 || !(await holdLease(this.database, LEASE, this.#holder, this.clock.now(), LEASE_MS))) return;
     for (const { signId, ...scope } of due) {
-      if (this.#stopped) return;
+      if (this.#ticks.stopped) return;
       await this.rotations.step(scope, signId).catch((error: unknown) => this.report(error));
     }
-  }
-
-  private schedule(): void {
-    this.#timer = setTimeout(() => {
-      this.#ticking = this.tick()
-        .catch((error: unknown) => this.report(error))
-        .finally(() => !this.#stopped && this.schedule());
-    }, TICK_MS).unref();
   }
 
   /** The step stays due, and the next tick tries again. */

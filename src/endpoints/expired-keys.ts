@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { newId } from '../common/ids.js';
+import { Recurring } from '../common/recurring.js';
 import { Database } from '../database/database.js';
 import { holdLease } from '../database/lease.js';
 import { operator } from '../projects/operator.js';
@@ -20,9 +21,11 @@ const BATCH = 100;
 export class ExpiredKeys implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #logger = new Logger(ExpiredKeys.name);
   readonly #holder = newId();
-  #timer: NodeJS.Timeout | undefined;
-  #ticking: Promise<void> = Promise.resolve();
-  #stopped = false;
+  readonly #ticks = new Recurring(
+    TICK_MS,
+    () => this.tick(),
+    (error) => this.report(error),
+  );
 
   constructor(
     private readonly database: Database,
@@ -31,13 +34,11 @@ export class ExpiredKeys implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.schedule();
+    this.#ticks.start();
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#ticking;
+    await this.#ticks.stop();
   }
 
   /** Removes every key that has expired, a batch at most. */
@@ -48,17 +49,9 @@ export class ExpiredKeys implements OnApplicationBootstrap, OnModuleDestroy {
     );
     if (due.length === 0 || !(await holdLease(this.database, LEASE, this.#holder, this.clock.now(), LEASE_MS))) return;
     for (const scope of due) {
-      if (this.#stopped) return;
+      if (this.#ticks.stopped) return;
       await this.keys.removeExpired(scope, operator('signet')).catch((error: unknown) => this.report(error));
     }
-  }
-
-  private schedule(): void {
-    this.#timer = setTimeout(() => {
-      this.#ticking = this.tick()
-        .catch((error: unknown) => this.report(error))
-        .finally(() => !this.#stopped && this.schedule());
-    }, TICK_MS).unref();
   }
 
   /** The key stays, and the next tick tries again. */

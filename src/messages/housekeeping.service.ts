@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { newId } from '../common/ids.js';
+import { Recurring } from '../common/recurring.js';
 import { Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { holdLease } from '../database/lease.js';
@@ -26,9 +27,11 @@ const STEPS_MAX = 200;
 export class HousekeepingService implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #logger = new Logger(HousekeepingService.name);
   readonly #holder = newId();
-  #timer: NodeJS.Timeout | undefined;
-  #ticking: Promise<void> = Promise.resolve();
-  #stopped = false;
+  readonly #ticks = new Recurring(
+    TICK_MS,
+    () => this.tick(),
+    (error) => this.report(error),
+  );
 
   constructor(
     private readonly database: Database,
@@ -38,13 +41,11 @@ export class HousekeepingService implements OnApplicationBootstrap, OnModuleDest
   ) {}
 
   onApplicationBootstrap(): void {
-    this.schedule();
+    this.#ticks.start();
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#ticking;
+    await this.#ticks.stop();
   }
 
   /** Does what is due. */
@@ -106,7 +107,7 @@ export class HousekeepingService implements OnApplicationBootstrap, OnModuleDest
     values: (now: number) => number[] = () => [],
   ): Promise<number> {
     let total = 0;
-    for (let i = 0; i < STEPS_MAX && !this.#stopped; i++) {
+    for (let i = 0; i < STEPS_MAX && !this.#ticks.stopped; i++) {
       const found = await this.database.rows<{ id: string }>(find, params);
       if (found.length === 0) return total;
       const ids = padded(found.map(({ id }) => id));
@@ -119,11 +120,7 @@ export class HousekeepingService implements OnApplicationBootstrap, OnModuleDest
     return total;
   }
 
-  private schedule(): void {
-    this.#timer = setTimeout(() => {
-      this.#ticking = this.tick()
-        .catch((error: unknown) => this.#logger.warn(`housekeeping could not go on: ${error instanceof Error ? error.name : 'unknown'}`))
-        .finally(() => !this.#stopped && this.schedule());
-    }, TICK_MS).unref();
+  private report(error: unknown): void {
+    this.#logger.warn(`housekeeping could not go on: ${error instanceof Error ? error.name : 'unknown'}`);
   }
 }
