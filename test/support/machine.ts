@@ -34,6 +34,11 @@ export class Watch {
     return this.events.filter(({ name }) => name === 'change').map(({ data }) => data.revision);
   }
 
+  /** All that came but heartbeats, which may come at any time. */
+  get told(): Event[] {
+    return this.events.filter(({ name }) => name !== 'heartbeat');
+  }
+
   close(): void {
     this.#abort.abort();
   }
