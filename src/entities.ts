@@ -22,7 +22,7 @@ import { GroupRoleAssignment, UserGroup, UserGroupMember } from './iam/user-grou
 import { RevokedToken, RoleAssignment, TokenKey, User } from './iam/user.entity.js';
 import { Instance, InstanceFeature } from './instances/instance.entity.js';
 import { DeliveryRate, MessageAttempt } from './messages/attempt.entity.js';
-import { Message } from './messages/message.entity.js';
+import { Message, MessagePayload } from './messages/message.entity.js';
 import { Domain, Project } from './projects/project.entity.js';
 import { Sign } from './signs/sign.entity.js';
 import { DataKey, KekCheck } from './vault/data-key.entity.js';
@@ -54,6 +54,7 @@ export const entities = [
   Policy,
   Message,
   MessageAttempt,
+  MessagePayload,
   Project,
   Publication,
   RevokedToken,

@@ -34,8 +34,19 @@ export function chunks<T>(values: readonly T[], size = 500): T[][] {
   return Array.from({ length: Math.ceil(values.length / size) }, (_, i) => values.slice(i * size, (i + 1) * size));
 }
 
-const ROWS_STEP = 8;
-const ROWS_MAX = 64;
+/** The list with its last value repeated up to a power of two: few statements to prepare, whatever the number. */
+export function padded(values: readonly string[]): string[] {
+  const last = values.at(-1);
+  if (last === undefined) return [];
+  const length = 2 ** Math.ceil(Math.log2(values.length));
+  return [...values, ...Array.from({ length: length - values.length }, () => last)];
+}
 
-/** How many of `count` rows go into one INSERT: of the many sizes there could be only fifteen, since each is a statement that stays prepared. */
-export const rowsInOne = (count: number): number => (count < ROWS_STEP ? count : Math.min(ROWS_MAX, count - (count % ROWS_STEP)));
+const ROWS_STEPS = [64, 8, 1];
+const ROWS_MAX = 512;
+
+/** How many of `count` rows go into one INSERT: of the many sizes there could be only twenty-two, since each is a statement that stays prepared. */
+export function rowsInOne(count: number): number {
+  const step = ROWS_STEPS.find((each) => count >= each) ?? 1;
+  return Math.min(ROWS_MAX, count - (count % step));
+}

@@ -1,7 +1,8 @@
 import { newId } from '../common/ids.js';
 import { VERSION } from '../config/config.js';
 import type { LiveSigningKey } from '../endpoints/live-keys.js';
-import { signWebhook } from '../lib/signing/webhook.js';
+import { UnusableKeyError } from '../lib/signing/errors.js';
+import { type WebhookMessage, webhookSigner, type WebhookSigner } from '../lib/signing/webhook.js';
 import type { AttemptRow } from './attempt-row.js';
 import type { Claimed } from './delivery-queue.js';
 import { toUuid } from './message-row.js';
@@ -16,30 +17,39 @@ const ERROR_MAX_CHARS = 255;
 const UNRECORDED = new Set(['set-cookie', 'www-authenticate', 'proxy-authenticate', 'authorization']);
 
 /**
- * The headers of one attempt: the endpoint's, over them the message's, over both ours. Both dialects of signatures go out, one signature for
- * each key, newest first (endpoints §1.12, §3.1); an ed25519 key has a place in Standard Webhooks only.
+ * Signs attempts in both dialects, one signature for each key, newest first (endpoints §1.12, §3.1); an ed25519 key has a place in Standard
+ * Webhooks only.
+ * @param keys newest first; none of an endpoint that is deleted
+ * @throws UnusableKeyError
+ */
+export function signersOf(keys: readonly LiveSigningKey[]): WebhookSigner[] {
+  const secretsOf = (wanted: readonly LiveSigningKey[]) => wanted.map(({ secret }) => secret);
+  const shared = keys.filter(({ type }) => type === 'hmac');
+  return [
+    ...(shared.length > 0 ? [webhookSigner('x-webhook', secretsOf(shared))] : []),
+    ...(keys.length > 0 ? [webhookSigner('standard', secretsOf(keys))] : []),
+  ];
+}
+
+/**
+ * The headers of one attempt: the endpoint's, over them the message's, over both ours.
  * @param own the customer's headers, the later ones win
+ * @throws UnusableKeyError without a key: nothing goes out unsigned
  */
 export function headersOf(
-  { id, body, timestamp }: { id: string; body: Buffer; timestamp: number },
-  keys: readonly LiveSigningKey[],
+  message: WebhookMessage,
+  signers: readonly WebhookSigner[],
   ...own: readonly Record<string, string>[]
 ): Record<string, string> {
+  if (signers.length === 0) throw new UnusableKeyError('a webhook is signed with at least one secret');
   const headers: Record<string, string> = {};
   // One spelling, or the same header would go out twice.
   for (const each of own) for (const name in each) headers[name.toLowerCase()] = each[name] ?? '';
-  const message = { id, timestamp, body };
-  const shared = keys.filter(({ type }) => type === 'hmac').map(({ secret }) => secret);
   return Object.assign(
     headers,
     { 'content-type': 'application/json', 'user-agent': USER_AGENT },
-    shared.length > 0 && signWebhook(message, 'x-webhook', shared),
-    signWebhook(
-      message,
-      'standard',
-      keys.map(({ secret }) => secret),
-    ),
-  );
+    ...signers.map((sign) => sign(message)),
+  ) as Record<string, string>;
 }
 
 /** The row of an attempt, and what becomes of its message. */

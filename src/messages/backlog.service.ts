@@ -10,7 +10,7 @@ export class BacklogService extends Backlog {
   async pause(write: Write, endpointId: string): Promise<void> {
     await write.run(
       `UPDATE messages SET ${ASIDE.paused}
-       WHERE project_id = ? AND status IN ('queued', 'pending_retry') AND endpoint_id = ? AND due_at IS NOT NULL AND claim IS NULL`,
+       WHERE project_id = ? AND status IN ('queued', 'pending_retry') AND endpoint_id = ? AND due_at IS NOT NULL AND claim = 0`,
       [...asideValues('paused', write.now), write.projectId, endpointId],
     );
   }

@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { Config } from '../config/config.js';
 import { Database, type Tx } from '../database/database.js';
-import { placeholders, rowsInOne } from '../database/tx.js';
+import { padded, placeholders, rowsInOne } from '../database/tx.js';
 import { ATTEMPT_COLUMNS, type AttemptRow, attemptValues } from './attempt-row.js';
+import { dropPayloads } from './intake.js';
 import { letThrough } from './rate-limit.js';
 import type { Verdict } from './schedule.js';
 
@@ -12,7 +13,8 @@ export interface Claimed {
   id: string;
   projectId: string;
   endpointId: string;
-  payload: string;
+  /** The bytes that are sent and signed. */
+  body: Buffer;
   /** Sealed. */
   headers: string | null;
   sizeBytes: number;
@@ -25,13 +27,19 @@ export interface Claimed {
 /** What an attempt came to; without one, the message goes back as it was. */
 export type Result =
   | { message: Claimed; verdict: Verdict; attempt: AttemptRow }
-  /** Not attempted: its endpoint was paused or deleted meanwhile, or this process stops. */
+  /** Not attempted: its endpoint was paused or deleted meanwhile, or this process stops or had no room in time. */
   | { message: Claimed; back: 'paused' | 'deleted' | 'due' };
 
-/** A message that is due, and what its endpoint says of it. */
+/** A message that is due. */
 interface Due {
   id: string;
   endpointId: string;
+  sizeBytes: number;
+}
+
+/** What the endpoint of such messages says of them. */
+interface Lane {
+  id: string;
   rps: number;
   burst: number | null;
   paused: number;
@@ -46,8 +54,8 @@ export interface Claim {
   more: boolean;
 }
 
-/** More than are asked for, since some are another process's by the time they are claimed, or their endpoint's share is used up. */
-const LOOK_AHEAD = 2;
+/** How much further to look where another process has just taken most of what was looked at. */
+const LOOK_AHEAD = 4;
 /** Of payloads in one claim; the first comes in any case. */
 const CLAIM_MAX_BYTES = 16 * 1024 * 1024;
 /** A statement with more is not worth it: what is left out here is left out again before a claim. */
@@ -61,6 +69,7 @@ const EXCLUDED_MAX = 64;
 export class DeliveryQueue {
   /** Twice an attempt: one may wait for another before it. */
   readonly leaseMs: number;
+  #lookAhead = 1;
 
   constructor(
     private readonly database: Database,
@@ -72,101 +81,115 @@ export class DeliveryQueue {
 
   /**
    * Claims up to `count` messages, at most `room(endpoint)` of each endpoint.
-   * @param holder this process
+   * @param holder this process; not 0
    * @param excluded endpoints that take none at the moment
    * @param held ids that this process has claimed already
    */
   async claim(
-    holder: string,
+    holder: number,
     count: number,
     excluded: readonly string[],
     held: { has(id: string): boolean },
     room: (endpointId: string) => number,
   ): Promise<Claim> {
     const now = this.clock.now();
-    const due = await this.due(now, excluded.slice(0, EXCLUDED_MAX), count * LOOK_AHEAD);
-    const chosen = new Map<string, Due[]>();
+    const limit = count * this.#lookAhead;
+    const due = await this.due(now, excluded.slice(0, EXCLUDED_MAX), limit);
+    const chosen = new Map<string, string[]>();
     let total = 0;
-    for (const message of due) {
+    let bytes = 0;
+    for (const { id, endpointId, sizeBytes } of due) {
       if (total === count) break;
-      if (held.has(message.id)) continue;
-      const ofEndpoint = chosen.get(message.endpointId) ?? [];
-      if (ofEndpoint.length >= room(message.endpointId)) continue;
-      chosen.set(message.endpointId, [...ofEndpoint, message]);
+      if (held.has(id)) continue;
+      const ofEndpoint = chosen.get(endpointId) ?? [];
+      if (ofEndpoint.length >= room(endpointId)) continue;
+      if (total > 0 && bytes + sizeBytes > CLAIM_MAX_BYTES) break;
+      ofEndpoint.push(id);
+      chosen.set(endpointId, ofEndpoint);
       total++;
+      bytes += sizeBytes;
     }
-    const more = due.length === count * LOOK_AHEAD;
     if (total === 0) return { messages: [], limited: new Map(), more: false };
-    return { ...(await this.database.transaction((tx) => this.take(tx, holder, chosen, now))), more };
+    const lanes = await this.lanes([...chosen.keys()]);
+    const claim = await this.database.transaction((tx) => this.take(tx, holder, chosen, lanes, now));
+    this.#lookAhead = claim.lost > total / 2 ? LOOK_AHEAD : 1;
+    return { messages: claim.messages, limited: claim.limited, more: due.length === limit };
   }
 
-  /** Reads without a lock: which of them are still to be had is decided when they are taken. */
+  /** Reads without a lock, and from the index alone: which of them are still to be had is decided when they are taken. */
   private due(now: number, excluded: readonly string[], limit: number): Promise<Due[]> {
     const others = excluded.length > 0 ? `AND endpoint_id NOT IN (${placeholders(padded(excluded))})` : '';
     return this.database.rows<Due>(
-      `SELECT m.id, m.endpoint_id AS endpointId, e.rate_limit_rps AS rps, e.burst, e.paused, e.deleted_at IS NOT NULL AS deleted
-       FROM (SELECT id, endpoint_id, due_at FROM messages WHERE due_at <= ? ${others} ORDER BY due_at LIMIT ?) m
-       JOIN webhook_endpoints e ON e.id = m.endpoint_id ORDER BY m.due_at`,
+      `SELECT id, endpoint_id AS endpointId, size_bytes AS sizeBytes FROM messages WHERE due_at <= ? ${others} ORDER BY due_at LIMIT ?`,
       [now, ...padded(excluded), String(limit)],
     );
   }
 
-  private async take(tx: Tx, holder: string, chosen: Map<string, Due[]>, now: number): Promise<Omit<Claim, 'more'>> {
-    const wanted: string[] = [];
+  private lanes(endpointIds: readonly string[]): Promise<Lane[]> {
+    const ids = padded(endpointIds);
+    return this.database.rows<Lane>(
+      `SELECT id, rate_limit_rps AS rps, burst, paused, deleted_at IS NOT NULL AS deleted FROM webhook_endpoints WHERE id IN (${placeholders(ids)})`,
+      ids,
+    );
+  }
+
+  /** @returns what was claimed, and how many of the chosen another process was first with */
+  private async take(
+    tx: Tx,
+    holder: number,
+    chosen: ReadonlyMap<string, string[]>,
+    lanes: readonly Lane[],
+    now: number,
+  ): Promise<Omit<Claim, 'more'> & { lost: number }> {
     const limited = new Map<string, number>();
-    for (const [endpointId, messages] of chosen) {
-      const [{ paused, deleted, rps, burst }] = messages as [Due];
-      if (paused || deleted) await this.putAside(tx, messages, deleted ? 'deleted' : 'paused', now);
-      else if (rps === 0) wanted.push(...messages.map(({ id }) => id));
+    const unlimited: string[] = [];
+    const rows: Omit<Claimed, 'leaseUntil'>[] = [];
+    let wanted = 0;
+    for (const { id: endpointId, paused, deleted, rps, burst } of lanes) {
+      const ids = chosen.get(endpointId) ?? [];
+      if (paused || deleted) await this.putAside(tx, ids, deleted ? 'deleted' : 'paused', now);
+      else if (rps === 0) unlimited.push(...ids);
       else {
         const rate = { perSecond: rps, burst: Math.max(1, burst ?? rps) };
         const free = await freeAt(tx, endpointId);
-        const through = letThrough(rate, free, messages.length, now);
+        const through = letThrough(rate, free, ids.length, now);
         if (through.count > 0) {
           // Only those that are claimed are paid for.
-          const got = await this.lock(
-            tx,
-            messages.slice(0, through.count).map(({ id }) => id),
-            now,
-          );
+          const got = await this.lock(tx, ids.slice(0, through.count), now);
           const paid = letThrough(rate, free, got.length, now);
           await tx.run('UPDATE delivery_rates SET free_at = ? WHERE endpoint_id = ?', [paid.freeAt, endpointId]);
-          wanted.push(...got.map(({ id }) => id));
+          rows.push(...got);
+          wanted += through.count;
         }
         if (through.nextAtMs !== undefined) limited.set(endpointId, through.nextAtMs);
       }
     }
-    const rows = await this.lock(tx, wanted, now);
-    let bytes = 0;
-    const fitting = rows.filter(({ sizeBytes }, i) => i === 0 || (bytes += sizeBytes) <= CLAIM_MAX_BYTES);
-    if (fitting.length === 0) return { messages: [], limited };
+    rows.push(...(await this.lock(tx, unlimited, now)));
+    const lost = wanted + unlimited.length - rows.length;
+    if (rows.length === 0) return { messages: [], limited, lost };
     const leaseUntil = now + this.leaseMs;
-    const ids = padded(fitting.map(({ id }) => id));
+    const ids = padded(rows.map(({ id }) => id));
     await tx.run(`UPDATE messages SET claim = ?, due_at = ? WHERE id IN (${placeholders(ids)})`, [holder, leaseUntil, ...ids]);
-    // The cast keeps the driver from parsing JSON.
-    const messages = await tx.rows<Omit<Claimed, 'leaseUntil'>>(
-      `SELECT id, project_id AS projectId, endpoint_id AS endpointId, CAST(payload AS CHAR) AS payload, headers, size_bytes AS sizeBytes,
-         retention_hours AS retentionHours, attempt_count AS attemptCount, attempts_before AS attemptsBefore
-       FROM messages WHERE id IN (${placeholders(ids)})`,
-      ids,
-    );
-    return { messages: messages.map((message) => Object.assign(message, { leaseUntil })), limited };
+    return { messages: rows.map((message) => Object.assign(message, { leaseUntil })), limited, lost };
   }
 
   /** Those of the messages that are still due, locked; another process's are passed over. */
-  private async lock(tx: Tx, ids: readonly string[], now: number): Promise<{ id: string; sizeBytes: number }[]> {
-    if (ids.length === 0) return [];
-    const all = padded(ids);
+  private async lock(tx: Tx, messageIds: readonly string[], now: number): Promise<Omit<Claimed, 'leaseUntil'>[]> {
+    if (messageIds.length === 0) return [];
+    const ids = padded(messageIds);
     return tx.rows(
-      `SELECT id, size_bytes AS sizeBytes FROM messages WHERE id IN (${placeholders(all)}) AND due_at <= ?
+      `SELECT m.id, m.project_id AS projectId, m.endpoint_id AS endpointId, CAST(p.payload AS ${tx.engine === 'mariadb' ? 'BINARY' : 'BLOB'}) AS body,
+         m.headers, m.size_bytes AS sizeBytes, m.retention_hours AS retentionHours, m.attempt_count AS attemptCount,
+         m.attempts_before AS attemptsBefore
+       FROM messages m JOIN message_payloads p ON p.message_id = m.id WHERE m.id IN (${placeholders(ids)}) AND m.due_at <= ?
          ${tx.engine === 'mariadb' ? 'FOR UPDATE SKIP LOCKED' : ''}`,
-      [...all, now],
+      [...ids, now],
     );
   }
 
   /** Messages of an endpoint that was paused or deleted by somebody who did not see them. */
-  private async putAside(tx: Tx, messages: readonly Due[], why: 'paused' | 'deleted', now: number): Promise<void> {
-    const ids = padded(messages.map(({ id }) => id));
+  private async putAside(tx: Tx, messageIds: readonly string[], why: 'paused' | 'deleted', now: number): Promise<void> {
+    const ids = padded(messageIds);
     await tx.run(`UPDATE messages SET ${ASIDE[why]} WHERE id IN (${placeholders(ids)}) AND due_at <= ?`, [
       ...asideValues(why, now),
       ...ids,
@@ -178,62 +201,93 @@ export class DeliveryQueue {
    * Writes down what attempts came to. A message whose claim somebody else has meanwhile, after the lease ran out, is theirs.
    * @returns how many were written
    */
-  async record(holder: string, results: readonly Result[]): Promise<number> {
+  async record(holder: number, results: readonly Result[]): Promise<number> {
     if (results.length === 0) return 0;
-    return this.database.transaction(async (tx) => {
-      const ids = padded(results.map(({ message }) => message.id));
-      const ours = await tx.rows<{ id: string }>(
-        `SELECT id FROM messages WHERE id IN (${placeholders(ids)}) AND claim = ? ${tx.engine === 'mariadb' ? 'FOR UPDATE' : ''}`,
-        [...ids, holder],
-      );
-      const mine = new Set(ours.map(({ id }) => id));
-      const written = results.filter(({ message }) => mine.has(message.id));
-      const now = this.clock.now();
-      const attempted = written.filter((result) => 'attempt' in result);
-      await insertAttempts(tx, attempted);
-      await succeeded(tx, attempted, now);
-      for (const { message, verdict, attempt } of attempted) {
+    const delivered = results.filter(isDelivered);
+    if (delivered.length === results.length) {
+      try {
+        return await this.database.transaction((tx) => this.recordDelivered(tx, holder, delivered));
+      } catch (error) {
+        if (!(error instanceof NotAllOurs)) throw error;
+      }
+    }
+    return this.database.transaction((tx) => this.recordOurs(tx, holder, results));
+  }
+
+  /** What nearly every batch is: all delivered, all still this process's, as the number of rows that change says. @throws NotAllOurs */
+  private async recordDelivered(tx: Tx, holder: number, results: readonly Attempted[]): Promise<number> {
+    if ((await succeeded(tx, holder, results, this.clock.now())) < results.length) throw new NotAllOurs();
+    await insertAttempts(tx, results);
+    return results.length;
+  }
+
+  private async recordOurs(tx: Tx, holder: number, results: readonly Result[]): Promise<number> {
+    const ids = padded(results.map(({ message }) => message.id));
+    const ours = await tx.rows<{ id: string }>(
+      `SELECT id FROM messages WHERE id IN (${placeholders(ids)}) AND claim = ? ${tx.engine === 'mariadb' ? 'FOR UPDATE' : ''}`,
+      [...ids, holder],
+    );
+    const mine = new Set(ours.map(({ id }) => id));
+    const written = results.filter(({ message }) => mine.has(message.id));
+    const now = this.clock.now();
+    await insertAttempts(
+      tx,
+      written.filter((result) => 'attempt' in result),
+    );
+    await succeeded(tx, holder, written.filter(isDelivered), now);
+    for (const result of written) {
+      const { id } = result.message;
+      if ('attempt' in result) {
+        const { verdict, attempt } = result;
         if (verdict.status === 'succeeded') continue;
         const [dueAt, failedAt] = verdict.status === 'pending_retry' ? [now + verdict.delayMs, null] : [null, now];
         await tx.run(
-          `UPDATE messages SET status = ?, claim = NULL, due_at = ?, failed_at = ?, last_error = ?, attempt_count = attempt_count + 1,
+          `UPDATE messages SET status = ?, claim = 0, due_at = ?, failed_at = ?, last_error = ?, attempt_count = attempt_count + 1,
              updated_at = ? WHERE id = ?`,
-          [verdict.status, dueAt, failedAt, attempt.errorText, now, message.id],
+          [verdict.status, dueAt, failedAt, attempt.errorText, now, id],
         );
+      } else {
+        const set = result.back === 'due' ? 'claim = 0, due_at = ?' : ASIDE[result.back];
+        await tx.run(`UPDATE messages SET ${set} WHERE id = ?`, [...(result.back === 'due' ? [now] : asideValues(result.back, now)), id]);
       }
-      for (const result of written) {
-        if ('attempt' in result) continue;
-        const { message, back } = result;
-        const set = back === 'due' ? 'claim = NULL, due_at = ?' : ASIDE[back];
-        await tx.run(`UPDATE messages SET ${set} WHERE id = ?`, [...(back === 'due' ? [now] : asideValues(back, now)), message.id]);
-      }
-      return written.length;
-    });
+    }
+    return written.length;
   }
 }
 
+type Attempted = Extract<Result, { attempt: AttemptRow }>;
+
+const isDelivered = (result: Result): result is Attempted => 'attempt' in result && result.verdict.status === 'succeeded';
+
+/** Another process has one of the messages meanwhile. */
+class NotAllOurs extends Error {}
+
 /** What stands in a message whose endpoint takes none. */
 export const ASIDE = {
-  paused: `status = 'paused', claim = NULL, due_at = NULL, updated_at = ?`,
-  deleted: `status = 'failed_permanent', claim = NULL, due_at = NULL, last_error = 'the endpoint was deleted', failed_at = ?, updated_at = ?`,
+  paused: `status = 'paused', claim = 0, due_at = NULL, updated_at = ?`,
+  deleted: `status = 'failed_permanent', claim = 0, due_at = NULL, last_error = 'the endpoint was deleted', failed_at = ?, updated_at = ?`,
 } as const;
 
 /** The values that {@link ASIDE} leaves open. */
 export const asideValues = (why: keyof typeof ASIDE, now: number): number[] => (why === 'deleted' ? [now, now] : [now]);
 
-async function succeeded(tx: Tx, attempted: readonly (Result & { verdict: Verdict })[], now: number): Promise<void> {
+/** @returns how many of them are this process's still */
+async function succeeded(tx: Tx, holder: number, delivered: readonly Attempted[], now: number): Promise<number> {
+  let affected = 0;
   for (const gone of [false, true]) {
-    const ids = attempted
-      .filter(({ verdict, message }) => verdict.status === 'succeeded' && (message.retentionHours === 0) === gone)
-      .map(({ message }) => message.id);
+    const ids = delivered.filter(({ message }) => (message.retentionHours === 0) === gone).map(({ message }) => message.id);
     if (ids.length === 0) continue;
     const all = padded(ids);
-    await tx.run(
-      `UPDATE messages SET status = 'succeeded', claim = NULL, due_at = NULL, last_error = NULL, attempt_count = attempt_count + 1,
-         delivered_at = ?, updated_at = ? ${gone ? ', payload = NULL, headers = NULL, expires_at = NULL' : ''} WHERE id IN (${placeholders(all)})`,
-      [now, now, ...all],
+    const done = await tx.run(
+      `UPDATE messages SET status = 'succeeded', claim = 0, due_at = NULL, last_error = NULL, attempt_count = attempt_count + 1,
+         delivered_at = ?, updated_at = ? ${gone ? ', headers = NULL, expires_at = NULL' : ''}
+       WHERE id IN (${placeholders(all)}) AND claim = ?`,
+      [now, now, ...all, holder],
     );
+    affected += done.affected;
+    if (gone) await dropPayloads(tx, ids);
   }
+  return affected;
 }
 
 async function insertAttempts(tx: Tx, attempted: readonly { attempt: AttemptRow }[]): Promise<void> {
@@ -259,12 +313,4 @@ async function freeAt(tx: Tx, endpointId: string): Promise<number> {
   ]);
   // Another process may have been first with the row, and let something through before this one had it.
   return (await look())[0]?.freeAt ?? 0;
-}
-
-/** The list with its last value repeated up to a power of two: few statements to prepare, whatever the number. */
-export function padded(values: readonly string[]): string[] {
-  const last = values.at(-1);
-  if (last === undefined) return [];
-  const length = 2 ** Math.ceil(Math.log2(values.length));
-  return [...values, ...Array.from({ length: length - values.length }, () => last)];
 }

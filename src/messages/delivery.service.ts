@@ -1,6 +1,6 @@
+import { randomInt } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
-import { newId } from '../common/ids.js';
 import { Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { LastUsed } from '../endpoints/last-used.js';
@@ -15,11 +15,13 @@ import { type Receiver, Receivers } from './receivers.js';
 
 /** How often a process looks for what it was not told of: retries, and messages that another process accepted. */
 const POLL_MS = 500;
-const CLAIM_MAX = 512;
-const RECORD_MAX = 512;
+/** Two processes draw the same number once in 10^14 times. */
+const HOLDER_MAX = 2 ** 48 - 1;
+const CLAIM_MAX = 1024;
+const RECORD_MAX = 1024;
 /** Results wait that long for others, unless there are many: on SQLite a COMMIT holds up everything else. */
-const LINGER_MS = 10;
-const LINGER_MAX = 256;
+const LINGER_MS = 25;
+const LINGER_MAX = 512;
 /** Of everything that is claimed: a payload has up to 1 MB. */
 const HELD_MAX_BYTES = 64 * 1024 * 1024;
 /** Left to write the result down before the lease ends. */
@@ -34,7 +36,7 @@ const STOP_MS = 5000;
 @Injectable()
 export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #logger = new Logger(DeliveryService.name);
-  readonly #holder = newId();
+  readonly #holder = randomInt(1, HOLDER_MAX);
   readonly #connections: Connections;
   readonly #lastUsed: LastUsed;
   /** Attempts at once: to all endpoints, and to one, so that a slow one leaves room for others. */
@@ -47,6 +49,8 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
   readonly #waiting = new Map<string, Claimed[]>();
   readonly #flying = new Map<string, number>();
   #flyingCount = 0;
+  /** The last look found nothing but what is due to these, which had no room: without room for one of them, another finds nothing either. */
+  #waitsFor: readonly string[] | undefined;
   /** Endpoints that take nothing until then, because of their rate limit. */
   readonly #limited = new Map<string, number>();
   #results: Result[] = [];
@@ -135,7 +139,8 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
 
   private async claim(): Promise<void> {
     for (let more = true; more && !this.#stopped; ) {
-      const free = Math.min(CLAIM_MAX, 4 * this.#flyingMax - this.#held.size);
+      const free = Math.min(CLAIM_MAX, 8 * this.#flyingMax - this.#held.size);
+      this.#waitsFor = undefined;
       if (free <= 0 || this.#heldBytes >= HELD_MAX_BYTES) return;
       const now = this.clock.now();
       for (const [endpointId, until] of this.#limited) if (until <= now) this.#limited.delete(endpointId);
@@ -152,6 +157,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
       }
       this.start();
       more = claim.messages.length > 0 || claim.more;
+      if (!more) this.#waitsFor = full;
     }
   }
 
@@ -159,8 +165,8 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
   private room(endpointId: string): number {
     if (this.#limited.has(endpointId)) return 0;
     const claimed = (this.#flying.get(endpointId) ?? 0) + (this.#waiting.get(endpointId)?.length ?? 0);
-    const room = 4 * this.#flyingPerEndpoint - claimed;
-    return room < this.#flyingPerEndpoint ? 0 : room;
+    const room = 8 * this.#flyingPerEndpoint - claimed;
+    return room < 2 * this.#flyingPerEndpoint ? 0 : room;
   }
 
   private start(): void {
@@ -177,8 +183,8 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
       const message = waiting.shift();
       if (!message) break;
       if (message.leaseUntil - now < this.config.webhooks.timeoutMs + RECORD_MS) {
-        // It waited too long to be over in time. Its lease runs out by itself.
-        this.forget(message);
+        // It waited too long to be over in time: whoever has room takes it.
+        this.settle({ message, back: 'due' });
         continue;
       }
       this.#flying.set(endpointId, flying + 1);
@@ -210,10 +216,14 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
       return;
     }
     const startedAt = this.clock.now();
-    const body = Buffer.from(message.payload);
     const own = await this.openHeaders(message);
-    const sent = headersOf({ id: message.id, body, timestamp: Math.floor(startedAt / 1000) }, receiver.keys, receiver.headers, own);
-    const exchange = await post(this.#connections, receiver.url, sent, body, this.config.webhooks.timeoutMs);
+    const sent = headersOf(
+      { id: message.id, body: message.body, timestamp: Math.floor(startedAt / 1000) },
+      receiver.signers,
+      receiver.headers,
+      own,
+    );
+    const exchange = await post(this.#connections, receiver.url, sent, message.body, this.config.webhooks.timeoutMs);
     this.noteUse(receiver, startedAt);
     const times = { startedAt, endedAt: this.clock.now(), processingMs: performance.now() - began };
     this.settle({ message, ...attemptOf(message, sent, exchange, times) });
@@ -225,8 +235,8 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
     return JSON.parse(text) as Record<string, string>;
   }
 
-  private noteUse({ keys }: Receiver, now: number): void {
-    for (const { id } of keys) this.#lastUsed.note(id, now);
+  private noteUse({ keyIds }: Receiver, now: number): void {
+    for (const id of keyIds) this.#lastUsed.note(id, now);
   }
 
   private settle(result: Result): void {
@@ -252,7 +262,8 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
       .then(
         () => {
           for (const { message } of results) this.forget(message);
-          this.wake();
+          const returned = results.some((result) => 'back' in result && result.back === 'due');
+          if (returned || !this.#waitsFor || this.#waitsFor.some((endpointId) => this.room(endpointId) > 0)) this.wake();
           return true;
         },
         (error: unknown) => {

@@ -5,10 +5,11 @@ import { Recurring } from '../common/recurring.js';
 import { Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { holdLease } from '../database/lease.js';
-import { placeholders } from '../database/tx.js';
+import { padded, placeholders, type Tx } from '../database/tx.js';
 import { WAITING } from './backlog.service.js';
-import { ASIDE, asideValues, padded } from './delivery-queue.js';
+import { ASIDE, asideValues } from './delivery-queue.js';
 import { DeliveryService } from './delivery.service.js';
+import { dropPayloads } from './intake.js';
 
 const TICK_MS = 60_000;
 const LEASE = 'messages';
@@ -77,8 +78,10 @@ export class HousekeepingService implements OnApplicationBootstrap, OnModuleDest
       // The plus sign keeps SQLite from the index on due_at, where all that is over stands under null.
       `SELECT id FROM messages WHERE expires_at <= ? AND +due_at IS NULL AND status <> 'paused' ORDER BY expires_at LIMIT ${STEP}`,
       [this.clock.now()],
-      'payload = NULL, headers = NULL, expires_at = NULL',
+      'headers = NULL, expires_at = NULL',
       "due_at IS NULL AND status <> 'paused'",
+      () => [],
+      dropPayloads,
     );
   }
 
@@ -87,16 +90,17 @@ export class HousekeepingService implements OnApplicationBootstrap, OnModuleDest
     const before = this.clock.now() - this.config.webhooks.logDays * DAY_MS;
     await this.steps(
       `SELECT m.id FROM projects p CROSS JOIN messages m ON m.project_id = p.id
-       WHERE m.created_at < ? AND m.due_at IS NULL AND m.status <> 'paused' AND m.payload IS NULL LIMIT ${STEP}`,
+       WHERE m.created_at < ? AND m.due_at IS NULL AND m.status <> 'paused' AND m.expires_at IS NULL LIMIT ${STEP}`,
       [before],
       undefined,
-      'due_at IS NULL AND payload IS NULL',
+      'due_at IS NULL AND expires_at IS NULL',
     );
   }
 
   /**
    * Finds rows and changes them, or deletes them, a few at a time.
    * @param still what must hold of a row when its turn comes
+   * @param also what else the same transaction does about them
    * @returns how many rows
    */
   private async steps(
@@ -105,15 +109,21 @@ export class HousekeepingService implements OnApplicationBootstrap, OnModuleDest
     set: string | undefined,
     still: string,
     values: (now: number) => number[] = () => [],
+    also: (tx: Tx, ids: readonly string[]) => Promise<unknown> = async () => undefined,
   ): Promise<number> {
     let total = 0;
     for (let i = 0; i < STEPS_MAX && !this.#ticks.stopped; i++) {
       const found = await this.database.rows<{ id: string }>(find, params);
       if (found.length === 0) return total;
-      const ids = padded(found.map(({ id }) => id));
-      const where = `WHERE id IN (${placeholders(ids)}) AND ${still}`;
+      const ids = found.map(({ id }) => id);
+      const all = padded(ids);
+      const where = `WHERE id IN (${placeholders(all)}) AND ${still}`;
       const statement = set === undefined ? `DELETE FROM messages ${where}` : `UPDATE messages SET ${set} ${where}`;
-      const { affected } = await this.database.transaction((tx) => tx.run(statement, [...values(this.clock.now()), ...ids]));
+      const affected = await this.database.transaction(async (tx) => {
+        const done = await tx.run(statement, [...values(this.clock.now()), ...all]);
+        await also(tx, ids);
+        return done.affected;
+      });
       total += affected;
       if (affected === 0) return total;
     }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Tx } from '../database/database.js';
-import { rowsInOne } from '../database/tx.js';
+import { padded, placeholders, rowsInOne } from '../database/tx.js';
 
 /** A message on its way into the database. */
 export interface NewMessage {
@@ -21,10 +21,10 @@ export interface NewMessage {
 }
 
 const COLUMNS = [
-  'id, project_id, endpoint_id, status, payload, headers, size_bytes, payload_sha256, idempotency_key, canonical_sha256',
+  'id, project_id, endpoint_id, status, headers, size_bytes, payload_sha256, idempotency_key, canonical_sha256',
   'retention_hours, due_at, expires_at, created_at, updated_at, attempt_count, attempts_before, replay_count',
 ].join(', ');
-const ROW = `(${'?, '.repeat(15)}0, 0, 0)`;
+const ROW = `(${'?, '.repeat(14)}0, 0, 0)`;
 
 const PRIMARY = { name: 'PRIMARY', columns: 'messages.id' };
 const IDEMPOTENCY = { name: 'uq_messages_idempotency', columns: 'messages.endpoint_id, messages.idempotency_key' };
@@ -40,8 +40,8 @@ interface Waiter {
 }
 
 /**
- * Stores messages, those that arrive together in one statement and one sync to disk: a message is the one row that the service writes as
- * fast as callers can send (docs/adr/0017).
+ * Stores messages, those that arrive together in one transaction and one sync to disk: a message is what the service writes as fast as
+ * callers can send (docs/adr/0017).
  */
 @Injectable()
 export class Intake {
@@ -109,6 +109,20 @@ export class Intake {
 
 async function insert(tx: Tx, batch: readonly Waiter[]): Promise<void> {
   await tx.run(`INSERT INTO messages (${COLUMNS}) VALUES ${batch.map(() => ROW).join(', ')}`, batch.flatMap(valuesOf));
+  await tx.run(
+    `INSERT INTO message_payloads (message_id, payload) VALUES ${batch.map(() => '(?, ?)').join(', ')}`,
+    batch.flatMap(({ message }) => [message.id, message.payload]),
+  );
+}
+
+/** Drops the payloads of those of the messages that keep theirs no longer: which these are, their rows say. */
+export async function dropPayloads(tx: Tx, messageIds: readonly string[]): Promise<void> {
+  const ids = padded(messageIds);
+  await tx.run(
+    `DELETE FROM message_payloads WHERE message_id IN (${placeholders(ids)})
+       AND EXISTS (SELECT 1 FROM messages m WHERE m.id = message_payloads.message_id AND m.expires_at IS NULL)`,
+    ids,
+  );
 }
 
 const valuesOf = ({ message }: Waiter): (string | number | null)[] => [
@@ -116,7 +130,6 @@ const valuesOf = ({ message }: Waiter): (string | number | null)[] => [
   message.projectId,
   message.endpointId,
   message.status,
-  message.payload,
   message.headers,
   message.sizeBytes,
   message.payloadSha256,

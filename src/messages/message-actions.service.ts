@@ -4,9 +4,9 @@ import { Clock, toMilliseconds } from '../common/clock.js';
 import type { Caller } from '../common/principal.js';
 import type { ProjectScope } from '../common/scope.js';
 import { Database, type Tx } from '../database/database.js';
-import { placeholders } from '../database/tx.js';
-import { padded } from './delivery-queue.js';
+import { padded, placeholders } from '../database/tx.js';
 import { DeliveryService } from './delivery.service.js';
+import { dropPayloads } from './intake.js';
 import { MESSAGE_ID, type MessageRow, SELECT_MESSAGES, statusOf, whereStatus } from './message-row.js';
 import type {
   ActedMessageView,
@@ -30,9 +30,6 @@ import {
 
 /** Replays of one message: enough for any outage, an end for a loop. */
 const REPLAYS_MAX = 100;
-
-/** A message as a decision about it needs it. */
-type Locked = MessageRow & { gone: number };
 
 /** Messages: what callers can do about one that was accepted (endpoints §1.7). Each decides in its transaction, with the row locked. */
 @Injectable()
@@ -122,12 +119,13 @@ export class MessageActionsService {
       if (row.deletedAt !== null) return { message_id: messageId, deleted_at: toMilliseconds(row.deletedAt), already_deleted: true };
       const now = this.clock.now();
       await tx.run(
-        `UPDATE messages SET deleted_at = ?, deleted_by = ?, payload = NULL, headers = NULL, idempotency_key = NULL, canonical_sha256 = NULL,
-           expires_at = NULL, claim = NULL, due_at = NULL, updated_at = ?,
+        `UPDATE messages SET deleted_at = ?, deleted_by = ?, headers = NULL, idempotency_key = NULL, canonical_sha256 = NULL,
+           expires_at = NULL, claim = 0, due_at = NULL, updated_at = ?,
            failed_at = CASE WHEN status = 'succeeded' THEN failed_at ELSE ? END,
            status = CASE WHEN status = 'succeeded' THEN status ELSE 'failed_permanent' END WHERE id = ?`,
         [now, caller.principal.userId, now, now, messageId],
       );
+      await dropPayloads(tx, [messageId]);
       return { message_id: messageId, deleted_at: toMilliseconds(now), already_deleted: false };
     });
   }
@@ -147,7 +145,7 @@ export class MessageActionsService {
     });
   }
 
-  private async lock(tx: Tx, { projectId }: ProjectScope, messageId: string, now: number): Promise<Locked> {
+  private async lock(tx: Tx, { projectId }: ProjectScope, messageId: string, now: number): Promise<MessageRow> {
     if (!MESSAGE_ID.test(messageId)) throw new MessageNotFound();
     const [row] = await this.lockAll(tx, projectId, [messageId], now);
     if (!row) throw new MessageNotFound();
@@ -155,15 +153,12 @@ export class MessageActionsService {
   }
 
   /** Locks before it reads what it decides by: a claim or another action comes before or after, never between. */
-  private async lockAll(tx: Tx, projectId: string, messageIds: readonly string[], now: number): Promise<Locked[]> {
+  private async lockAll(tx: Tx, projectId: string, messageIds: readonly string[], now: number): Promise<MessageRow[]> {
     const ids = padded([...messageIds].sort());
     const these = `IN (${placeholders(ids)})`;
     if (tx.engine === 'mariadb')
       await tx.rows(`SELECT id FROM messages WHERE id ${these} AND project_id = ? FOR UPDATE`, [...ids, projectId]);
-    return tx.rows<Locked>(
-      `${SELECT_MESSAGES.replace('SELECT ', 'SELECT m.payload IS NULL AS gone, ')} AND m.id ${these} AND m.project_id = ?`,
-      [now, ...ids, projectId],
-    );
+    return tx.rows<MessageRow>(`${SELECT_MESSAGES} AND m.id ${these} AND m.project_id = ?`, [now, ...ids, projectId]);
   }
 
   private async replayMany({ projectId }: ProjectScope, messageIds: readonly string[]): Promise<BatchResultView[]> {
@@ -189,11 +184,11 @@ export class MessageActionsService {
   }
 
   /** A new round of attempts. Of an endpoint that is paused, the next look at the queue puts the message aside. */
-  private async requeue(tx: Tx, rows: readonly Locked[], now: number): Promise<void> {
+  private async requeue(tx: Tx, rows: readonly MessageRow[], now: number): Promise<void> {
     if (rows.length === 0) return;
     const ids = padded(rows.map(({ id }) => id));
     await tx.run(
-      `UPDATE messages SET status = 'queued', due_at = ?, claim = NULL, attempts_before = attempt_count, replay_count = replay_count + 1,
+      `UPDATE messages SET status = 'queued', due_at = ?, claim = 0, attempts_before = attempt_count, replay_count = replay_count + 1,
          failed_at = NULL, updated_at = ? WHERE id IN (${placeholders(ids)})`,
       [now, now, ...ids],
     );
@@ -203,15 +198,15 @@ export class MessageActionsService {
 const forUpdate = (tx: Tx) => (tx.engine === 'mariadb' ? 'FOR UPDATE' : '');
 
 /** Why a message cannot be replayed, undefined when it can. */
-function whyNot(row: Locked): ContractError | undefined {
+function whyNot(row: MessageRow): ContractError | undefined {
   const status = statusOf(row);
   if (status === 'pending_retry') return new RetryInProgress();
   if (status !== 'succeeded' && status !== 'failed_permanent') return new DeliveryInProgress();
-  if (row.gone) return row.retentionHours === 0 ? new PayloadUnavailable() : new RetentionExpired();
+  if (row.expiresAt === null) return row.retentionHours === 0 ? new PayloadUnavailable() : new RetentionExpired();
   return row.replayCount >= REPLAYS_MAX ? new ReplayLimitExceeded() : undefined;
 }
 
-function resultOf({ id }: Locked, refusal: ContractError | undefined): BatchResultView {
+function resultOf({ id }: MessageRow, refusal: ContractError | undefined): BatchResultView {
   if (!refusal) return { message_id: id, status: 'queued' };
   return { message_id: id, status: refusal.status === 409 ? 'stuck' : 'failed', error: refusal.code };
 }

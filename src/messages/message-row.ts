@@ -27,7 +27,7 @@ export interface MessageRow {
 
 /** Its one parameter is the time now: a claim whose lease is over means nothing. Deleted messages are not shown. */
 export const SELECT_MESSAGES = `SELECT m.id, m.project_id AS projectId, m.endpoint_id AS endpointId, e.url, m.status,
-    CASE WHEN m.claim IS NOT NULL AND m.due_at > ? THEN 1 ELSE 0 END AS claimed, m.attempt_count AS attemptCount,
+    CASE WHEN m.claim <> 0 AND m.due_at > ? THEN 1 ELSE 0 END AS claimed, m.attempt_count AS attemptCount,
     m.replay_count AS replayCount, m.size_bytes AS sizeBytes, m.payload_sha256 AS payloadSha256, m.idempotency_key AS idempotencyKey,
     m.retention_hours AS retentionHours, m.due_at AS dueAt, m.expires_at AS expiresAt, m.last_error AS lastError,
     m.created_at AS createdAt, m.updated_at AS updatedAt, m.delivered_at AS deliveredAt, m.failed_at AS failedAt,
@@ -41,8 +41,8 @@ export const statusOf = ({ status, claimed }: Pick<MessageRow, 'status' | 'claim
 /** A condition for messages that are shown with this status, and its values. @param now milliseconds since the epoch */
 export function whereStatus(status: MessageStatus, now: number): { sql: string; values: (string | number)[] } {
   return status === 'delivering'
-    ? { sql: 'm.claim IS NOT NULL AND m.due_at > ?', values: [now] }
-    : { sql: 'm.status = ? AND (m.claim IS NULL OR m.due_at <= ?)', values: [status, now] };
+    ? { sql: 'm.claim <> 0 AND m.due_at > ?', values: [now] }
+    : { sql: 'm.status = ? AND (m.claim = 0 OR m.due_at <= ?)', values: [status, now] };
 }
 
 /** UUIDv7 as the contract writes it; ids of ours have no dashes. */

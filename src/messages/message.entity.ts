@@ -14,7 +14,7 @@ export type MessageStatus = (typeof MESSAGE_STATUSES)[number];
 /** A message to one endpoint (endpoints §1.6, §1.7). */
 @Entity({ name: 'messages' })
 @Index('uq_messages_idempotency', ['endpointId', 'idempotencyKey'], { unique: true })
-@Index('ix_messages_due', ['dueAt', 'endpointId'])
+@Index('ix_messages_due', ['dueAt', 'endpointId', 'sizeBytes'])
 @Index('ix_messages_created', ['projectId', 'createdAt', 'id'])
 @Index('ix_messages_status', ['projectId', 'status', 'createdAt', 'id'])
 @Index('ix_messages_expiry', ['expiresAt'])
@@ -33,10 +33,6 @@ export class Message {
 
   @Column({ type: 'varchar', length: 16 })
   status: StoredStatus;
-
-  /** The bytes that are sent and signed. Null once its retention is over, or the message was deleted. */
-  @Column({ type: 'json', nullable: true, select: false })
-  payload: string | null;
 
   /** JSON object of the message's own headers, sealed: receivers are told secrets in them. Null: none. */
   @Column({ type: 'text', nullable: true, select: false })
@@ -77,9 +73,12 @@ export class Message {
   @Column({ name: 'due_at', type: 'bigint', nullable: true })
   dueAt: number | null;
 
-  /** Which process makes an attempt. Means nothing once {@link dueAt} is past. */
-  @Column({ type: 'varchar', length: 32, nullable: true })
-  claim: string | null;
+  /**
+   * Which process makes an attempt: a number that it drew when it started, 0 for none. Means nothing once {@link dueAt} is past. Of a
+   * fixed size, so that InnoDB can write it in place.
+   */
+  @Column({ type: 'bigint', default: 0 })
+  claim: number;
 
   /** When the payload goes; null once it is gone. */
   @Column({ name: 'expires_at', type: 'bigint', nullable: true })
@@ -105,4 +104,16 @@ export class Message {
 
   @Column({ name: 'deleted_by', type: 'varchar', length: 64, nullable: true })
   deletedBy: string | null;
+}
+
+/** What is sent, apart from the message's row, which is written again and again. */
+@Entity({ name: 'message_payloads' })
+export class MessagePayload {
+  @ForeignKey(() => Message, { name: 'fk_message_payloads_message', onDelete: 'CASCADE', onUpdate: 'NO ACTION' })
+  @PrimaryColumn({ name: 'message_id', type: 'varchar', length: 36 })
+  messageId: string;
+
+  /** The bytes that are sent and signed. Gone once its retention is over, or the message was deleted. */
+  @Column({ type: 'json' })
+  payload: string;
 }

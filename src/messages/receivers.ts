@@ -4,16 +4,19 @@ import { Clock } from '../common/clock.js';
 import { Database } from '../database/database.js';
 import { SharedReads } from '../database/shared-reads.js';
 import { openHeaders } from '../endpoints/endpoints.service.js';
-import { isLive, liveKeys, type LiveSigningKey, type SealedSigningKey } from '../endpoints/live-keys.js';
+import { isLive, liveKeys, type SealedSigningKey } from '../endpoints/live-keys.js';
+import type { WebhookSigner } from '../lib/signing/webhook.js';
 import { VaultService } from '../vault/vault.service.js';
+import { signersOf } from './attempt.js';
 
 /** An endpoint as an attempt needs it. */
 export interface Receiver {
   projectId: string;
   url: URL;
   headers: Record<string, string>;
-  /** One or two, newest first. */
-  keys: LiveSigningKey[];
+  /** One or two. */
+  keyIds: string[];
+  signers: WebhookSigner[];
   paused: boolean;
   deleted: boolean;
 }
@@ -80,14 +83,18 @@ export class Receivers {
     const keysSealed = rows.flatMap(({ keyId, keyType, sealedSecret, expiresAt }) =>
       keyId === null ? [] : [{ id: keyId, projectId, type: keyType, sealedSecret, expiresAt }],
     );
-    const receiver = await this.vault.withBox(projectId, (box) => ({
-      projectId,
-      url: new URL(url),
-      headers: openHeaders(box, { id: endpointId, projectId, sealedHeaders, headersVersion }),
-      keys: liveKeys(box, keysSealed, now),
-      paused: Boolean(paused),
-      deleted: deletedAt !== null,
-    }));
+    const receiver = await this.vault.withBox(projectId, (box) => {
+      const keys = liveKeys(box, keysSealed, now);
+      return {
+        projectId,
+        url: new URL(url),
+        headers: openHeaders(box, { id: endpointId, projectId, sealedHeaders, headersVersion }),
+        keyIds: keys.map(({ id }) => id),
+        signers: signersOf(keys),
+        paused: Boolean(paused),
+        deleted: deletedAt !== null,
+      };
+    });
     this.#opened.set(endpointId, { text, keysSealed, receiver });
     return receiver;
   }

@@ -226,6 +226,25 @@ onBothDatabases((name) => {
     });
   });
 
+  it('what one process claimed and cannot attempt before its lease ends is due again at once, and not when the lease ends', async () => {
+    const own = await WebhookGround.open(name, { SIGNET_WEBHOOK_CONCURRENCY: '4', SIGNET_WEBHOOK_TIMEOUT_MS: '60000' });
+    const endpoint = await own.endpoint();
+    let answer: () => void = () => undefined;
+    own.receiver.script.push((_, response) => void (answer = () => response.end()));
+    // A quarter of four attempts go to one endpoint: the second message is claimed and waits for the first.
+    const first = await own.accepted(endpoint.id);
+    await own.receiver.arrived(1);
+    const second = await own.accepted(endpoint.id);
+    while ((await own.message(second))['status'] !== 'delivering') await new Promise((resolve) => setImmediate(resolve));
+    // Of the lease of 125 s, too little is left for an attempt of 60 s.
+    await own.clock.pass(70_000);
+    answer();
+    await own.receiver.arrived(2);
+    await own.clock.settled();
+    for (const id of [first, second]) expect(await own.message(id)).toMatchObject({ status: 'succeeded', attempt_count: 1 });
+    await own.close();
+  }, 30_000);
+
   describe('retention', () => {
     it('of 0 hours ends with the delivery, any other by the clock; the message itself stays, and goes at last', async () => {
       const endpoint = await ground.endpoint();

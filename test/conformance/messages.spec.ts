@@ -45,17 +45,17 @@ onBothDatabases((name) => {
   });
   afterAll(() => ground.close());
 
-  const claim = (holder: string, count = 100) => queue.claim(holder, count, [], new Set(), () => count);
+  const claim = (holder: number, count = 100) => queue.claim(holder, count, [], new Set(), () => count);
 
   it('200 rounds of five processes that claim at once: every message is claimed by exactly one', async () => {
     const endpoint = await ground.endpoint();
     for (let round = 0; round < 200; round++) {
       const sent = await Promise.all(Array.from({ length: 4 }, () => ground.accepted(endpoint.id)));
       const claims = new Map<string, number>();
-      const holders = ['a', 'b', 'c', 'd', 'e'];
+      const holders = [1, 2, 3, 4, 5];
       const all = await Promise.all(holders.map(async (holder) => ({ holder, ...(await claim(holder, 2)) })));
       // Two processes look at the same oldest messages and one goes away empty: it looks again, as the service does.
-      for (let again = await claim('f'); again.messages.length > 0; again = await claim('f')) all.push({ holder: 'f', ...again });
+      for (let again = await claim(6); again.messages.length > 0; again = await claim(6)) all.push({ holder: 6, ...again });
       for (const { messages } of all) for (const { id } of messages) claims.set(id, (claims.get(id) ?? 0) + 1);
       expect([...claims.keys()].sort()).toEqual([...sent].sort());
       expect([...claims.values()]).toEqual([1, 1, 1, 1]);
@@ -66,27 +66,45 @@ onBothDatabases((name) => {
   it('a claim ends with its lease: another process has the message then, and the first one’s result counts no more', async () => {
     const endpoint = await ground.endpoint();
     const id = await ground.accepted(endpoint.id);
-    const first = (await claim('one')).messages;
+    const first = (await claim(1)).messages;
     expect(first.map((message) => message.id)).toEqual([id]);
     expect(await ground.message(id)).toMatchObject({ status: 'delivering', next_attempt_at: null });
-    expect((await claim('two')).messages).toEqual([]);
+    expect((await claim(2)).messages).toEqual([]);
     await ground.clock.pass(queue.leaseMs);
     expect(await ground.message(id)).toMatchObject({ status: 'queued' });
-    const second = (await claim('two')).messages;
+    const second = (await claim(2)).messages;
     expect(second.map((message) => message.id)).toEqual([id]);
-    expect(await queue.record('one', first.map(delivered))).toBe(0);
+    expect(await queue.record(1, first.map(delivered))).toBe(0);
     expect(await ground.message(id)).toMatchObject({ status: 'delivering', attempt_count: 0 });
-    expect(await queue.record('two', second.map(delivered))).toBe(1);
+    expect(await queue.record(2, second.map(delivered))).toBe(1);
     expect(await ground.message(id)).toMatchObject({ status: 'succeeded', attempt_count: 1 });
     expect(await ground.attempts(id)).toHaveLength(1);
+  });
+
+  it('of results written down together, one whose message another process has by then takes no other with it', async () => {
+    const endpoint = await ground.endpoint();
+    const ids = [await ground.accepted(endpoint.id), await ground.accepted(endpoint.id), await ground.accepted(endpoint.id)];
+    const { messages } = await claim(1);
+    expect(messages.map(({ id }) => id).sort()).toEqual([...ids].sort());
+    const lost = messages[1]!;
+    await database.transaction((tx) => tx.run('UPDATE messages SET claim = 2 WHERE id = ?', [lost.id]));
+    expect(await queue.record(1, messages.map(delivered))).toBe(2);
+    for (const { id } of messages) {
+      const kept = id === lost.id;
+      expect(await ground.message(id)).toMatchObject(
+        kept ? { status: 'delivering', attempt_count: 0 } : { status: 'succeeded', attempt_count: 1 },
+      );
+      expect(await ground.attempts(id)).toHaveLength(kept ? 0 : 1);
+    }
+    expect(await queue.record(2, [delivered(lost)])).toBe(1);
   });
 
   it('a result that comes after its lease counts while nobody else has the message', async () => {
     const endpoint = await ground.endpoint();
     const id = await ground.accepted(endpoint.id);
-    const { messages } = await claim('one');
+    const { messages } = await claim(1);
     await ground.clock.pass(10 * queue.leaseMs);
-    expect(await queue.record('one', messages.map(delivered))).toBe(1);
+    expect(await queue.record(1, messages.map(delivered))).toBe(1);
     expect(await ground.message(id)).toMatchObject({ status: 'succeeded' });
   });
 
@@ -94,8 +112,8 @@ onBothDatabases((name) => {
     const endpoint = await ground.endpoint({ rate_limit_rps: 1, burst: 5 });
     for (let i = 0; i < 12; i++) await ground.accepted(endpoint.id);
     const now = ground.clock.now();
-    const claims = await Promise.all(['a', 'b', 'c', 'd'].map((holder) => claim(holder)));
-    claims.push(await claim('e'));
+    const claims = await Promise.all([1, 2, 3, 4].map((holder) => claim(holder)));
+    claims.push(await claim(5));
     const claimed = claims.flatMap(({ messages }) => messages).length;
     const elapsedSeconds = Math.ceil((ground.clock.now() - now) / 1000);
     expect(claimed).toBeGreaterThanOrEqual(5);
@@ -117,7 +135,7 @@ onBothDatabases((name) => {
     const [kept, lost] = [await ground.accepted(paused.id), await ground.accepted(deleted.id)];
     await database.transaction((tx) => tx.run('UPDATE webhook_endpoints SET paused = 1 WHERE id = ?', [paused.id]));
     await database.transaction((tx) => tx.run('UPDATE webhook_endpoints SET deleted_at = 1 WHERE id = ?', [deleted.id]));
-    const { messages } = await claim('one');
+    const { messages } = await claim(1);
     expect(messages.filter(({ id }) => id === kept || id === lost)).toEqual([]);
     expect(await ground.message(kept)).toMatchObject({ status: 'paused' });
     expect(await ground.message(lost)).toMatchObject({ status: 'failed_permanent' });

@@ -12,6 +12,7 @@ import { Policies1763800000017 } from './1763800000017-policies.js';
 import { MaskSecrets1763800000018 } from './1763800000018-mask-secrets.js';
 import { KeyProviders1763800000019 } from './1763800000019-key-providers.js';
 import { AuditFormats1763800000020 } from './1763800000020-audit-formats.js';
+import { MessagePayloads1763800000021 } from './1763800000021-message-payloads.js';
 
 /** Every migration, oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -29,4 +30,5 @@ export const migrations = [
   MaskSecrets1763800000018,
   KeyProviders1763800000019,
   AuditFormats1763800000020,
+  MessagePayloads1763800000021,
 ];

@@ -32,6 +32,8 @@ export {
   type WebhookDialect,
   type WebhookMessage,
   type WebhookRefusalCode,
+  webhookSigner,
+  type WebhookSigner,
   type WebhookVerification,
   type WebhookVerifyOptions,
 } from './webhook.js';

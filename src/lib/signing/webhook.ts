@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 import type { RawBody } from './body.js';
 import { systemNow } from './clock.js';
 import { sameHex } from './compare.js';
@@ -34,7 +34,8 @@ const DIALECTS: Record<WebhookDialect, Dialect> = {
     signedBytes: (_, timestamp, body) => Buffer.concat([Buffer.from(`${timestamp}.`), bytesOf(body)]),
     key(secret) {
       if (secret === '') throw new UnusableKeyError('a webhook secret is not empty');
-      const sign = (message: Buffer) => `sha256=${createHmac('sha256', secret).update(message).digest('hex')}`;
+      const keyObject = createSecretKey(secret, 'utf8');
+      const sign = (message: Buffer) => `sha256=${createHmac('sha256', keyObject).update(message).digest('hex')}`;
       return { sign, matches: (message, signature) => sameHex(signature, sign(message)) };
     },
   },
@@ -58,26 +59,35 @@ const bytesOf = (body: RawBody) => (typeof body === 'string' ? Buffer.from(body)
 
 /**
  * Headers for one attempt.
- * @param secrets one, or two while a key rotates: newest first
- * @throws UnusableKeyError when a secret does not have the dialect's form
  * @throws TypeError when the id has a `.` (it would move the border to the timestamp) or the timestamp is no whole second
  */
-export function signWebhook(
-  { id, timestamp, body }: WebhookMessage,
-  dialect: WebhookDialect,
-  secrets: readonly string[],
-): Record<string, string> {
+export type WebhookSigner = (message: WebhookMessage) => Record<string, string>;
+
+/**
+ * Reads the secrets once, for many attempts.
+ * @param secrets one, or two while a key rotates: newest first
+ * @throws UnusableKeyError when a secret does not have the dialect's form
+ */
+export function webhookSigner(dialect: WebhookDialect, secrets: readonly string[]): WebhookSigner {
   const { header, separator, signedBytes, key } = DIALECTS[dialect];
-  if (!ID.test(id)) throw new TypeError('a message id is visible ASCII without a full stop');
-  if (!Number.isSafeInteger(timestamp) || timestamp < 0) throw new TypeError('a timestamp is whole seconds');
   if (secrets.length === 0) throw new UnusableKeyError('a webhook is signed with at least one secret');
-  const message = signedBytes(id, String(timestamp), body);
-  return {
-    [`${header}-id`]: id,
-    [`${header}-timestamp`]: String(timestamp),
-    [`${header}-signature`]: secrets.map((secret) => key(secret).sign(message)).join(separator),
+  const keys = secrets.map(key);
+  const [idName, timestampName, signatureName] = [`${header}-id`, `${header}-timestamp`, `${header}-signature`];
+  return ({ id, timestamp, body }) => {
+    if (!ID.test(id)) throw new TypeError('a message id is visible ASCII without a full stop');
+    if (!Number.isSafeInteger(timestamp) || timestamp < 0) throw new TypeError('a timestamp is whole seconds');
+    const seconds = String(timestamp);
+    const message = signedBytes(id, seconds, body);
+    return { [idName]: id, [timestampName]: seconds, [signatureName]: keys.map(({ sign }) => sign(message)).join(separator) };
   };
 }
+
+/**
+ * Headers for one attempt, of secrets that are used once: {@link webhookSigner}.
+ * @throws UnusableKeyError, TypeError
+ */
+export const signWebhook = (message: WebhookMessage, dialect: WebhookDialect, secrets: readonly string[]): Record<string, string> =>
+  webhookSigner(dialect, secrets)(message);
 
 export type WebhookRefusalCode = 'no_signature' | 'malformed' | 'skew' | 'signature_mismatch';
 /** `id` is there only where the signature covers it. */
