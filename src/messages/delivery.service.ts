@@ -17,6 +17,8 @@ import { type Receiver, Receivers } from './receivers.js';
 const POLL_MS = 500;
 /** Two processes draw the same number once in 10^14 times. */
 const HOLDER_MAX = 2 ** 48 - 1;
+/** Claimed at most for each attempt that may be under way: a claim takes as long as that many attempts. */
+const CLAIMED_PER_ATTEMPT = 8;
 const CLAIM_MAX = 1024;
 const RECORD_MAX = 1024;
 /** Results wait that long for others, unless there are many: on SQLite a COMMIT holds up everything else. */
@@ -139,7 +141,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
 
   private async claim(): Promise<void> {
     for (let more = true; more && !this.#stopped; ) {
-      const free = Math.min(CLAIM_MAX, 8 * this.#flyingMax - this.#held.size);
+      const free = Math.min(CLAIM_MAX, CLAIMED_PER_ATTEMPT * this.#flyingMax - this.#held.size);
       this.#waitsFor = undefined;
       if (free <= 0 || this.#heldBytes >= HELD_MAX_BYTES) return;
       const now = this.clock.now();
@@ -161,11 +163,11 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
     }
   }
 
-  /** Some more may wait than are under way, so that they are there when a place is free; they are claimed by the dozen, not one by one. */
+  /** Some more may wait than are under way, so that they are there when a place is free; they are claimed by the hundred, not one by one. */
   private room(endpointId: string): number {
     if (this.#limited.has(endpointId)) return 0;
     const claimed = (this.#flying.get(endpointId) ?? 0) + (this.#waiting.get(endpointId)?.length ?? 0);
-    const room = 8 * this.#flyingPerEndpoint - claimed;
+    const room = CLAIMED_PER_ATTEMPT * this.#flyingPerEndpoint - claimed;
     return room < 2 * this.#flyingPerEndpoint ? 0 : room;
   }
 
