@@ -36,8 +36,8 @@ export default {
     project('system', 'test/system/**/*.spec.ts'),
   ],
   testTimeout: 120_000,
-  // Much of a suite is waiting for processes and databases: more at a time than there are processors, up to four of these.
-  maxWorkers: availableParallelism() > 4 ? availableParallelism() - 1 : availableParallelism() + 1,
+  // Much of a suite is waiting for processes and databases: three at a time, also on two processors, where Jest would take one.
+  maxWorkers: Math.max(3, availableParallelism() - 1),
   coverageProvider: 'babel',
   collectCoverageFrom: ['src/**/*.ts', '!src/**/*.spec.ts'],
 };

@@ -42,7 +42,7 @@ export function padded(values: readonly string[]): string[] {
   return [...values, ...Array.from({ length: length - values.length }, () => last)];
 }
 
-const ROWS_STEPS = [64, 8, 1];
+const ROWS_STEPS = [64, 8];
 const ROWS_MAX = 512;
 
 /** How many of `count` rows go into one INSERT: of the many sizes there could be only twenty-two, since each is a statement that stays prepared. */

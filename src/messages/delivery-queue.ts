@@ -37,8 +37,8 @@ interface Due {
   sizeBytes: number;
 }
 
-/** What the endpoint of such messages says of them. */
-interface Lane {
+/** What an endpoint says of the messages that are due to it. */
+interface DueEndpoint {
   id: string;
   rps: number;
   burst: number | null;
@@ -110,24 +110,25 @@ export class DeliveryQueue {
       bytes += sizeBytes;
     }
     if (total === 0) return { messages: [], limited: new Map(), more: false };
-    const lanes = await this.lanes([...chosen.keys()]);
-    const claim = await this.database.transaction((tx) => this.take(tx, holder, chosen, lanes, now));
+    const endpoints = await this.endpoints([...chosen.keys()]);
+    const claim = await this.database.transaction((tx) => this.take(tx, holder, chosen, endpoints, now));
     this.#lookAhead = claim.lost > total / 2 ? LOOK_AHEAD : 1;
     return { messages: claim.messages, limited: claim.limited, more: due.length === limit };
   }
 
   /** Reads without a lock, and from the index alone: which of them are still to be had is decided when they are taken. */
   private due(now: number, excluded: readonly string[], limit: number): Promise<Due[]> {
-    const others = excluded.length > 0 ? `AND endpoint_id NOT IN (${placeholders(padded(excluded))})` : '';
+    const without = padded(excluded);
+    const others = without.length > 0 ? `AND endpoint_id NOT IN (${placeholders(without)})` : '';
     return this.database.rows<Due>(
       `SELECT id, endpoint_id AS endpointId, size_bytes AS sizeBytes FROM messages WHERE due_at <= ? ${others} ORDER BY due_at LIMIT ?`,
-      [now, ...padded(excluded), String(limit)],
+      [now, ...without, String(limit)],
     );
   }
 
-  private lanes(endpointIds: readonly string[]): Promise<Lane[]> {
+  private endpoints(endpointIds: readonly string[]): Promise<DueEndpoint[]> {
     const ids = padded(endpointIds);
-    return this.database.rows<Lane>(
+    return this.database.rows<DueEndpoint>(
       `SELECT id, rate_limit_rps AS rps, burst, paused, deleted_at IS NOT NULL AS deleted FROM webhook_endpoints WHERE id IN (${placeholders(ids)})`,
       ids,
     );
@@ -138,14 +139,14 @@ export class DeliveryQueue {
     tx: Tx,
     holder: number,
     chosen: ReadonlyMap<string, string[]>,
-    lanes: readonly Lane[],
+    endpoints: readonly DueEndpoint[],
     now: number,
   ): Promise<Omit<Claim, 'more'> & { lost: number }> {
     const limited = new Map<string, number>();
     const unlimited: string[] = [];
     const rows: Omit<Claimed, 'leaseUntil'>[] = [];
     let wanted = 0;
-    for (const { id: endpointId, paused, deleted, rps, burst } of lanes) {
+    for (const { id: endpointId, paused, deleted, rps, burst } of endpoints) {
       const ids = chosen.get(endpointId) ?? [];
       if (paused || deleted) await this.putAside(tx, ids, deleted ? 'deleted' : 'paused', now);
       else if (rps === 0) unlimited.push(...ids);

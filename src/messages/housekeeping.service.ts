@@ -20,6 +20,19 @@ const STEP = 500;
 /** Steps of one kind in one tick; what is left waits for the next. */
 const STEPS_MAX = 200;
 
+interface Steps {
+  /** Selects the ids of rows, {@link STEP} at most. */
+  find: string;
+  params?: readonly number[];
+  /** What becomes of them; without it they are deleted. */
+  set?: string;
+  values?: (now: number) => number[];
+  /** What must hold of a row when its turn comes. */
+  still: string;
+  /** What else the same transaction does about them. */
+  also?: (tx: Tx, ids: readonly string[]) => Promise<void>;
+}
+
 /**
  * Lets payloads and old messages go when their time is over, and finds messages that were put aside just when their endpoint was resumed or
  * deleted. One process at a time does it; done twice it would be right as well.
@@ -64,53 +77,42 @@ export class HousekeepingService implements OnApplicationBootstrap, OnModuleDest
       deleted: boolean,
     ) => `SELECT m.id FROM projects p CROSS JOIN messages m ON m.project_id = p.id JOIN webhook_endpoints e ON e.id = m.endpoint_id
       WHERE m.status = 'paused' AND ${deleted ? 'e.deleted_at IS NOT NULL' : 'e.paused = 0 AND e.deleted_at IS NULL'} LIMIT ${STEP}`;
-    const requeued = await this.steps(aside(false), [], `status = ${WAITING}, due_at = ?, updated_at = ?`, "status = 'paused'", (now) => [
-      now,
-      now,
-    ]);
+    const still = "status = 'paused'";
+    const requeued = await this.steps({
+      find: aside(false),
+      set: `status = ${WAITING}, due_at = ?, updated_at = ?`,
+      values: (now) => [now, now],
+      still,
+    });
     if (requeued > 0) this.delivery.wake();
-    await this.steps(aside(true), [], ASIDE.deleted, "status = 'paused'", (now) => asideValues('deleted', now));
+    await this.steps({ find: aside(true), set: ASIDE.deleted, values: (now) => asideValues('deleted', now), still });
   }
 
   /** Of a message that is not over, the payload is still needed. */
   private async dropPayloads(): Promise<void> {
-    await this.steps(
+    await this.steps({
       // The plus sign keeps SQLite from the index on due_at, where all that is over stands under null.
-      `SELECT id FROM messages WHERE expires_at <= ? AND +due_at IS NULL AND status <> 'paused' ORDER BY expires_at LIMIT ${STEP}`,
-      [this.clock.now()],
-      'headers = NULL, expires_at = NULL',
-      "due_at IS NULL AND status <> 'paused'",
-      () => [],
-      dropPayloads,
-    );
+      find: `SELECT id FROM messages WHERE expires_at <= ? AND +due_at IS NULL AND status <> 'paused' ORDER BY expires_at LIMIT ${STEP}`,
+      params: [this.clock.now()],
+      set: 'headers = NULL, expires_at = NULL',
+      still: "due_at IS NULL AND status <> 'paused'",
+      also: dropPayloads,
+    });
   }
 
   /** What has no payload any more and is old goes whole, its attempts with it. */
   private async forget(): Promise<void> {
     const before = this.clock.now() - this.config.webhooks.logDays * DAY_MS;
-    await this.steps(
-      `SELECT m.id FROM projects p CROSS JOIN messages m ON m.project_id = p.id
+    await this.steps({
+      find: `SELECT m.id FROM projects p CROSS JOIN messages m ON m.project_id = p.id
        WHERE m.created_at < ? AND m.due_at IS NULL AND m.status <> 'paused' AND m.expires_at IS NULL LIMIT ${STEP}`,
-      [before],
-      undefined,
-      'due_at IS NULL AND expires_at IS NULL',
-    );
+      params: [before],
+      still: 'due_at IS NULL AND expires_at IS NULL',
+    });
   }
 
-  /**
-   * Finds rows and changes them, or deletes them, a few at a time.
-   * @param still what must hold of a row when its turn comes
-   * @param also what else the same transaction does about them
-   * @returns how many rows
-   */
-  private async steps(
-    find: string,
-    params: readonly number[],
-    set: string | undefined,
-    still: string,
-    values: (now: number) => number[] = () => [],
-    also: (tx: Tx, ids: readonly string[]) => Promise<unknown> = async () => undefined,
-  ): Promise<number> {
+  /** Finds rows and changes them, or deletes them, a few at a time. @returns how many rows */
+  private async steps({ find, params = [], set, values = () => [], still, also }: Steps): Promise<number> {
     let total = 0;
     for (let i = 0; i < STEPS_MAX && !this.#ticks.stopped; i++) {
       const found = await this.database.rows<{ id: string }>(find, params);
@@ -121,7 +123,7 @@ export class HousekeepingService implements OnApplicationBootstrap, OnModuleDest
       const statement = set === undefined ? `DELETE FROM messages ${where}` : `UPDATE messages SET ${set} ${where}`;
       const affected = await this.database.transaction(async (tx) => {
         const done = await tx.run(statement, [...values(this.clock.now()), ...all]);
-        await also(tx, ids);
+        await also?.(tx, ids);
         return done.affected;
       });
       total += affected;

@@ -90,11 +90,11 @@ onBothDatabases((name) => {
     await database.transaction((tx) => tx.run('UPDATE messages SET claim = 2 WHERE id = ?', [lost.id]));
     expect(await queue.record(1, messages.map(delivered))).toBe(2);
     for (const { id } of messages) {
-      const kept = id === lost.id;
+      const taken = id === lost.id;
       expect(await ground.message(id)).toMatchObject(
-        kept ? { status: 'delivering', attempt_count: 0 } : { status: 'succeeded', attempt_count: 1 },
+        taken ? { status: 'delivering', attempt_count: 0 } : { status: 'succeeded', attempt_count: 1 },
       );
-      expect(await ground.attempts(id)).toHaveLength(kept ? 0 : 1);
+      expect(await ground.attempts(id)).toHaveLength(taken ? 0 : 1);
     }
     expect(await queue.record(2, [delivered(lost)])).toBe(1);
   });
