@@ -6,8 +6,6 @@ import { Database } from '../database/database.js';
 import { RetentionService } from './retention.service.js';
 import { append, DENIED, type ServiceEvent } from './service-chains.js';
 
-/** How long a refusal waits for others of its kind; as much is lost when the process is killed. */
-const WINDOW_MS = 5000;
 /** Rows that one process writes in a window at most: 32, and one for each status of what did not fit. */
 const KINDS_MAX = 32;
 /** Of these, rows about one address: one client cannot crowd out what others are refused. */
@@ -37,7 +35,7 @@ interface Denial {
 
 /**
  * Requests that were answered 401, 403 or 429, recorded in a chain of their own. Those that differ in nothing but their time are one
- * row with a count, a process writes a bounded number of rows in five seconds, and the oldest rows go when there are too many:
+ * row with a count, a process writes a bounded number of rows in each window, and the oldest rows go when there are too many:
  * a flood of refusals costs the service neither its disk nor a lock that a write waits for.
  */
 @Injectable()
@@ -57,7 +55,8 @@ export class Denials implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
-    this.#timer = setInterval(() => void this.flush(), WINDOW_MS).unref();
+    // What is noted and not written yet is lost when the process is killed.
+    this.#timer = setInterval(() => void this.flush(), this.config.auditDeniedWindowSeconds * 1000).unref();
   }
 
   async onModuleDestroy(): Promise<void> {

@@ -58,6 +58,8 @@ export class Config {
   readonly instanceNumLimit: number;
   /** Largest number of rows in the chain of what was denied; the oldest go. */
   readonly auditDeniedRows: number;
+  /** How long a denied request waits in memory for others of its kind. */
+  readonly auditDeniedWindowSeconds: number;
   /** What stands between the network and the routes. */
   readonly edge: EdgeConfig;
   /** Accept a basic key that starts with a digit, as acceptance configurations do (apig §1.3). */
@@ -137,6 +139,7 @@ export const VARIABLES: Record<string, string> = {
   SIGNET_SIGN_NUM_LIMIT: 'largest number of signature keys in one gateway (200)',
   SIGNET_INSTANCE_NUM_LIMIT: 'largest number of gateways in one project (5)',
   SIGNET_AUDIT_DENIED_ROWS: 'denied requests that the audit trail keeps, in rows; the oldest go (300000)',
+  SIGNET_AUDIT_DENIED_WINDOW_SECONDS: 'how long a denied request waits for others of its kind, to be one row with them (5)',
   ...EDGE_VARIABLES,
   SIGNET_BASIC_KEY_LEADING_DIGIT: 'true (default) or false: accept a basic key that starts with a digit',
   SIGNET_WEBHOOK_ALLOW_HTTP: 'true or false (default): accept http:// endpoints too, for local use',
@@ -254,6 +257,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     signNumLimit: whole('SIGNET_SIGN_NUM_LIMIT', 200, 1, 1_000_000),
     instanceNumLimit: whole('SIGNET_INSTANCE_NUM_LIMIT', 5, 1, 1_000_000),
     auditDeniedRows: whole('SIGNET_AUDIT_DENIED_ROWS', 300_000, 1000, 100_000_000),
+    auditDeniedWindowSeconds: whole('SIGNET_AUDIT_DENIED_WINDOW_SECONDS', 5, 1, 3600),
     edge,
     basicKeyLeadingDigit: flag('SIGNET_BASIC_KEY_LEADING_DIGIT', 'true'),
     webhooks: Object.freeze({

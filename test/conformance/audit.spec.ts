@@ -13,6 +13,8 @@ import { routesOf } from '../support/routes.js';
 import { type Client, TestService } from '../support/service.js';
 
 const WRITES = 12;
+/** Refusals are written when a test says so. */
+const NO_WINDOW = { SIGNET_AUDIT_DENIED_WINDOW_SECONDS: '3600' };
 
 onBothDatabases((name) => {
   let test: TestDatabase;
@@ -27,7 +29,7 @@ onBothDatabases((name) => {
 
   beforeAll(async () => {
     test = await createTestDatabase(name);
-    service = await TestService.start(test, { SIGNET_AUDIT_DENIED_ROWS: '1000', SIGNET_INSTANCE_NUM_LIMIT: '1000' });
+    service = await TestService.start(test, { SIGNET_AUDIT_DENIED_ROWS: '1000', SIGNET_INSTANCE_NUM_LIMIT: '1000', ...NO_WINDOW });
     client = await service.client();
   });
   afterAll(async () => {
@@ -260,6 +262,20 @@ onBothDatabases((name) => {
       expect((await trail().verify()).faults).toEqual([]);
     });
 
+    it('is written by itself when its window ends', async () => {
+      await denials().flush();
+      const before = await total();
+      const other = await TestService.start(test, { SIGNET_AUDIT_DENIED_WINDOW_SECONDS: '1' });
+      try {
+        await fetch(`${other.baseUrl}/v2/x/apigw/instances`);
+        // The time-out of the test is the only clock.
+        while ((await total()) === before) await new Promise((resolve) => setTimeout(resolve, 20));
+        expect(await total()).toBe(before + 1);
+      } finally {
+        await other.stop();
+      }
+    });
+
     it('takes a bounded number of rows, whatever a flood varies, and still counts every request', async () => {
       await denials().flush();
       const [before, rows] = [await total(), (await denied()).length];
@@ -279,7 +295,7 @@ onBothDatabases((name) => {
     });
 
     it('is chained in order when two processes write at once, and the oldest rows go under a checkpoint', async () => {
-      const other = await TestService.start(test, { SIGNET_AUDIT_DENIED_ROWS: '1000' });
+      const other = await TestService.start(test, { SIGNET_AUDIT_DENIED_ROWS: '1000', ...NO_WINDOW });
       try {
         const before = await total();
         await Promise.all(
