@@ -10,7 +10,7 @@ const HOUR = 60 * MINUTE;
 onBothDatabases((name) => {
   let ground: WebhookGround;
   beforeAll(async () => {
-    ground = await WebhookGround.open(name, { SIGNET_WEBHOOK_TIMEOUT_MS: '1000' });
+    ground = await WebhookGround.open(name, { SIGNET_WEBHOOK_TIMEOUT_MS: '3000' });
   });
   afterAll(() => ground.close());
   beforeEach(() => {
@@ -83,7 +83,7 @@ onBothDatabases((name) => {
       await ground.clock.settled();
       expect(await ground.message(id)).toMatchObject({
         status: 'pending_retry',
-        last_error: 'no answer within 1 s',
+        last_error: 'no answer within 3 s',
         response_status: null,
       });
       ground.receiver.script.push(
