@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { COMPILED } from './process.js';
 import { stockPort } from './stock-gateways.js';
 
 /** `signet gateway` as a process of its own. */
@@ -19,6 +20,7 @@ export class GatewayProcess {
     const child = spawn(process.execPath, ['dist/main.gateway.js'], {
       env: {
         PATH: process.env['PATH'],
+        ...COMPILED,
         SIGNET_LOG_LEVEL: 'warn',
         ...env,
         SIGNET_GATEWAY_SIGN_PORT: String(signPort),
