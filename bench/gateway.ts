@@ -1,5 +1,5 @@
 // Measures what a signature costs on the way to a backend: bench/README.md.
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,11 @@ const { values: options } = parseArgs({ options: { rounds: { type: 'string', def
 const within = (name: 'rounds' | 'seconds', most: number) => Math.max(1, Math.min(most, Math.ceil(Number(options[name]) || 1)));
 const [rounds, seconds] = [within('rounds', 20), within('seconds', 10)];
 
+for (const program of ['nginx', 'wrk'])
+  if (spawnSync(program, ['-v'], { env: { PATH: `${process.env['PATH']}:/usr/sbin` } }).error) {
+    console.error(`${program} is not installed: apt-get install nginx wrk`);
+    process.exit(2);
+  }
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), 'signet-bench-gateway-'));
 const post = join(folder, 'post.lua');
