@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
 import { createConnection } from 'mysql2/promise';
 
@@ -22,8 +23,14 @@ export interface BenchDatabase {
 export interface Sql {
   run(sql: string, values?: readonly (string | number | null)[]): Promise<void>;
   rows<T>(sql: string, values?: readonly (string | number | null)[]): Promise<T[]>;
+  /** Waits, ten seconds at most, until InnoDB has purged what earlier statements left behind: it would be charged to who is measured next. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Transactions whose leftovers are not purged yet; a few are always there. */
+const HISTORY_MAX = 20;
+const SETTLED_MS = 10_000;
 
 export async function createDatabase(engine: Engine): Promise<BenchDatabase> {
   const dataDir = mkdtempSync(join(tmpdir(), 'signet-bench-'));
@@ -58,6 +65,7 @@ export async function openSql({ engine, location }: BenchDatabase): Promise<Sql>
     return {
       run: async (sql, values = []) => void file.prepare(sql).run(...values),
       rows: async <T>(sql: string, values: readonly (string | number | null)[] = []) => file.prepare(sql).all(...values) as T[],
+      settled: async () => undefined,
       close: async () => void file.close(),
     };
   }
@@ -65,6 +73,13 @@ export async function openSql({ engine, location }: BenchDatabase): Promise<Sql>
   return {
     run: async (sql, values = []) => void (await server.query(sql, [...values])),
     rows: async <T>(sql: string, values: readonly (string | number | null)[] = []) => (await server.query(sql, [...values]))[0] as T[],
+    settled: async () => {
+      for (const end = performance.now() + SETTLED_MS; performance.now() < end; await delay(50)) {
+        const [rows] = await server.query(`SHOW GLOBAL STATUS LIKE 'Innodb_history_list_length'`);
+        // MySQL has no such variable.
+        if (!(Number((rows as { Value: string }[])[0]?.Value) > HISTORY_MAX)) return;
+      }
+    },
     close: () => server.end(),
   };
 }

@@ -34,12 +34,15 @@ export function chunks<T>(values: readonly T[], size = 500): T[][] {
   return Array.from({ length: Math.ceil(values.length / size) }, (_, i) => values.slice(i * size, (i + 1) * size));
 }
 
-/** The list with its last value repeated up to a power of two: few statements to prepare, whatever the number. */
+const PADDED_STEP = 64;
+
+/** The list with its last value repeated up to a power of two, or a multiple of 64: few statements to prepare, whatever the number. */
 export function padded(values: readonly string[]): string[] {
   const last = values.at(-1);
   if (last === undefined) return [];
-  const length = 2 ** Math.ceil(Math.log2(values.length));
-  return [...values, ...Array.from({ length: length - values.length }, () => last)];
+  const { length: count } = values;
+  const length = count > PADDED_STEP ? Math.ceil(count / PADDED_STEP) * PADDED_STEP : 2 ** Math.ceil(Math.log2(count));
+  return [...values, ...Array.from({ length: length - count }, () => last)];
 }
 
 const ROWS_STEPS = [64, 8];

@@ -3,7 +3,7 @@ import { Clock } from '../common/clock.js';
 import { Config } from '../config/config.js';
 import { Database, type Tx } from '../database/database.js';
 import { padded, placeholders, rowsInOne } from '../database/tx.js';
-import { ATTEMPT_COLUMNS, type AttemptRow, attemptValues } from './attempt-row.js';
+import { type AttemptRow, attemptValues, columnsOf } from './attempt-row.js';
 import { dropPayloads } from './intake.js';
 import { letThrough } from './rate-limit.js';
 import type { Verdict } from './schedule.js';
@@ -292,12 +292,13 @@ async function succeeded(tx: Tx, holder: number, delivered: readonly Attempted[]
 }
 
 async function insertAttempts(tx: Tx, attempted: readonly { attempt: AttemptRow }[]): Promise<void> {
-  const row = `(${ATTEMPT_COLUMNS.map(() => '?').join(', ')})`;
   for (let rest = attempted; rest.length > 0; ) {
-    const part = rest.slice(0, rowsInOne(rest.length));
+    const part = rest.slice(0, rowsInOne(rest.length)).map(({ attempt }) => attempt);
+    const columns = columnsOf(part);
+    const row = `(${placeholders(columns)})`;
     await tx.run(
-      `INSERT INTO message_attempts (${ATTEMPT_COLUMNS.join(', ')}) VALUES ${part.map(() => row).join(', ')}`,
-      part.flatMap(({ attempt }) => attemptValues(attempt)),
+      `INSERT INTO message_attempts (${columns.join(', ')}) VALUES ${part.map(() => row).join(', ')}`,
+      part.flatMap((attempt) => attemptValues(attempt, columns)),
     );
     rest = rest.slice(part.length);
   }

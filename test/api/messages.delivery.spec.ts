@@ -99,6 +99,21 @@ onBothDatabases((name) => {
   });
 
   describe('an attempt', () => {
+    it('over a connection that was kept took no time to connect', async () => {
+      const endpoint = await ground.endpoint();
+      const attempt = async () => {
+        const id = await ground.accepted(endpoint.id);
+        await ground.clock.settled();
+        return (await ground.attempts(id))[0]!;
+      };
+      let kept = await attempt();
+      // A receiver closes a connection that is silent for five seconds.
+      for (let i = 0; i < 5 && !kept.conn_reused; i++) kept = await attempt();
+      const nothing = { error_text: null, retry_type: null, retry_after_seconds: null, dns_ms: null, tls_handshake_ms: null };
+      expect(kept).toMatchObject({ conn_reused: true, tcp_connect_ms: null, response_status: 200, resolved_ip: '127.0.0.1', ...nothing });
+      expect(kept.ttfb_ms).toEqual(expect.any(Number));
+    });
+
     it('keeps what it sent and what came back, without the values of the customer’s headers', async () => {
       const endpoint = await ground.endpoint({ headers: { 'X-Token': 'canary-endpoint' } });
       ground.receiver.script.push({ status: 200, headers: { 'x-answer': 'yes', 'set-cookie': 'canary-cookie' } });
