@@ -46,7 +46,7 @@ onBothDatabases((name) => {
 
   beforeAll(async () => {
     test = await createTestDatabase(name);
-    service = await TestService.start(test, { SIGNET_TRUSTED_PROXIES: '127.0.0.0/8', SIGNET_AUDIT_DENIED_WINDOW_SECONDS: '3600' });
+    service = await TestService.start(test, { SIGNET_TRUSTED_PROXIES: '127.0.0.0/8' });
     client = await service.client();
     gateway = await client.gateway();
     for (let i = 0; i < 5; i++) await client.post(`/v2/{project}/apigw/instances/${gateway}/signs`, { name: `key_${i}` });

@@ -136,7 +136,7 @@ describe('the limit of an address', () => {
   });
 
   it('is recorded like any other refusal', async () => {
-    const service = await start({ SIGNET_RATE_LIMIT_ADDRESS: `1/${LONG}`, SIGNET_AUDIT_DENIED_WINDOW_SECONDS: '3600' });
+    const service = await start({ SIGNET_RATE_LIMIT_ADDRESS: `1/${LONG}` });
     const address = someAddress();
     for (let i = 0; i < 5; i++) await fetch(`${service.baseUrl}/v2/x/apigw/instances`, { headers: { 'x-forwarded-for': address } });
     await service.app.get(Denials).flush();

@@ -13,8 +13,6 @@ import { routesOf } from '../support/routes.js';
 import { type Client, TestService } from '../support/service.js';
 
 const WRITES = 12;
-/** Refusals are written when a test says so. */
-const NO_WINDOW = { SIGNET_AUDIT_DENIED_WINDOW_SECONDS: '3600' };
 
 onBothDatabases((name) => {
   let test: TestDatabase;
@@ -29,7 +27,7 @@ onBothDatabases((name) => {
 
   beforeAll(async () => {
     test = await createTestDatabase(name);
-    service = await TestService.start(test, { SIGNET_AUDIT_DENIED_ROWS: '1000', SIGNET_INSTANCE_NUM_LIMIT: '1000', ...NO_WINDOW });
+    service = await TestService.start(test, { SIGNET_AUDIT_DENIED_ROWS: '1000', SIGNET_INSTANCE_NUM_LIMIT: '1000' });
     client = await service.client();
   });
   afterAll(async () => {
@@ -295,7 +293,7 @@ onBothDatabases((name) => {
     });
 
     it('is chained in order when two processes write at once, and the oldest rows go under a checkpoint', async () => {
-      const other = await TestService.start(test, { SIGNET_AUDIT_DENIED_ROWS: '1000', ...NO_WINDOW });
+      const other = await TestService.start(test, { SIGNET_AUDIT_DENIED_ROWS: '1000' });
       try {
         const before = await total();
         await Promise.all(

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { COMPILED } from './process.js';
+import { CHILD_ENV } from './process.js';
 import { stockPort } from './stock-gateways.js';
 
 /** `signet gateway` as a process of its own. */
@@ -19,8 +19,7 @@ export class GatewayProcess {
     const [signPort, proxyPort] = [await stockPort(), await stockPort()];
     const child = spawn(process.execPath, ['dist/main.gateway.js'], {
       env: {
-        PATH: process.env['PATH'],
-        ...COMPILED,
+        ...CHILD_ENV,
         SIGNET_LOG_LEVEL: 'warn',
         ...env,
         SIGNET_GATEWAY_SIGN_PORT: String(signPort),

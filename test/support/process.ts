@@ -3,8 +3,11 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { ADMIN_PASSWORD, Client } from './service.js';
 
-/** Tests start hundreds of processes, which would each compile the same code for a quarter of a second. */
-export const COMPILED = { NODE_COMPILE_CACHE: 'node_modules/.cache/compiled' };
+/**
+ * All that a process of ours inherits. Tests start hundreds, and each would compile the same code for a quarter of a second: what is
+ * compiled is kept.
+ */
+export const CHILD_ENV = { PATH: process.env['PATH'], NODE_COMPILE_CACHE: 'node_modules/.cache/compiled' };
 
 /** A loopback port that is free now. */
 export async function freePort(): Promise<number> {
@@ -22,7 +25,7 @@ export async function signet(
   env: Record<string, string>,
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, ['dist/cli.js', ...args], {
-    env: { PATH: process.env['PATH'], ...COMPILED, ...env },
+    env: { ...CHILD_ENV, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
@@ -48,8 +51,7 @@ export class ServedProcess {
     const port = env['SIGNET_PORT'] ?? String(await freePort());
     const child = spawn(process.execPath, ['dist/cli.js', 'serve'], {
       env: {
-        PATH: process.env['PATH'],
-        ...COMPILED,
+        ...CHILD_ENV,
         SIGNET_LOG_LEVEL: 'warn',
         SIGNET_ADMIN_PASSWORD: ADMIN_PASSWORD,
         ...env,

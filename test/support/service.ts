@@ -125,6 +125,8 @@ export class TestService {
       SIGNET_PORT: '0',
       SIGNET_LOG_LEVEL: 'debug',
       SIGNET_ADMIN_PASSWORD: ADMIN_PASSWORD,
+      // Refusals become rows when a test says so, and not also when a window happens to end.
+      SIGNET_AUDIT_DENIED_WINDOW_SECONDS: '3600',
       ...database.env,
       ...env,
     });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { Machine } from '../support/machine.js';
-import { COMPILED, freePort, ServedProcess, signet } from '../support/process.js';
+import { CHILD_ENV, freePort, ServedProcess, signet } from '../support/process.js';
 import type { Client } from '../support/service.js';
 
 const KEYS = 320;
@@ -180,7 +180,7 @@ describe('key-encryption keys', () => {
 async function killedInTheMiddle(env: Record<string, string>, args: string[]): Promise<void> {
   for (let attempt = 1; attempt <= 5; attempt++) {
     const child: ChildProcess = spawn(process.execPath, ['dist/cli.js', ...args], {
-      env: { PATH: process.env['PATH'], ...COMPILED, ...env },
+      env: { ...CHILD_ENV, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';
