@@ -1,33 +1,8 @@
-// Who may import whom: the table of docs/architecture.md, folder by folder. A folder may always import itself.
-const base = ['common', 'config', 'observability', 'database'];
-const platform = [...base, 'vault', 'changes', 'audit', 'auth'];
-const may = {
-  lib: [],
-  config: [],
-  common: ['config'],
-  observability: ['config', 'common'],
-  database: ['config', 'common', 'observability'],
-  vault: base,
-  changes: base,
-  audit: [...base, 'changes'],
-  auth: [...base, 'vault', 'lib'],
-  edge: base,
-  projects: platform,
-  iam: [...base, 'vault', 'changes', 'audit', 'auth', 'edge', 'projects'],
-  'external-iam': [...platform, 'projects'],
-  instances: [...platform, 'projects'],
-  apis: [...platform, 'instances'],
-  signs: [...platform, 'instances', 'lib'],
-  bindings: [...platform, 'instances', 'apis', 'signs', 'lib'],
-  endpoints: [...platform, 'edge', 'projects', 'lib'],
-  messages: [...platform, 'endpoints', 'lib'],
-  distribution: [...platform, 'projects', 'instances', 'apis', 'signs', 'bindings', 'lib'],
-  gateway: ['lib', 'config', 'common', 'observability'],
-  // The OpenAPI document, made from what the controllers' decorators say: it knows no domain.
-  openapi: ['config', 'common'],
-  console: ['config', 'common'],
-};
+// Who may import whom: the table of house.cjs. `cli` and the files directly in src/ may import anything, and nothing imports them.
+const house = require('./house.cjs');
+
 const specs = '\\.spec\\.ts$';
+const row = '\\.entity\\.ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -42,24 +17,30 @@ module.exports = {
     {
       name: 'no-dev-deps-in-src',
       severity: 'error',
-      from: { path: '^src', pathNot: specs },
+      from: { path: '^(src|packages)/', pathNot: specs },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'nothing-imports-the-top',
       severity: 'error',
       from: { path: '^src/[^/]+/', pathNot: '^src/cli/' },
-      to: { path: '^src/[^/]+\\.ts$' },
+      to: { path: '^src/([^/]+\\.ts$|cli/)' },
     },
-    { name: 'no-barrels', severity: 'error', from: {}, to: { path: '^src/.*/index\\.ts$', pathNot: '^src/lib/signing/index\\.ts$' } },
+    { name: 'no-barrels', severity: 'error', from: {}, to: { path: '^src/.*/index\\.ts$' } },
     {
       name: 'lib-is-pure',
       severity: 'error',
-      from: { path: '^src/lib/', pathNot: [specs, '^src/lib/signing/nest\\.ts$'] },
-      to: { path: 'node_modules/(@nestjs|typeorm|mysql2|better-sqlite3|fastify)' },
+      from: { path: '^(src/lib|packages/[^/]+/src)/', pathNot: [specs, '^packages/signing/src/nest\\.ts$'] },
+      to: { path: 'node_modules/(@nestjs|typeorm|mysql2|better-sqlite3|fastify|express)' },
     },
-    // signet/signing/nest is a door of its own: the library's main door must not reach Nest through it.
-    { name: 'nothing-imports-the-nest-door', severity: 'error', from: { path: '^src/' }, to: { path: '^src/lib/signing/nest\\.ts$' } },
+    {
+      name: 'a-package-imports-nothing-of-ours',
+      severity: 'error',
+      from: { path: '^packages/([^/]+)/', pathNot: specs },
+      to: { path: ['^(src|test|bench|demo)/', '^packages/'], pathNot: ['^packages/$1/', '^packages/signing/dist/index\\.'] },
+    },
+    // signet-signing/nest is a door of its own: no other reaches Nest through it, and the service has no use for it.
+    { name: 'nothing-imports-the-nest-door', severity: 'error', from: {}, to: { path: '^packages/signing/(src|dist)/nest\\.' } },
     {
       name: 'gateway-has-no-database',
       severity: 'error',
@@ -72,15 +53,29 @@ module.exports = {
       from: { path: '^src/main\\.gateway\\.ts$' },
       to: { path: 'node_modules/(typeorm|@nestjs/typeorm|mysql2|better-sqlite3)', reachable: true },
     },
-    ...Object.entries(may).map(([folder, allowed]) => ({
-      name: `${folder}-imports`,
-      severity: 'error',
-      from: { path: `^src/${folder}/` },
-      to: { path: '^src/[^/]+/', pathNot: `^src/(${[folder, ...allowed].join('|')})/` },
-    })),
+    ...Object.entries(house).flatMap(([district, { may, rooms }]) => [
+      {
+        name: `${district}-imports`,
+        severity: 'error',
+        from: { path: `^src/${district}/` },
+        to: { path: '^src/[^/]+/', pathNot: `^src/(${[district, ...may].join('|')})/` },
+      },
+      ...Object.entries(rooms).flatMap(([room, below]) => {
+        const allowed = `^src/${district}/(${[room, ...below].join('|')})/`;
+        const rule = (from, pathNot) => ({
+          name: `${district}/${room}-imports`,
+          severity: 'error',
+          from: { path: `^src/${district}/${room}/`, ...from },
+          to: { path: `^src/${district}/`, pathNot },
+        });
+        // A row may point at any row of its district: a foreign key has two ends.
+        return [rule({ pathNot: row }, allowed), rule({ path: `^src/${district}/${room}/.*${row}` }, [allowed, row])];
+      }),
+    ]),
   ],
   options: {
-    doNotFollow: { path: 'node_modules' },
+    doNotFollow: { path: ['node_modules', '^packages/[^/]+/dist/'] },
+    exclude: { path: '^dist/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     detectProcessBuiltinModuleCalls: true,

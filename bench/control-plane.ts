@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { type Case, CASES } from './lib/cases.ts';
 import { type BenchDatabase, createDatabase, type Engine, openSql } from './lib/databases.ts';
-import { layOut, type Side } from './lib/ground.ts';
+import { createEnvironment, type Side } from './lib/environment.ts';
 import { CONNECTIONS, load, type Measured } from './lib/load.ts';
 import { logIn, type Served, startFloor, startService } from './lib/processes.ts';
 
@@ -49,7 +49,7 @@ async function measure(database: BenchDatabase, cases: readonly Case[]): Promise
     const servers = { ours: await started(startService(database)), floor: await started(startFloor(database)) };
     const sql = await openSql(database);
     const admin = await logIn(servers.ours.url);
-    const sides = await layOut(sql, servers.ours, admin);
+    const sides = await createEnvironment(sql, servers.ours, admin);
     for (const each of cases) {
       const round = async (who: 'ours' | 'floor', amount: number) => {
         if (interrupted) throw new Error('interrupted');
@@ -72,7 +72,7 @@ interface Pair {
   floor: Measured;
 }
 
-/** Warms both up, then takes turns: the machine's moods hit both sides of a pair. */
+/** Warms up both sides, then interleaves them, so that fluctuations of the machine affect both. */
 async function compare(each: Case, round: (who: 'ours' | 'floor', amount: number) => Promise<Measured>): Promise<Pair[]> {
   await round('floor', CONNECTIONS * 10);
   const { perSecond } = await round('floor', CONNECTIONS * 40);

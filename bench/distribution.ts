@@ -1,4 +1,4 @@
-// Measures how soon watchers and nodes have what was written: bench/README.md.
+// Measures the latency from a write to watchers and nodes: bench/README.md.
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createDatabase, type Engine } from './lib/databases.ts';
@@ -23,7 +23,7 @@ const NODES = 10;
 const RECEIPTS = 200;
 const TARGET_RECEIPT_P95 = 50;
 const WARM_UP = 20;
-/** A gap between changes: each is measured alone. */
+/** Pause between changes, so that each is measured alone. */
 const GAP_MS = 20;
 
 const { values: options } = parseArgs({ options: { engine: { type: 'string', default: 'sqlite' }, only: { type: 'string' } } });
@@ -52,7 +52,7 @@ try {
 }
 process.exitCode = missed ? 1 : 0;
 
-/** From the moment a change is asked for, so its own commit is part of the time, until a watcher has read it. */
+/** From the request, the commit included, until a watcher has read the change. */
 async function watchers(plane: Plane, levels: readonly Level[]): Promise<void> {
   const floor = await startStreamFloor();
   const [ours, bare] = [new Watchers(), new Watchers()];
@@ -112,9 +112,9 @@ async function receipts(plane: Plane): Promise<void> {
       if (i >= 0) times.push(performance.now() - began);
       const receipt = (await plane.call('GET', gone.headers.get('signet-receipt') ?? '')).body as unknown as {
         complete: boolean;
-        nodes: object[];
+        sessions: object[];
       };
-      if (!receipt.complete || receipt.nodes.length !== NODES) throw new Error(`an incomplete receipt: ${JSON.stringify(receipt)}`);
+      if (!receipt.complete || receipt.sessions.length !== NODES) throw new Error(`an incomplete receipt: ${JSON.stringify(receipt)}`);
     }
     const p95 = share(times, 0.95);
     console.log(

@@ -1,6 +1,6 @@
-// Measures what a signature costs on the way to a backend: bench/README.md.
+// Measures the overhead of signing on the request path: bench/README.md.
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
@@ -26,7 +26,13 @@ const folder = mkdtempSync(join(tmpdir(), 'signet-bench-gateway-'));
 const post = join(folder, 'post.lua');
 writeFileSync(post, `wrk.method = "POST"\nwrk.body = string.rep("x", ${BODY_BYTES})\nwrk.headers["Content-Type"] = "text/plain"\n`);
 
-/** Requests a second. wrk, since a generator in Node would take more of two cores than what it measures. */
+/** Processor time that a process has had, in µs; the kernel counts in hundredths of a second. */
+function cpuMicros(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}
+
+/** Requests per second, with wrk: a load generator in Node would use more CPU than the service under test. */
 async function load(url: string, method: 'GET' | 'POST', forSeconds: number): Promise<number> {
   const args = ['-t1', `-c${CONNECTIONS}`, `-d${forSeconds}s`, ...(method === 'POST' ? ['-s', post] : []), url];
   const { stdout } = await run('wrk', args);
@@ -37,7 +43,7 @@ async function load(url: string, method: 'GET' | 'POST', forSeconds: number): Pr
 
 const SIDES = ['nginx', 'nginx + auth_request', 'proxy, unsigned', 'proxy, signed'] as const;
 type Side = (typeof SIDES)[number];
-/** What the backend must have been sent: a benchmark of requests that are not signed would measure nothing. */
+/** What the backend must receive: proves that the measured requests were signed. */
 const SENT: Record<Side, string> = { nginx: '--', 'nginx + auth_request': 'SD', 'proxy, unsigned': 'un', 'proxy, signed': 'SD' };
 /** Medians over the rounds, each round compared with itself. */
 const RATIOS: readonly { of: Side; to: Side; target?: number }[] = [
@@ -67,23 +73,28 @@ try {
     'proxy, unsigned': `${node.proxyUrl}/unsigned/orders?limit=20`,
     'proxy, signed': `${node.proxyUrl}/signed/orders?limit=20`,
   };
-  for (const method of ['GET', 'POST'] as const) await measure(method, urls);
+  for (const method of ['GET', 'POST'] as const) await measure(method, urls, node.pid);
 } finally {
   for (const served of running.reverse()) await served.stop();
   await database.drop();
   rmSync(folder, { recursive: true });
 }
 
-async function measure(method: 'GET' | 'POST', urls: Record<Side, string>): Promise<void> {
+async function measure(method: 'GET' | 'POST', urls: Record<Side, string>, nodePid: number): Promise<void> {
   for (const side of SIDES) {
     const sent = await (await fetch(urls[side], { method, ...(method === 'POST' && { body: 'x' }) })).text();
     if (sent !== SENT[side]) throw new Error(`${method} through ${side}: the backend was sent ${sent}`);
     await load(urls[side], method, 1);
   }
   const measured: Record<Side, number>[] = [];
+  const micros: Record<Side, number[]> = { nginx: [], 'nginx + auth_request': [], 'proxy, unsigned': [], 'proxy, signed': [] };
   while (measured.length < rounds) {
     const round: Partial<Record<Side, number>> = {};
-    for (const side of SIDES) round[side] = await load(urls[side], method, seconds);
+    for (const side of SIDES) {
+      const before = cpuMicros(nodePid);
+      round[side] = await load(urls[side], method, seconds);
+      micros[side].push((cpuMicros(nodePid) - before) / (round[side] * seconds));
+    }
     measured.push(round as Record<Side, number>);
   }
   const median = (values: number[]) => share(values, 0.5);
@@ -92,7 +103,7 @@ async function measure(method: 'GET' | 'POST', urls: Record<Side, string>): Prom
     console.log(
       `  ${side.padEnd(22)} ${median(measured.map((round) => round[side]))
         .toFixed(0)
-        .padStart(6)}/s`,
+        .padStart(6)}/s   ${median(micros[side]).toFixed(0).padStart(4)} µs of the node's processor time each`,
     );
   for (const { of, to, target } of RATIOS) {
     const ratio = median(measured.map((round) => round[of] / round[to]));

@@ -1,4 +1,4 @@
-// Measures whether time tells another project's id from one that is not there: docs/isolation.md.
+// Measures whether response times distinguish another project's id from an unknown one: docs/isolation.md.
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { createDatabase, type Engine } from './lib/databases.ts';
@@ -67,7 +67,7 @@ async function measure(engine: Engine, service: Served): Promise<void> {
     // One id each, asked for again and again: nothing but what it is an id of differs.
     const ids = { foreign, unknown: newId(), 'unknown again': newId() };
     for (let i = 0; i < pairs; i++) {
-      // In a random order, so that a drift of the machine falls on all alike.
+      // Random order, so that drift of the machine affects all alike.
       const turns = (Object.keys(micros) as (keyof typeof micros)[])
         .map((turn) => ({ turn, order: randomInt(1e9) }))
         .sort((a, b) => a.order - b.order);
@@ -100,7 +100,7 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
-/** How likely it is that one of the first took longer than one of the second. */
+/** Probability that a sample of the first list exceeds one of the second. */
 function later(first: readonly number[], second: readonly number[]): number {
   let won = 0;
   for (const a of first) for (const b of second) won += a > b ? 1 : a === b ? 0.5 : 0;

@@ -1,6 +1,6 @@
 // Measures sign() against the hash and the HMAC alone over the same bytes, interleaved in one process: bench:signing.
 import { createHmac, hash, randomBytes } from 'node:crypto';
-import { type KeyMaterial, sign, verifySignature } from '../dist/lib/signing/index.js';
+import { type KeyMaterial, sign, verifySignature } from 'signet-signing';
 
 const SIZES = [200, 1024, 16 * 1024];
 const ROUNDS = 41;

@@ -1,5 +1,7 @@
 // Measures webhooks against hand-written floors: bench/README.md.
 import { hash } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { v7 } from 'uuid';
@@ -7,14 +9,24 @@ import { type BenchDatabase, createDatabase, type Engine, openSql, type Sql } fr
 import { CONNECTIONS, load, type Measured } from './lib/load.ts';
 import { logIn, type Served, startFloorSender, startService, startWebhookFloor, startWebhookReceiver } from './lib/processes.ts';
 
-const PARTS = ['accept', 'deliver', 'backlog'] as const;
+const PARTS = ['accept', 'deliver', 'backlog', 'fairness'] as const;
 const TARGET = 0.6;
 const BACKLOG = 100_000;
-/** Messages of a round that is not counted. */
+/** Messages of the warm-up round. */
 const WARM_UP = 5000;
 const WARM_UP_ROUNDS = 3;
 const DRAIN_MS = 150_000;
-/** What laying messages down may take, and what the database does about it afterwards, before they fall due. */
+/** Fairness run: number of endpoints, waiting messages per endpoint, permitted slow-down of the unaffected endpoint. */
+const LIMITED = 500;
+const HANGING = 50;
+const WAITING_EACH = 100;
+const FAIR = 1.5;
+const FREE_MESSAGES = 40;
+/** Time-out of a message, and pause between two messages: long enough for retries and rate limits of the other endpoints. */
+const FREE_MS = 20_000;
+const FREE_PAUSE_MS = 50;
+const SETTLE_MS = 3000;
+/** Time to insert the messages, and for the database to settle, before they are due. */
 const LAY_DOWN_MS = 2000;
 const LAY_DOWN_MS_EACH = 0.25;
 /** About 1 KiB. */
@@ -59,6 +71,7 @@ for (const engine of ['sqlite', 'mariadb'] as const) {
     };
     try {
       if (part === 'accept') await accept(database, started);
+      else if (part === 'fairness') await fairness(database, started);
       else await deliver(database, started, part);
     } finally {
       for (const served of running) await served.stop();
@@ -70,13 +83,13 @@ for (const engine of ['sqlite', 'mariadb'] as const) {
 type Started = (starting: Promise<Served>) => Promise<Served>;
 
 /** A project's API key and endpoint. */
-interface Ground {
+interface Environment {
   projectId: string;
   endpointId: string;
   authorization: string;
 }
 
-async function lay(service: Served, url: string): Promise<Ground> {
+async function createEnvironment(service: Served, url: string): Promise<Environment> {
   const { projectId, token } = await logIn(service.url);
   const post = async (path: string, body: object): Promise<Record<string, string>> => {
     const headers = { 'x-auth-token': token, 'content-type': 'application/json' };
@@ -91,20 +104,20 @@ async function lay(service: Served, url: string): Promise<Ground> {
 
 /** `POST /v1/webhooks/send` against raw Fastify and one durable INSERT into a table like the service's, the payload in it. */
 async function accept(database: BenchDatabase, started: Started): Promise<void> {
-  const service = await started(startService(database, { SIGNET_WEBHOOK_DELIVERY: 'off', SIGNET_WEBHOOK_CHECK_DNS: 'false' }));
-  const ground = await lay(service, 'https://example.com/hook');
-  const floor = await started(startWebhookFloor(database, ground.projectId));
+  const service = await started(startService(database, { SIGNET_WEBHOOKS: 'delivery=off,check-dns=off' }));
+  const environment = await createEnvironment(service, 'https://example.com/hook');
+  const floor = await started(startWebhookFloor(database, environment.projectId));
   const sql = await openSql(database);
   const request = {
     method: 'POST',
     path: '/v1/webhooks/send',
-    body: JSON.stringify({ endpoint_id: ground.endpointId, payload: PAYLOAD }),
+    body: JSON.stringify({ endpoint_id: environment.endpointId, payload: PAYLOAD }),
   } as const;
   const round = async (who: Served, amount: number): Promise<Measured> => {
     if (interrupted) throw new Error('interrupted');
     const measured = await load(
       who.url,
-      { authorization: ground.authorization },
+      { authorization: environment.authorization },
       Array.from({ length: CONNECTIONS }, () => request),
       amount,
     );
@@ -125,19 +138,19 @@ async function accept(database: BenchDatabase, started: Started): Promise<void> 
   await sql.close();
 }
 
-/** What waits, delivered to a receiver beside: against bare undici, or a large backlog under watch. */
+/** Delivers waiting messages to a local receiver: against bare undici, or a large backlog with memory checks. */
 async function deliver(database: BenchDatabase, started: Started, part: 'deliver' | 'backlog'): Promise<void> {
   const receiver = await started(startWebhookReceiver());
   const env = {
-    SIGNET_WEBHOOK_ALLOW_HTTP: 'true',
+    SIGNET_WEBHOOKS: 'http=allow',
     SIGNET_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8',
-    // Or V8 puts off collecting, and what is resident tells nothing of a leak.
+    // Limits the heap, so that V8 collects and resident memory shows leaks.
     ...(part === 'backlog' && { NODE_OPTIONS: '--max-old-space-size=256' }),
   };
   const service = await started(startService(database, env));
-  const ground = await lay(service, `${receiver.url}/hook`);
+  const environment = await createEnvironment(service, `${receiver.url}/hook`);
   const sql = await openSql(database);
-  const drained = (amount: number) => drain(service, receiver, sql, ground, amount);
+  const drained = (amount: number) => drain(service, receiver, sql, environment, amount);
   if (part === 'backlog') {
     await drained(500);
     const { perSecond, memory } = await drained(backlog);
@@ -157,7 +170,7 @@ async function deliver(database: BenchDatabase, started: Started, part: 'deliver
       if (!response.ok) throw new Error(await response.text());
       return rateOf(receiver);
     };
-    // Both senders and the receiver as they run after a while, not as they start.
+    // Warms up both senders and the receiver.
     for (let i = 0; i < WARM_UP_ROUNDS; i++) {
       await bare(WARM_UP);
       await drained(WARM_UP);
@@ -170,17 +183,17 @@ async function deliver(database: BenchDatabase, started: Started, part: 'deliver
   await sql.close();
 }
 
-/** Lays messages down that fall due together a little later, and waits until all have arrived and are written down. */
+/** Inserts messages that become due together, and waits until all are received and their results are stored. */
 async function drain(
   service: Served,
   receiver: Served,
   sql: Sql,
-  ground: Ground,
+  environment: Environment,
   amount: number,
 ): Promise<{ perSecond: number; memory: number[] }> {
   await sql.run('DELETE FROM messages');
   await fetch(receiver.url, { method: 'DELETE' });
-  await fill(sql, ground, amount, Date.now() + LAY_DOWN_MS + LAY_DOWN_MS_EACH * amount);
+  await fill(sql, environment, amount, Date.now() + LAY_DOWN_MS + LAY_DOWN_MS_EACH * amount);
   await sql.settled();
   const memory: number[] = [];
   const end = performance.now() + DRAIN_MS;
@@ -198,6 +211,64 @@ async function drain(
   return { perSecond, memory };
 }
 
+/** Latency of one endpoint alone, and beside endpoints of its project that are at their rate limit or never answer, each with a backlog. */
+async function fairness(database: BenchDatabase, started: Started): Promise<void> {
+  const arrived = new Map<string, (at: number) => void>();
+  const receiver = createServer((request, response) => {
+    request.resume().on('end', () => {
+      arrived.get(request.url ?? '')?.(performance.now());
+      response.end();
+    });
+  }).listen(0, '127.0.0.1');
+  const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+  const env = { SIGNET_WEBHOOKS: 'http=allow', SIGNET_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8' };
+  const service = await started(startService(database, env));
+  const sql = await openSql(database);
+  const urlOf = (server: typeof receiver) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    const environment = await createEnvironment(service, `${urlOf(receiver)}/free`);
+    const headers = { authorization: environment.authorization, 'content-type': 'application/json' };
+    const post = (path: string, body: object) => fetch(service.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    const others: string[] = [];
+    for (let i = 0; i < LIMITED + HANGING; i++) {
+      const url = i < LIMITED ? `${urlOf(receiver)}/limited/${i}` : `${urlOf(silent)}/${i}`;
+      const made = (await (await post('/v1/endpoints', { url, ...(i < LIMITED && { rate_limit_rps: 1 }) })).json()) as {
+        data: { id: string };
+      };
+      others.push(made.data.id);
+    }
+    const latencies = async () => {
+      const taken: number[] = [];
+      for (let i = 0; i < FREE_MESSAGES; i++) {
+        if (interrupted) throw new Error('interrupted');
+        const arrival = new Promise<number>((resolve) => arrived.set('/free', resolve));
+        const sent = performance.now();
+        const answer = await post('/v1/webhooks/send', { endpoint_id: environment.endpointId, payload: PAYLOAD });
+        if (answer.status !== 202) throw new Error(`send: ${answer.status} ${await answer.text()}`);
+        const end = delay(FREE_MS).then(() => Number.POSITIVE_INFINITY);
+        taken.push((await Promise.race([arrival, end])) - sent);
+        await delay(FREE_PAUSE_MS);
+      }
+      return taken;
+    };
+    await latencies();
+    const alone = median(await latencies());
+    for (const endpointId of others) await fill(sql, { ...environment, endpointId }, WAITING_EACH, Date.now());
+    await delay(SETTLE_MS);
+    const among = await latencies();
+    const ratio = median(among) / alone;
+    console.log(
+      `${database.engine.padEnd(7)}  one free endpoint among ${LIMITED} at their limit and ${HANGING} that hang, ${WAITING_EACH} waiting for each: median ${median(among).toFixed(1)} ms, at most ${Math.max(...among).toFixed(0)} ms; alone ${alone.toFixed(1)} ms   ratio ${ratio.toFixed(2)}  target ${FAIR.toFixed(2)} at most  ${ratio <= FAIR ? 'met' : 'MISSED'}`,
+    );
+  } finally {
+    for (const server of [receiver, silent]) {
+      server.closeAllConnections();
+      server.close();
+    }
+    await sql.close();
+  }
+}
+
 async function rateOf(receiver: Served): Promise<number> {
   const { count, seconds: taken } = (await (await fetch(receiver.url)).json()) as { count: number; seconds: number };
   return count / taken;
@@ -210,7 +281,7 @@ async function residentBytes(service: Served): Promise<number> {
   return bytes;
 }
 
-async function fill(sql: Sql, { projectId, endpointId }: Ground, amount: number, dueAt: number): Promise<void> {
+async function fill(sql: Sql, { projectId, endpointId }: Environment, amount: number, dueAt: number): Promise<void> {
   const columns =
     'id, project_id, endpoint_id, status, size_bytes, payload_sha256, retention_hours, attempt_count, attempts_before, replay_count, due_at, expires_at, created_at, updated_at';
   const sha = hash('sha256', TEXT, 'hex');
@@ -243,6 +314,7 @@ async function fill(sql: Sql, { projectId, endpointId }: Ground, amount: number,
       rows.flatMap(([id]) => [id as string, TEXT]),
     );
   }
+  await sql.run('UPDATE delivery_queues SET due_at = ? WHERE endpoint_id = ?', [dueAt, endpointId]);
   await sql.run('COMMIT');
 }
 

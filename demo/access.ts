@@ -5,7 +5,7 @@ import type { Part } from './part.ts';
 
 type Operation = readonly [method: string, path: string, body?: object];
 
-/** The nine (apig §0), each well-formed, on things that are not there. */
+/** The nine (docs/contracts/apig.md §0), each well-formed, on things that are not there. */
 const OPERATIONS: readonly Operation[] = [
   ['POST', '/signs', { name: 'not_to_be_made' }],
   ['PUT', `/signs/${EXAMPLE_ID}`, { name: 'not_to_be_made' }],
@@ -18,7 +18,7 @@ const OPERATIONS: readonly Operation[] = [
   ['GET', `/sign-bindings/binded-signs?api_id=${EXAMPLE_ID}`],
 ];
 
-/** Who may: the errors that all nine operations share (apig §1.9, §2.5). */
+/** Who may: the errors that all nine operations share (docs/contracts/apig.md §1.9, §2.5). */
 export const access: Part = {
   title: 'Part 2c, access: 401, 403 and 404 of all nine',
   async run({ gateway, api, reader, progress }) {
@@ -29,11 +29,11 @@ export const access: Part = {
     await each(api.as('not-a-token'), gateway.at, tokenWrong);
     await each(api.as(''), gateway.at, tokenMissing);
     await each(api.as(undefined), gateway.at, tokenMissing);
-    // A path of another project, whether or not there is one (apig §6.1).
+    // A path of another project, whether or not there is one (docs/contracts/apig.md §6.1).
     await each(api, (path) => gateway.at(path).replace(api.projectId, EXAMPLE_ID), forbidden);
     const writes = OPERATIONS.filter(([method]) => method !== 'GET');
     if (reader) await each(reader, gateway.at, forbidden, writes);
-    // A reader may read, secrets included (apig §9.4 #13).
+    // A reader may read, secrets included (docs/contracts/apig.md §9.4 #13).
     if (reader) {
       const key = await gateway.createKey('hmac', { name: 'read_by_reader' });
       await reader.get(gateway.at('/signs'), { status: 200, body: { total: 1, size: 1, signs: gateway.model.signRows() } });

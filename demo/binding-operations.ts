@@ -14,7 +14,7 @@ import type { Gateway } from './gateway.ts';
 import { type Binding, boundAnswerRow, boundRow, boundSignRow, type Key, page, type Publication } from './model.ts';
 import type { Part } from './part.ts';
 
-/** Bind, unbind and the three lists with every field and every error that can be provoked (apig §2.1–§2.5). */
+/** Bind, unbind and the three lists with every field and every error that can be provoked (docs/contracts/apig.md §2.1–§2.5). */
 export const bindingOperations: Part = {
   title: 'Part 2b, bindings: bind, unbind, three lists',
   async run({ gateway, api, progress }) {
@@ -40,7 +40,7 @@ export const bindingOperations: Part = {
   },
 };
 
-/** Bind (apig §2.3): several at once, twice the same, another key's, and all or nothing. */
+/** Bind (docs/contracts/apig.md §2.3): several at once, twice the same, another key's, and all or nothing. */
 async function bind(gateway: Gateway, one: Key, two: Key): Promise<void> {
   const { api, at, model } = gateway;
   const [a, b, c, d] = model.publications as [Publication, Publication, Publication, Publication];
@@ -63,7 +63,7 @@ async function bind(gateway: Gateway, one: Key, two: Key): Promise<void> {
   for (const publish_ids of [[], 'x', {}, [17], Array(1001).fill(d.publishId)]) {
     await api.post(at('/sign-bindings'), body(publish_ids), badParameter('publish_ids'));
   }
-  await api.post(at('/sign-bindings'), { publish_ids: [d.publishId] }, missing('sign_id'));
+  await api.post(at('/sign-bindings'), { publish_ids: [d.publishId] }, badParameter('sign_id'));
   await api.post(at('/sign-bindings'), { sign_id: one.id }, missing('publish_ids'));
   await api.expect('POST', at('/sign-bindings'), unparsable, { text: '{' });
   // Of all that, nothing was bound.
@@ -103,7 +103,7 @@ async function unboundApis(gateway: Gateway, key: Key): Promise<void> {
   await refused(gateway, 'unbinded-apis');
 }
 
-/** Filters that both lists know (apig §2.1), each with what it lets through. */
+/** Filters that both lists know (docs/contracts/apig.md §2.1), each with what it lets through. */
 function filters(publications: readonly Publication[]): (readonly [query: string, wanted: (publication: Publication) => boolean])[] {
   const [some, other] = [publications[1] as Publication, publications.at(-1) as Publication];
   const tagged = (tag: string) => (publication: Publication) => publication.api.tags.includes(tag);
@@ -127,7 +127,7 @@ function filters(publications: readonly Publication[]): (readonly [query: string
 
 async function refused({ api, at }: Gateway, list: string): Promise<void> {
   await api.get(at(`/sign-bindings/${list}?sign_id=${EXAMPLE_ID}`), signNotFound(EXAMPLE_ID));
-  await api.get(at(`/sign-bindings/${list}`), missing('sign_id'));
+  await api.get(at(`/sign-bindings/${list}`), badParameter('sign_id'));
   await api.get(at(`/sign-bindings/${list}?sign_id=${EXAMPLE_ID}&api_name=a&api_name=b`), badParameter('api_name'));
   await api.get(at(`/sign-bindings/${list}?sign_id=${EXAMPLE_ID}&limit=x`), badParameter('limit'));
 }
@@ -149,7 +149,7 @@ async function boundSigns({ api, at, model }: Gateway, { api: { id }, environmen
   await api.get(at(`/sign-bindings/binded-signs?api_id=${EXAMPLE_ID}`), apiNotFound(EXAMPLE_ID));
 }
 
-/** What bindings outlive: a new secret, and a time offline (apig §2.4). */
+/** What bindings outlive: a new secret, and a time offline (docs/contracts/apig.md §2.4). */
 async function lifeCycle(gateway: Gateway, one: Key, two: Key): Promise<void> {
   const { api, at, model } = gateway;
   const changed = { name: 'key_one', ...kindFields('aes-128-cfb'), sign_key: 'aes-key-16-chars', sign_secret: 'aes-iv--16-chars' };
@@ -190,7 +190,7 @@ async function lifeCycle(gateway: Gateway, one: Key, two: Key): Promise<void> {
   await api.get(unbound, page('apis', [model.unboundRow(publication)]));
 }
 
-/** Unbind (apig §2.1): by the record's id, once. */
+/** Unbind (docs/contracts/apig.md §2.1): by the record's id, once. */
 async function unbind({ api, at, model }: Gateway, key: Key): Promise<void> {
   const [binding, kept] = model.bindingsOf(key) as [Binding, Binding];
   await api.delete(at(`/sign-bindings/${binding.id}`), NO_CONTENT);

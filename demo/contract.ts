@@ -1,10 +1,10 @@
 import type { Answer } from './client.ts';
 
-/** Forms of what the server makes up (apig §4.3, §4.4). */
+/** Forms of what the server makes up (docs/contracts/apig.md §4.3, §4.4). */
 export const ID = /^[0-9a-f]{32}$/;
 export const WRITTEN = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/;
 
-/** A time as a later read gives it: in seconds (apig §4.4). */
+/** A time as a later read gives it: in seconds (docs/contracts/apig.md §4.4). */
 export const stored = (written: string) => `${written.slice(0, 19)}Z`;
 
 /** The id in the seed page's example. */
@@ -20,7 +20,7 @@ export const KINDS: readonly Kind[] = ['hmac', 'basic', 'public_key', 'aes-128-c
 export const kindFields = (kind: Kind): { sign_type: SignType; sign_algorithm?: Algorithm } =>
   kind === 'aes-128-cfb' || kind === 'aes-256-cfb' ? { sign_type: 'aes', sign_algorithm: kind } : { sign_type: kind };
 
-/** What key and secret of each kind look like (apig §1.3). */
+/** What key and secret of each kind look like (docs/contracts/apig.md §1.3). */
 export const FORMS: Record<Kind, { key: RegExp; secret: RegExp }> = {
   hmac: { key: /^[A-Za-z0-9][A-Za-z0-9_-]{7,31}$/, secret: /^[A-Za-z0-9][A-Za-z0-9_\-!@#$%]{15,63}$/ },
   basic: { key: /^[A-Za-z][A-Za-z0-9_-]{3,31}$/, secret: /^[A-Za-z0-9][A-Za-z0-9_\-!@#$%]{7,63}$/ },
@@ -38,7 +38,7 @@ export const FORMS: Record<Kind, { key: RegExp; secret: RegExp }> = {
 const error = (status: number, error_code: string, error_msg: string | RegExp): Answer => ({ status, body: { error_code, error_msg } });
 const HELP = 'Please refer to the support documentation';
 
-/** The errors of the nine operations, word for word (apig §1.9, §2.5, §5.3). */
+/** The errors of the nine operations, word for word (docs/contracts/apig.md §1.9, §2.5, §5.3). */
 export const tokenMissing = error(401, 'APIG.1000', 'The token is missing.');
 export const tokenWrong = error(401, 'APIG.1002', 'Incorrect token or token resolution failed');
 export const forbidden = error(403, 'APIG.1005', 'No permissions to request this method');

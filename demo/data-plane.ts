@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'undici';
-import { startDemoBackend } from '../dist/gateway/demo-backend.js';
+import { startDemoBackend } from '../dist/gateway/backend/demo-backend.js';
 import type { Client } from './client.ts';
 import { check, including } from './expect.ts';
 import { GatewayNode, Nginx } from './gateway-node.ts';
@@ -142,7 +142,7 @@ async function deleted(gateway: Gateway, api: Client, key: Key): Promise<Deleted
   gateway.model.deleteKey(key);
   await api.get(String(headers['signet-receipt']), {
     status: 200,
-    body: including({ complete: true, nodes: [including({ node_id: 'demo', state: 'acknowledged', acknowledged_at: /^\d{4}-/ })] }),
+    body: including({ complete: true, sessions: [including({ node_id: 'demo', state: 'acknowledged', acknowledged_at: /^\d{4}-/ })] }),
   });
   return { sent, complete };
 }

@@ -10,7 +10,7 @@ export type Expected =
   | { readonly [field: string]: Expected | undefined };
 
 /** An object that has at least these fields. */
-export class Including {
+class Including {
   readonly fields: { readonly [field: string]: Expected };
   constructor(fields: { readonly [field: string]: Expected }) {
     this.fields = fields;

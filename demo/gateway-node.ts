@@ -63,8 +63,7 @@ export class GatewayNode {
       SIGNET_INSTANCE_ID: instanceId,
       SIGNET_GATEWAY_TOKEN: token,
       SIGNET_NODE_ID: 'demo',
-      SIGNET_GATEWAY_PORT: String(proxyPort),
-      SIGNET_GATEWAY_SIGN_PORT: String(signPort),
+      SIGNET_GATEWAY_LISTEN: `proxy=${proxyPort},sign=${signPort}`,
       SIGNET_GATEWAY_UPSTREAM: `http://127.0.0.1:${backendPort}`,
       SIGNET_LOG_LEVEL: 'warn',
     });

@@ -4,7 +4,7 @@ import { ID, kindFields, type Kind, WRITTEN } from './contract.ts';
 import { check, including } from './expect.ts';
 import { type Binding, boundAnswerRow, createdKey, type Key, Model, type Publication } from './model.ts';
 
-export const RELEASE = { id: 'DEFAULT_ENVIRONMENT_RELEASE_ID', name: 'RELEASE' };
+const RELEASE = { id: 'DEFAULT_ENVIRONMENT_RELEASE_ID', name: 'RELEASE' };
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'ANY'];
 const AUTH_TYPES = ['NONE', 'APP', 'IAM'];
 const TAGS = [[], ['orders'], ['orders', 'eu'], ['billing']];
@@ -55,7 +55,7 @@ export class Gateway {
     await this.api.delete(`/v2/${this.api.projectId}/apigw/instances/${this.id}`, { status: 204 });
   }
 
-  /** Switches on the one feature that a type of key needs (apig §1.10). */
+  /** Switches on the one feature that a type of key needs (docs/contracts/apig.md §1.10). */
   async enablePublicKeys(): Promise<void> {
     const config = JSON.stringify({ enable: 'on', public_key_uri_prefix: '/apigw/authadv/v2/public-key/' });
     const feature = { name: 'public_key', enable: true, config };
@@ -65,7 +65,7 @@ export class Gateway {
     });
   }
 
-  /** Makes a group of `count` APIs and publishes all of them in RELEASE and in `others` (apig §3.3–§3.6). */
+  /** Makes a group of `count` APIs and publishes all of them in RELEASE and in `others` (docs/contracts/apig.md §3.3–§3.6). */
   async populate(count: number, others: readonly string[]): Promise<void> {
     const { api } = this;
     const group = { id: '', name: 'demo_group' };

@@ -147,7 +147,7 @@ async function open(options: Options): Promise<Target> {
   }
 }
 
-/** `POST /v3/auth/tokens` with a password (apig §6.1). */
+/** `POST /v3/auth/tokens` with a password (docs/contracts/apig.md §6.1). */
 async function logIn(wire: Wire, { name, password }: User): Promise<Client> {
   const body = {
     auth: {
@@ -165,8 +165,8 @@ async function logIn(wire: Wire, { name, password }: User): Promise<Client> {
 async function verifyTrail(wire: Wire, server: Server): Promise<string> {
   await wire.close();
   check('exit code of signet serve after SIGTERM', 0, await server.stop());
-  const { code, output } = await server.run('audit', 'verify');
-  check(`exit code of signet audit verify, which printed: ${output}`, 0, code);
+  const { code, output } = await server.run('admin', 'audit', 'verify');
+  check(`exit code of signet admin audit verify, which printed: ${output}`, 0, code);
   return output;
 }
 

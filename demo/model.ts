@@ -74,7 +74,7 @@ export class Model {
       .sort((a, b) => (a.publishId < b.publishId ? 1 : -1));
   }
 
-  /** Rows of the key list (apig §1.6). */
+  /** Rows of the key list (docs/contracts/apig.md §1.6). */
   signRows(keys: readonly Key[] = [...this.keys.values()]): Expected[] {
     return [...keys].sort(newestFirst).map((key) => ({
       ...key,
@@ -85,7 +85,7 @@ export class Model {
     }));
   }
 
-  /** A row of `unbinded-apis` (apig §2.2). */
+  /** A row of `unbinded-apis` (docs/contracts/apig.md §2.2). */
   unboundRow({ publishId, api, group, environment }: Publication): Expected {
     return {
       ...api,
@@ -99,7 +99,7 @@ export class Model {
   }
 }
 
-/** A row of `binded-apis` (apig §2.2 `SignApiBindingBase`). */
+/** A row of `binded-apis` (docs/contracts/apig.md §2.2 `SignApiBindingBase`). */
 export const boundRow = ({ id, key, publication: { publishId, api, group, environment }, binding_time }: Binding) => ({
   id,
   publish_id: publishId,
@@ -124,7 +124,7 @@ const secretFields = ({ sign_type, sign_key, sign_secret, sign_algorithm }: Key)
   ...(sign_algorithm !== undefined && { sign_algorithm }),
 });
 
-/** A row of `binded-signs` (apig §2.2 `SignApiBindingInfo`). */
+/** A row of `binded-signs` (docs/contracts/apig.md §2.2 `SignApiBindingInfo`). */
 export const boundSignRow = (binding: Binding) => ({ ...boundRow(binding), ...secretFields(binding.key) });
 
 /** A row of the answer to bind: as above, with what the server makes up by pattern. */
@@ -135,7 +135,7 @@ export const boundAnswerRow = (key: Key, publication: Publication): Expected => 
   ...secretFields(key),
 });
 
-/** The answer to create (apig §1.6): what was given comes back, the rest is of its kind's form. */
+/** The answer to create (docs/contracts/apig.md §1.6): what was given comes back, the rest is of its kind's form. */
 export const createdKey = (kind: Kind, given: { name: string; sign_key?: string; sign_secret?: string }): Expected => ({
   id: ID,
   name: given.name,
@@ -146,7 +146,7 @@ export const createdKey = (kind: Kind, given: { name: string; sign_key?: string;
   update_time: WRITTEN,
 });
 
-/** A list answer (apig §4.1). */
+/** A list answer (docs/contracts/apig.md §4.1). */
 export const page = (array: string, rows: readonly Expected[], total = rows.length) => ({
   status: 200,
   body: { total, size: rows.length, [array]: rows } as Expected,

@@ -1,4 +1,3 @@
-import { type Options, SingleBar, Presets } from 'cli-progress';
 import type { Difference } from './expect.ts';
 
 export interface PartResult {
@@ -9,36 +8,48 @@ export interface PartResult {
   proved: string;
 }
 
-const FORMAT: Options = { format: '{title} [{bar}] {value}/{total} requests  {stage}', hideCursor: true, clearOnComplete: true, fps: 10 };
+/** To the beginning of a line that is empty then. */
+const ERASED = '\r\x1b[2K';
+/** A terminal is not written to more often than anybody could read. */
+const SHOWN_EVERY_MS = 100;
 
-/** How far a part is: a bar on a terminal, otherwise a line for each stage. */
+/** How far a part is: a line that is written over on a terminal, otherwise a line for each stage. */
 export class Progress {
-  readonly #bar = process.stdout.isTTY ? new SingleBar(FORMAT, Presets.shades_classic) : undefined;
+  readonly #terminal = process.stdout.isTTY;
   #title = '';
+  #stage = '';
   #total = 0;
+  #done = 0;
+  #shownAt = -Infinity;
 
   begin(title: string): void {
     this.#title = title;
     this.#total = 0;
-    if (this.#bar) this.#bar.start(1, 0, { title, stage: '' });
-    else console.log(title);
+    this.#done = 0;
+    if (!this.#terminal) console.log(title);
   }
 
   /** @param requests how many it will take, as far as known */
   stage(stage: string, requests: number): void {
+    this.#stage = stage;
     this.#total += requests;
-    if (!this.#bar) return console.log(`  ${stage}`);
-    this.#bar.setTotal(this.#total);
-    this.#bar.update({ title: this.#title, stage });
+    if (!this.#terminal) return console.log(`  ${stage}`);
+    this.show();
   }
 
   step(): void {
-    this.#bar?.increment();
+    this.#done++;
+    if (this.#terminal && performance.now() - this.#shownAt >= SHOWN_EVERY_MS) this.show();
   }
 
-  /** Takes the bar away, so that a line can be printed. */
+  /** Takes the line away, so that another can be printed. */
   end(): void {
-    this.#bar?.stop();
+    if (this.#terminal) process.stdout.write(ERASED);
+  }
+
+  private show(): void {
+    this.#shownAt = performance.now();
+    process.stdout.write(`${ERASED}${this.#title}: ${this.#done}/${this.#total} requests  ${this.#stage}`);
   }
 }
 

@@ -94,7 +94,7 @@ export async function proveKept(gateway: Gateway, progress: Progress): Promise<v
   await api.get(at(`/sign-bindings/unbinded-apis?sign_id=${key.id}&limit=100000`), page('apis', rows.slice(0, 500), rows.length));
 }
 
-/** `SIGN_NUM_LIMIT` among the gateway's limits (apig §3.2). */
+/** `SIGN_NUM_LIMIT` among the gateway's limits (docs/contracts/apig.md §3.2). */
 async function quota({ api, at }: Gateway, used: number): Promise<void> {
   const { configs } = await api.get(at('/project/configs?limit=500'), { status: 200, body: including({}) });
   const limit = (configs as { config_name: string }[]).find(({ config_name }) => config_name === 'SIGN_NUM_LIMIT');

@@ -15,7 +15,9 @@ const CHUNK = 20;
 const SHARES = [0, 1, 5, 12, 13, 20, 24, 25];
 const SEED = 20_231_130;
 
-/** Deletes half of a full gateway's keys and proves that nothing of them is left and nothing else is touched (the page; apig §1.8). */
+/**
+ * Deletes half of a full gateway's keys and proves that nothing of them is left and nothing else is touched (docs/contracts/apig.md §1.8).
+ */
 export const scale: Part = {
   title: 'Part 5, scale: half of 200 keys deleted',
   async run(stage) {
@@ -77,7 +79,7 @@ async function bindAll(gateway: Gateway, keys: readonly Key[], publications: rea
   await inParallel(calls, ({ key, part }) => gateway.bind(key, part));
 }
 
-/** Each of these publications goes to another key; its old record goes and a new one takes its place (apig §2.3). */
+/** Each of these publications goes to another key; its old record goes and a new one takes its place (docs/contracts/apig.md §2.3). */
 async function rebind(gateway: Gateway, keys: readonly Key[], publications: readonly Publication[]): Promise<void> {
   const calls = new Map<Key, Publication[]>();
   publications.forEach((publication, i) => {

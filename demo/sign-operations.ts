@@ -16,7 +16,7 @@ import type { Gateway } from './gateway.ts';
 import { type Key, page } from './model.ts';
 import type { Part } from './part.ts';
 
-/** A key and a secret of each kind that only just keep its rules (apig §1.3), the shortest and the longest. */
+/** A key and a secret of each kind that only just keep its rules (docs/contracts/apig.md §1.3), the shortest and the longest. */
 const EDGES: Record<Kind, readonly { sign_key: string; sign_secret: string }[]> = {
   hmac: [
     { sign_key: '0_-aZ901', sign_secret: '0_-!@#$%aZ901234' },
@@ -34,7 +34,7 @@ const EDGES: Record<Kind, readonly { sign_key: string; sign_secret: string }[]> 
   'aes-256-cfb': [{ sign_key: `/${'='.repeat(31)}`, sign_secret: `0${'+'.repeat(15)}` }],
 };
 
-/** Bodies that break one rule, and the field that is named (apig §1.2, §1.3). */
+/** Bodies that break one rule, and the field that is named (docs/contracts/apig.md §1.2, §1.3). */
 const BAD: readonly (readonly [field: string, body: object])[] = [
   ...['ab', '1abc', '_abc', 'a-b', 'a b', 'x'.repeat(65), 17, ['abc']].map((name) => ['name', { name }] as const),
   ...['rsa', 'HMAC', 7].map((sign_type) => ['sign_type', { name: 'bad_type', sign_type }] as const),
@@ -65,7 +65,7 @@ const BAD: readonly (readonly [field: string, body: object])[] = [
   ),
 ];
 
-/** Create, modify and list with every field and every error that can be provoked (apig §1.2–§1.10). */
+/** Create, modify and list with every field and every error that can be provoked (docs/contracts/apig.md §1.2–§1.10). */
 export const signOperations: Part = {
   title: 'Part 2a, keys: create, modify, list',
   async run({ gateway, api, progress }) {
@@ -118,7 +118,10 @@ const created = (kind: Kind, name: string) => ({
   },
 });
 
-/** Modify (apig §1.5): the new values come back, the time of creation stays, what is omitted stays as long as the kind does. */
+/**
+ * Modify (docs/contracts/apig.md §1.5): the new values come back, the time of creation stays, what is omitted stays as long as the kind
+ * does.
+ */
 async function modify({ api, at, model }: Gateway, key: Key): Promise<void> {
   const put = async (kind: Kind, body: { name: string; sign_key?: string; sign_secret?: string }, kept: Partial<Key> = {}) => {
     const after = await api.put(
@@ -156,7 +159,7 @@ async function modify({ api, at, model }: Gateway, key: Key): Promise<void> {
   await api.get(at(`/signs?id=${key.id}`), page('signs', model.signRows([model.keys.get(key.id) as Key])));
 }
 
-/** List (apig §1.7): filters, clamped paging, and the parameters it refuses. */
+/** List (docs/contracts/apig.md §1.7): filters, clamped paging, and the parameters it refuses. */
 async function list({ api, at, model }: Gateway): Promise<void> {
   const all = model.signRows();
   const named = (part: string) => model.signRows([...model.keys.values()].filter(({ name }) => name.includes(part)));

@@ -4,7 +4,7 @@ import { boundAnswerRow, boundRow, createdKey, type Key, page, type Publication 
 import type { Part } from './part.ts';
 
 const PAGE = 100;
-/** What the provider sends with every request, and what only with writes of keys (apig §6.6). */
+/** What the provider sends with every request, and what only with writes of keys (docs/contracts/apig.md §6.6). */
 const ALWAYS = { accept: 'application/json', 'user-agent': 'HashiCorp Terraform/1.9.0 golangsdk/2.0.0' };
 const TYPE = { 'content-type': 'application/json' };
 const OF_KEYS = { ...ALWAYS, ...TYPE, 'x-language': 'en-us' };
@@ -12,7 +12,7 @@ const OF_KEYS = { ...ALWAYS, ...TYPE, 'x-language': 'en-us' };
 /** Go's JSON encoder ends with a newline. */
 const encode = (value: unknown) => `${JSON.stringify(value)}\n`;
 
-/** The calls of `huaweicloud_apig_signature` and `…_signature_associate`, in their order (apig §2.6, §6.6). */
+/** The calls of `huaweicloud_apig_signature` and `…_signature_associate`, in their order (docs/contracts/apig.md §2.6, §6.6). */
 export const terraform: Part = {
   title: 'Part 3, Terraform: apply, refresh, destroy',
   async run({ gateway, progress }) {
@@ -83,6 +83,6 @@ async function destroy(gateway: Gateway, key: Key): Promise<void> {
   // With a content type, but no body.
   await api.expect('DELETE', at(`/signs/${key.id}`), NO_CONTENT, { headers: OF_KEYS });
   model.deleteKey(key);
-  // The acceptance tests' check that it was destroyed (apig §9.2).
+  // The acceptance tests' check that it was destroyed (docs/contracts/apig.md §9.2).
   await api.expect('GET', at(`/signs?id=${key.id}`), page('signs', []), { headers: ALWAYS });
 }

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { verifyWebhook, type WebhookDialect } from '../dist/lib/signing/index.js';
+import { verifyWebhook, type WebhookDialect } from 'signet-signing';
 import type { Answer, Client } from './client.ts';
 import { check, type Expected, including } from './expect.ts';
 
 /** What the server of this story needs: its receiver is on loopback, without TLS. */
-export const WEBHOOK_ENVIRONMENT = { SIGNET_WEBHOOK_ALLOW_HTTP: 'true', SIGNET_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8' };
+export const WEBHOOK_ENVIRONMENT = { SIGNET_WEBHOOKS: 'http=allow', SIGNET_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8' };
 
 const DIALECTS: readonly WebhookDialect[] = ['x-webhook', 'standard'];
 const ARRIVAL_MS = 30_000;

@@ -1,38 +1,40 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
-import { AuditModule } from './audit/audit.module.js';
-import { AuthModule } from './auth/auth.module.js';
-import { ChangesModule } from './changes/changes.module.js';
-import { ApiErrorFilter } from './common/api-error.filter.js';
-import { CommonModule } from './common/common.module.js';
-import { InputPipe } from './common/input.pipe.js';
-import type { Config } from './config/config.js';
-import { ConfigModule } from './config/config.module.js';
-import { DatabaseModule } from './database/database.module.js';
-import { CredentialsModule } from './distribution/credentials.module.js';
+import { AuditModule } from './platform/audit/audit.module.js';
+import { AuthModule } from './platform/auth/auth.module.js';
+import { ChangesModule } from './platform/changes/changes.module.js';
+import { ApiErrorFilter } from './platform/common/api-error.filter.js';
+import { CommonModule } from './platform/common/common.module.js';
+import { InputPipe } from './platform/common/input.pipe.js';
+import type { Config } from './platform/config/config.js';
+import { ConfigModule } from './platform/config/config.module.js';
+import { DatabaseModule } from './platform/database/database.module.js';
+import { CredentialsModule } from './distribution/credentials/credentials.module.js';
 import { DistributionModule } from './distribution/distribution.module.js';
-import { ApiKeysModule } from './endpoints/api-keys.module.js';
-import { EdgeModule } from './edge/edge.module.js';
-import { EndpointsModule } from './endpoints/endpoints.module.js';
+import { ApiKeysModule } from './webhooks/api-keys/api-keys.module.js';
+import { EdgeModule } from './platform/edge/edge.module.js';
+import { EndpointsModule } from './webhooks/endpoints/endpoints.module.js';
 import { entities } from './entities.js';
-import { ExternalIamModule } from './external-iam/external-iam.module.js';
-import { DirectoryModule } from './iam/directory.module.js';
-import { IamModule } from './iam/iam.module.js';
-import { InstancesModule } from './instances/instances.module.js';
-import { ApisModule } from './apis/apis.module.js';
-import { BindingsModule } from './bindings/bindings.module.js';
-import { BacklogModule } from './messages/backlog.module.js';
-import { MessagesModule } from './messages/messages.module.js';
-import { ObservabilityModule } from './observability/observability.module.js';
-import { ProjectsModule } from './projects/projects.module.js';
-import { SignsModule } from './signs/signs.module.js';
-import { VaultModule } from './vault/vault.module.js';
+import { ExternalIamModule } from './identity/external/external-iam.module.js';
+import { DirectoryModule } from './identity/iam/directory.module.js';
+import { IamModule } from './identity/iam/iam.module.js';
+import { InstancesModule } from './apig/instances/instances.module.js';
+import { ApisModule } from './apig/apis/apis.module.js';
+import { BindingsModule } from './apig/bindings/bindings.module.js';
+import { PendingMessagesModule } from './webhooks/delivery/pending-messages.module.js';
+import { MessagesModule } from './webhooks/messages/messages.module.js';
+import { ObservabilityModule } from './platform/observability/observability.module.js';
+import { ProjectsModule } from './identity/projects/projects.module.js';
+import { RecoveryModule } from './platform/recovery/recovery.module.js';
+import { ReceiptsModule } from './platform/receipts/receipts.module.js';
+import { SignsModule } from './apig/signs/signs.module.js';
+import { VaultModule } from './platform/vault/vault.module.js';
 
-/** The one list of control-plane modules. */
+/** All control-plane modules. */
 @Module({})
 export class AppModule {
   static for(config: Config): DynamicModule {
-    const endpoints = EndpointsModule.with(BacklogModule);
+    const endpoints = EndpointsModule.with(PendingMessagesModule);
     return {
       module: AppModule,
       imports: [
@@ -40,9 +42,11 @@ export class AppModule {
         CommonModule,
         ObservabilityModule,
         DatabaseModule.with(entities),
+        RecoveryModule,
         VaultModule,
         ChangesModule,
         AuditModule,
+        ReceiptsModule,
         ProjectsModule,
         DirectoryModule,
         AuthModule.with(config.identity ? ExternalIamModule.for(config.identity) : IamModule, CredentialsModule, ApiKeysModule),

@@ -1,39 +1,47 @@
 import type { Socket } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
+import { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Logger } from 'pino';
-import { parse as parseJson } from 'secure-json-parse';
 import { AppModule } from './app.module.js';
-import { Denials } from './audit/denials.service.js';
-import { observeDenials } from './audit/observe-denials.js';
-import { keepRawBody, keepUnreadBodies } from './auth/raw-body.js';
-import { sendError } from './common/api-error.filter.js';
-import { Fault } from './common/api-error.js';
-import { newId } from './common/ids.js';
-import type { Config } from './config/config.js';
-import { allowOrigins } from './edge/cors.js';
-import { limitAddresses } from './edge/limit-addresses.js';
-import { Quotas } from './edge/quotas.service.js';
-import { setSecurityHeaders } from './edge/security-headers.js';
-import { renewTls, tlsOptions } from './edge/tls.js';
-import { NestLogger } from './observability/logger.js';
-import { Metrics } from './observability/metrics.js';
-import { observeRequests, requestIdOf, requestIds, RequestLogger } from './observability/request-log.js';
-import { serveReference } from './openapi/openapi.js';
+import { Denials } from './platform/audit/denials.service.js';
+import { observeDenials } from './platform/audit/observe-denials.js';
+import { Admission } from './platform/auth/admission.js';
+import { admitRequests } from './platform/auth/admit-requests.js';
+import { sendError } from './platform/common/api-error.filter.js';
+import { ApiFault } from './platform/common/api-error.js';
+import { refuseDryRuns } from './platform/common/dry-run.js';
+import { newId } from './platform/common/ids.js';
+import type { Config } from './platform/config/config.js';
+import { Database } from './platform/database/database.js';
+import { readBodies } from './platform/edge/bodies.js';
+import { serveConsole } from './platform/edge/console.js';
+import { allowOrigins } from './platform/edge/cors.js';
+import { readForwardedFor } from './platform/edge/forwarded-for.js';
+import { limitAddresses } from './platform/edge/limit-addresses.js';
+import { refuseWhileHeld } from './platform/edge/refuse-while-held.js';
+import { limitPrincipals } from './platform/edge/limit-principals.js';
+import { RateLimits } from './platform/edge/rate-limits.service.js';
+import { setSecurityHeaders } from './platform/edge/security-headers.js';
+import { renewTls, tlsOptions } from './platform/edge/tls.js';
+import { NestLogger } from './platform/observability/logger.js';
+import { Metrics } from './platform/observability/metrics.js';
+import { observeRequests, requestIdOf, requestIds, RequestLogger } from './platform/observability/request-log.js';
+import { serveReference } from './platform/openapi/openapi.js';
+import { Pulse } from './platform/recovery/pulse.js';
 
 /** Tokens of some identity services take several kilobytes. */
 const HEADERS_MAX_BYTES = 32_768;
 const PATH_PARAMETER_MAX_CHARS = 16_384;
 
 /**
- * The control plane as an application that does not listen yet.
- * @throws Error in the operator's words when the database or the key-encryption keys cannot be used
+ * Creates the control plane; it does not listen yet.
+ * @throws Error for the operator when the database or the key-encryption keys cannot be used
  */
 export async function createApplication(config: Config, logger: Logger): Promise<NestFastifyApplication> {
   const nextId = requestIds();
-  // Without the interval Node looks at slow clients only every 30 s.
+  // By default Node checks for slow clients only every 30 s.
   const port = {
     maxHeaderSize: HEADERS_MAX_BYTES,
     headersTimeout: config.headersTimeoutMs,
@@ -63,40 +71,35 @@ export async function createApplication(config: Config, logger: Logger): Promise
     logger: new NestLogger(logger),
     abortOnError: false,
   });
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  // Huawei's SDK sends `content-type: application/json` on DELETE and GET without a body; Fastify's own parser answers 400.
-  app.useBodyParser('application/json', { bodyLimit: config.bodyLimitBytes }, (request, body, done) => {
-    keepRawBody(request as FastifyRequest, body);
-    if (body.length === 0) return done(null, undefined);
-    try {
-      done(null, parseJson(decoder.decode(body), { protoAction: 'error', constructorAction: 'error' }));
-    } catch (error) {
-      done(Object.assign(new Error('unparsable', { cause: error }), { statusCode: 400 }));
-    }
-  });
   const server = adapter.getInstance<FastifyInstance>();
-  // A body of no bytes has no type that could be wrong: `curl -X POST -d ''` calls it a form.
-  server.removeContentTypeParser('text/plain');
-  server.addContentTypeParser('*', (request, _payload, done) => {
-    const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
-    if (length === '0' && coding === undefined) return done(null, undefined);
-    done(Object.assign(new Error('media type'), { statusCode: 415 }));
-  });
-  keepUnreadBodies(server, config.bodyLimitBytes);
+  readForwardedFor(server, config);
   await setSecurityHeaders(server, config);
   allowOrigins(app, config);
   server.addHook('onRequest', (request, _reply, done) => {
-    // A body is never unpacked: what it would become is not known before.
-    if (request.headers['content-encoding'] !== undefined && request.headers['content-encoding'] !== 'identity')
-      return done(new Fault('media_type'));
-    done(isDecodable(queryOf(request.raw.url)) ? undefined : new Fault('bad_url'));
+    // Compressed bodies are refused, because their real size is unknown.
+    const { 'content-encoding': coding = 'identity', 'content-type': type } = request.headers;
+    const { ignoresBody } = request.routeOptions.config;
+    if (coding !== 'identity' && !ignoresBody) return done(new ApiFault('media_type'));
+    // Fastify would refuse a malformed Content-Type before the guard runs.
+    if (ignoresBody && type !== undefined && !/^[\w.+-]+\/[\w.+-]+/.test(type)) delete request.raw.headers['content-type'];
+    done(isDecodable(queryOf(request.raw.url)) ? undefined : new ApiFault('bad_url'));
   });
+  server.server.keepAliveTimeout = config.keepAliveMs;
   closeConnectionsAtTheEnd(server);
   if (config.edge.tls) renewTls(server, config.edge.tls, logger);
+  const database = app.get(Database);
+  // The database deadline starts after the body is read, so that a slow client does not use it up.
+  server.addHook('preHandler', (_request, reply, done) => database.request(() => reply.raw.headersSent, done));
   observeRequests(server, app.get(Metrics));
   observeDenials(server, app.get(Denials));
-  limitAddresses(server, app.get(Quotas), config, logger);
+  limitAddresses(server, app.get(RateLimits), config, logger);
+  readBodies(server, config);
+  admitRequests(server, app.get(Admission), database);
+  limitPrincipals(server, app.get(RateLimits));
+  refuseWhileHeld(server, app.get(Pulse));
+  refuseDryRuns(server);
   serveReference(app);
+  await serveConsole(server, config, logger);
   return app;
 }
 
@@ -105,7 +108,7 @@ function queryOf(url = ''): string {
   return mark === -1 ? '' : url.slice(mark + 1);
 }
 
-/** The router refuses a path that is not percent-encoded; its query parser would read something else out of such a query. */
+/** A malformed percent-encoding: the router refuses it in a path, but its query parser would guess. */
 function isDecodable(query: string): boolean {
   if (!query.includes('%')) return true;
   try {
@@ -119,8 +122,8 @@ function isDecodable(query: string): boolean {
 const SWEEP_MS = 50;
 
 /**
- * Lets the port close. Node waits for connections that were busy when it closed and are kept alive after their answer, and for ever
- * for those on which nothing was ever sent, which to it are neither idle nor busy; clients open some in advance.
+ * Closes connections at shutdown, so that the port closes. Node itself waits for keep-alive connections that were busy when it closed, and
+ * for ever for those on which nothing was ever sent, which clients open in advance.
  */
 function closeConnectionsAtTheEnd(app: FastifyInstance): void {
   const open = new Set<Socket>();
@@ -143,9 +146,12 @@ function closeConnectionsAtTheEnd(app: FastifyInstance): void {
   });
 }
 
-/** What Node refuses before there is a request: headers too large, not HTTP, too slow. The path is unknown, so the words are APIG's. */
+/**
+ * Answers errors that Node reports before there is a request: headers too large, not HTTP, timeout. The path is unknown, so the error has
+ * the format of APIG.
+ */
 function refuseConnection(this: FastifyInstance, error: NodeJS.ErrnoException, socket: Socket): void {
-  // What was no TLS cannot be answered in TLS.
+  // The connection speaks no TLS, so no answer is possible.
   if (
     error.code === 'ECONNRESET' ||
     error.code?.startsWith('ERR_SSL') ||

@@ -1,34 +1,47 @@
-import { Api } from './apis/api.entity.js';
-import { Environment } from './apis/environment.entity.js';
-import { ApiGroup } from './apis/group.entity.js';
-import { ApiVersion, Publication } from './apis/publication.entity.js';
-import { VpcChannel } from './apis/vpc-channel.entity.js';
-import { AuditEvent } from './audit/audit-event.entity.js';
-import { SignBinding } from './bindings/sign-binding.entity.js';
-import { Change, ChangeCounter } from './changes/change.entity.js';
-import { Lease } from './database/lease.entity.js';
-import { GatewayToken, GatewayVerifier } from './distribution/gateway-token.entity.js';
-import { GatewayAck, GatewayNode } from './distribution/node.entity.js';
-import { GatewaySettings } from './distribution/settings.entity.js';
-import { SignRotation } from './distribution/sign-rotation.entity.js';
-import { SignUsage } from './distribution/sign-usage.entity.js';
-import { ApiKey, ApiKeyPepper } from './endpoints/api-key.entity.js';
-import { WebhookEndpoint } from './endpoints/endpoint.entity.js';
-import { WebhookProject } from './endpoints/webhook-project.entity.js';
-import { SigningKey } from './endpoints/signing-key.entity.js';
-import { StoredAccessKey } from './iam/access-key.entity.js';
-import { Policy } from './iam/policy.entity.js';
-import { GroupRoleAssignment, UserGroup, UserGroupMember } from './iam/user-group.entity.js';
-import { RevokedToken, RoleAssignment, TokenKey, User } from './iam/user.entity.js';
-import { Instance, InstanceFeature } from './instances/instance.entity.js';
-import { DeliveryRate, MessageAttempt } from './messages/attempt.entity.js';
-import { Message, MessagePayload } from './messages/message.entity.js';
-import { Domain, Project } from './projects/project.entity.js';
-import { Sign } from './signs/sign.entity.js';
-import { DataKey, KekCheck } from './vault/data-key.entity.js';
+import { Api } from './apig/apis/api.entity.js';
+import { EnvVariable } from './apig/apis/env-variable.entity.js';
+import { Environment } from './apig/apis/environment.entity.js';
+import { GatewayResponse } from './apig/apis/gateway-response.entity.js';
+import { GroupDomain } from './apig/apis/group-domain.entity.js';
+import { ApiGroup } from './apig/apis/group.entity.js';
+import { ApiVersion, Publication } from './apig/apis/publication.entity.js';
+import { VpcChannel } from './apig/apis/vpc-channel.entity.js';
+import { ChannelGroup } from './apig/apis/channel-group.entity.js';
+import { ChannelMember } from './apig/apis/channel-member.entity.js';
+import { AuditEvent } from './platform/audit/audit-event.entity.js';
+import { SignBinding } from './apig/bindings/sign-binding.entity.js';
+import { Change, ChangeCounter } from './platform/changes/change.entity.js';
+import { Lease } from './platform/database/lease.entity.js';
+import { GatewayToken } from './distribution/credentials/gateway-token.entity.js';
+import { GatewaySettings } from './distribution/sessions/settings.entity.js';
+import { SignRotation } from './distribution/rotation/sign-rotation.entity.js';
+import { Verifier } from './distribution/verifiers/verifier.entity.js';
+import { SignUsage } from './apig/signs/sign-usage.entity.js';
+import { ApiKey, ApiKeyPepper } from './webhooks/api-keys/api-key.entity.js';
+import { DeliveryLogEntry } from './webhooks/delivery-log/delivery-log.entity.js';
+import { EndpointEvent } from './webhooks/endpoints/endpoint-event.entity.js';
+import { WebhookEndpoint } from './webhooks/endpoints/endpoint.entity.js';
+import { WebhookProject } from './webhooks/projects/webhook-project.entity.js';
+import { SigningKey, UsedSigningSecret } from './webhooks/signing-keys/signing-key.entity.js';
+import { StoredAccessKey } from './identity/iam/access-key.entity.js';
+import { Policy } from './identity/iam/policy.entity.js';
+import { GroupRoleAssignment, UserGroup, UserGroupMember } from './identity/iam/user-group.entity.js';
+import { RevokedToken, RoleAssignment, TokenKey, User } from './identity/iam/user.entity.js';
+import { Instance, InstanceFeature } from './apig/instances/instance.entity.js';
+import { MessageAttempt } from './webhooks/delivery/attempt.entity.js';
+import { EndpointQueue } from './webhooks/delivery/delivery-queue.entity.js';
+import { Message, MessagePayload } from './webhooks/delivery/message.entity.js';
+import { Domain, Project } from './identity/projects/project.entity.js';
+import { Receipt } from './platform/receipts/receipt.entity.js';
+import { SigningSession } from './platform/receipts/session.entity.js';
+import { AcceptedTombstone, DatabaseEpoch, LeftEpoch, NamedTombstone, PulseRow } from './platform/recovery/recovery.entity.js';
+import { Sign } from './apig/signs/sign.entity.js';
+import { DataKey, KekCheck } from './platform/vault/data-key.entity.js';
+import { IdentityKey } from './platform/vault/identity-key.entity.js';
 
 /** The one list of tables. */
 export const entities = [
+  AcceptedTombstone,
   Api,
   ApiGroup,
   ApiKey,
@@ -38,25 +51,33 @@ export const entities = [
   Change,
   ChangeCounter,
   DataKey,
-  DeliveryRate,
+  DeliveryLogEntry,
+  EndpointQueue,
+  DatabaseEpoch,
   Domain,
+  EndpointEvent,
+  EnvVariable,
   Environment,
-  GatewayAck,
-  GatewayNode,
+  GatewayResponse,
   GatewaySettings,
   GatewayToken,
-  GatewayVerifier,
+  GroupDomain,
   GroupRoleAssignment,
+  IdentityKey,
   Instance,
   InstanceFeature,
   KekCheck,
   Lease,
+  LeftEpoch,
   Policy,
   Message,
   MessageAttempt,
   MessagePayload,
+  NamedTombstone,
   Project,
   Publication,
+  PulseRow,
+  Receipt,
   RevokedToken,
   RoleAssignment,
   Sign,
@@ -64,12 +85,17 @@ export const entities = [
   SignRotation,
   SignUsage,
   SigningKey,
+  UsedSigningSecret,
+  SigningSession,
   StoredAccessKey,
   TokenKey,
   User,
   UserGroup,
   UserGroupMember,
+  Verifier,
   VpcChannel,
+  ChannelGroup,
+  ChannelMember,
   WebhookEndpoint,
   WebhookProject,
 ];

@@ -1,25 +1,25 @@
 import type { Sql } from './databases.ts';
 import { newId } from './floor-store.ts';
-import { clearWritten, fillWritten, KEYS, type Side, signsPath, WRITES_MAX } from './ground.ts';
+import { clearWritten, fillWritten, KEYS, type Side, signsPath, WRITES_MAX } from './environment.ts';
 import { CONNECTIONS, type Request } from './load.ts';
 
 /** One operation under load. */
 export interface Case {
   name: string;
   title: string;
-  /** The least share of the floor's requests a second that the service is to reach. */
+  /** Target: minimum fraction of the floor's requests per second. */
   target: number;
   /** The largest number of requests in a round. */
   most: number;
-  /** Lays out what a round needs, and answers its requests. */
+  /** Prepares the data of a round. @returns its requests */
   prepare(sql: Sql, side: Side, amount: number): Promise<Request[]>;
   clear?(sql: Sql, side: Side): Promise<void>;
 }
 
 const READS_MAX = 100_000;
-/** As many page sizes as there are; a size that no page has does not change what a page of one key holds. */
+/** Number of page sizes to vary; the size does not change a page of one key. */
 const LIMITS = 500;
-/** Goes on from round to round, so that a page that a process may still keep is not asked for again. */
+/** Continues over all rounds, so that no request hits a cached page. */
 let asked = 0;
 
 export const CASES: readonly Case[] = [

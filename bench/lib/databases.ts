@@ -23,12 +23,12 @@ export interface BenchDatabase {
 export interface Sql {
   run(sql: string, values?: readonly (string | number | null)[]): Promise<void>;
   rows<T>(sql: string, values?: readonly (string | number | null)[]): Promise<T[]>;
-  /** Waits, ten seconds at most, until InnoDB has purged what earlier statements left behind: it would be charged to who is measured next. */
+  /** Waits up to ten seconds for InnoDB's purge of earlier statements, which would slow down the next measurement. */
   settled(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Transactions whose leftovers are not purged yet; a few are always there. */
+/** Length of InnoDB's purge history list; never quite zero. */
 const HISTORY_MAX = 20;
 const SETTLED_MS = 10_000;
 

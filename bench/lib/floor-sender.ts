@@ -1,5 +1,5 @@
 // The floor of delivering: bare undici that posts bodies with an HMAC in each dialect, 32 at once (the service's 128 to one endpoint
-// would slow it down). It reads nothing and writes nothing down. POST /?n=1000 sends that many and answers when all were answered.
+// would slow it down). It reads and stores nothing. POST /?n=1000 sends that many and responds once all are answered.
 import { createHmac } from 'node:crypto';
 import { createServer } from 'node:http';
 import { Pool } from 'undici';

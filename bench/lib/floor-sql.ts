@@ -1,4 +1,4 @@
-// The statements that src/signs, src/changes and src/audit send for the four operations, word for word and in their order, but for
+// The statements that src/apig/signs, src/platform/changes and src/platform/audit send for the four operations, word for word and in their order, but for
 // the list's revision: the floor keeps no pages, and reads each anew. Where those change, these change with them.
 
 const SELECT = `s.id, s.name, s.sign_type AS signType, s.sign_algorithm AS signAlgorithm, s.sign_key AS signKey,
@@ -11,8 +11,10 @@ export const list = (conditions: string) =>
    ORDER BY s.id DESC LIMIT ? OFFSET ?`;
 
 export const BUMP = {
-  sqlite: 'UPDATE change_counters SET revision = revision + 1 WHERE scope_id = ? AND project_id = ? RETURNING revision',
-  mariadb: 'UPDATE change_counters SET revision = LAST_INSERT_ID(revision + 1) WHERE scope_id = ? AND project_id = ?',
+  sqlite:
+    "UPDATE change_counters SET revision = revision + 1 WHERE scope_kind = 'instance' AND scope_id = ? AND project_id = ? RETURNING revision",
+  mariadb:
+    "UPDATE change_counters SET revision = LAST_INSERT_ID(revision + 1) WHERE scope_kind = 'instance' AND scope_id = ? AND project_id = ?",
 };
 
 export const QUOTA = 'SELECT COUNT(*) AS used FROM signs WHERE instance_id = ?';

@@ -2,7 +2,7 @@ import BetterSqlite3 from 'better-sqlite3';
 import * as sql from './floor-sql.ts';
 import { auditValues, changeValues, type Scope, type SignRow, signValues, type Store } from './floor-store.ts';
 
-/** One connection, prepared statements, one synchronous transaction a write: as little as better-sqlite3 can be asked to do. */
+/** One connection, prepared statements, one synchronous transaction per write: the minimum for better-sqlite3. */
 export function openStore(file: string): Store {
   const connection = new BetterSqlite3(file, { timeout: 5000 });
   connection.pragma('journal_mode = WAL');

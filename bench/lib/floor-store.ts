@@ -41,7 +41,7 @@ export type Value = string | number | null;
 export const newId = () => v7().replaceAll('-', '');
 
 /** The CHECK on the column wants a sealed value; the floor seals nothing, so it stores this and the secret's own letters. */
-export const inColumn = (secret: string) => `K1.${secret.padEnd(60, '.')}`;
+const inColumn = (secret: string) => `K1.${secret.padEnd(60, '.')}`;
 
 export const signValues = ({ projectId, instanceId }: Scope, { id, name, signType, signKey, signSecret, now }: NewSign): Value[] => [
   id,

@@ -1,4 +1,4 @@
-// The least that telling many watchers can cost: one buffer written to every socket, as soon as somebody asks for it.
+// The floor of notifying many watchers: one buffer written to every socket on request.
 import { createServer, type Socket } from 'node:net';
 
 const watchers = new Set<Socket>();

@@ -38,7 +38,7 @@ export async function load(
     connections: CONNECTIONS,
     amount,
     timeout: TIMEOUT_SECONDS,
-    // Looks this often, in milliseconds, whether all is done.
+    // Poll interval in milliseconds.
     sampleInt: 20,
     // Neighbours in the list go out at the same time, on different connections.
     setupClient: (client) => {

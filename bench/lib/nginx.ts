@@ -31,7 +31,7 @@ http {
   server {
     listen 127.0.0.1:${plainPort};
     location / {
-      proxy_pass http://signet_backend;
+      proxy_pass http://signet_backend_127_0_0_1_${port};
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_set_header Host $http_host;

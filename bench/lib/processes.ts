@@ -14,6 +14,7 @@ const PASSWORD = 'correct-horse-battery-staple';
 /** A server in a process of its own, stopped by its own handle. */
 export interface Served {
   url: string;
+  pid: number;
   stop(): Promise<void>;
 }
 
@@ -26,7 +27,7 @@ export function startService({ engine, dataDir, location }: BenchDatabase, more:
     SIGNET_PORT: port,
     SIGNET_DATA_DIR: dataDir,
     SIGNET_ADMIN_PASSWORD: PASSWORD,
-    SIGNET_INSTANCE_NUM_LIMIT: '100',
+    SIGNET_LIMITS: 'instances=100',
     ...(engine === 'mariadb' && { DATABASE_URL: location }),
     ...more,
   }));
@@ -75,10 +76,9 @@ export async function startGatewayNode(plane: Followed, upstream: string): Promi
   const served = await startNode(['dist/main.gateway.js'], '/readyz', (port) => ({
     ...followed(plane),
     SIGNET_NODE_ID: 'bench',
-    SIGNET_GATEWAY_SIGN_PORT: port,
-    SIGNET_GATEWAY_PORT: proxyPort,
+    SIGNET_GATEWAY_LISTEN: `sign=${port},proxy=${proxyPort}`,
     SIGNET_GATEWAY_UPSTREAM: upstream,
-    SIGNET_GATEWAY_UNBOUND: 'unsigned',
+    SIGNET_GATEWAY_RULES: 'unbound=unsigned',
   }));
   return { ...served, proxyUrl: `http://127.0.0.1:${proxyPort}` };
 }
@@ -124,7 +124,7 @@ export async function start(
       (answer) => answer.status,
       () => 0,
     );
-    if (isReady(status)) return { url, stop: () => stop(child) };
+    if (isReady(status)) return { url, pid: child.pid, stop: () => stop(child) };
     await delay(25);
   }
   await stop(child);

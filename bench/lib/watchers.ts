@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 
 const OPEN_AT_ONCE = 500;
 
-/** Streams of events on bare sockets, read in this process: what a gateway sees, without what it does then. */
+/** Event streams on bare sockets: what a gateway receives, without its processing. */
 export class Watchers {
   readonly #sockets: Socket[] = [];
   #times: number[] = [];

@@ -1,6 +1,6 @@
-import { readGatewayConfig } from '../config/gateway-config.js';
+import { readGatewayConfig } from '../platform/config/gateway-config.js';
 import { startGateway } from '../gateway/gateway.js';
-import { createLogger } from '../observability/logger.js';
+import { createLogger } from '../platform/observability/logger.js';
 
 /** Runs a gateway node until SIGTERM or SIGINT, then drains it. */
 export async function gateway(env: NodeJS.ProcessEnv): Promise<void> {
@@ -17,4 +17,5 @@ export async function gateway(env: NodeJS.ProcessEnv): Promise<void> {
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+  process.on('SIGHUP', () => logger.info('SIGHUP: nothing to reload; a credential in a file is read for every request'));
 }

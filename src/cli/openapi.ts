@@ -1,10 +1,10 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { AppModule } from '../app.module.js';
-import { readConfig } from '../config/config.js';
-import { describe } from '../openapi/openapi.js';
+import { readConfig } from '../platform/config/config.js';
+import { describe } from '../platform/openapi/openapi.js';
 
-/** Prints the OpenAPI document. A preview makes no provider, so it needs no database, no key and no port. */
+/** Prints the OpenAPI document. Nest's preview mode creates no providers, so it needs no database, key or port. */
 export async function printOpenApi(): Promise<void> {
   const preview = await NestFactory.create(AppModule.for(readConfig({})), new FastifyAdapter(), {
     preview: true,

@@ -1,11 +1,11 @@
 import { ModulesContainer, NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { AppModule } from '../app.module.js';
-import { PermissionSet } from '../auth/permission-set.js';
-import { type Route, routesOf } from '../auth/routes.js';
-import { SYSTEM_POLICIES } from '../auth/system-policies.js';
-import { dependenciesOf, spellingsOf } from '../common/actions.js';
-import { readConfig } from '../config/config.js';
+import { PermissionSet } from '../platform/auth/permission-set.js';
+import { type Route, routesOf } from '../platform/auth/routes.js';
+import { SYSTEM_POLICIES } from '../platform/auth/system-policies.js';
+import { dependenciesOf, aliasesOf } from '../platform/common/action-names.js';
+import { readConfig } from '../platform/config/config.js';
 
 const HEAD = `# Permissions, route by route
 
@@ -29,7 +29,7 @@ function rowsOf({ method, path, access }: Route): string[][] {
   return access.actions.map((action) => [
     route,
     access.kind === 'authenticated' ? `any token, for more ${code([action])}` : code([action]),
-    code(spellingsOf(action).slice(1)),
+    code(aliasesOf(action).slice(1)),
     code(dependenciesOf(action)),
     ...held(action),
   ]);
@@ -51,7 +51,7 @@ export function permissionsOf(routes: readonly Route[]): string {
   )}\n`;
 }
 
-/** Prints it. A preview makes no provider, so it needs no database, no key and no port. */
+/** Prints it. Nest's preview mode creates no providers, so it needs no database, key or port. */
 export async function printPermissions(): Promise<void> {
   const preview = await NestFactory.create(AppModule.for(readConfig({})), new FastifyAdapter(), {
     preview: true,

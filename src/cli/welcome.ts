@@ -1,15 +1,17 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { FirstStart } from '../iam/first-start.js';
-import { IamAdminService } from '../iam/iam-admin.service.js';
+import { Config } from '../platform/config/config.js';
+import { CONSOLE_PATH } from '../platform/edge/console.js';
+import { FirstStart } from '../identity/iam/first-start.js';
+import { IamAdminService } from '../identity/iam/iam-admin.service.js';
 import type { Embedded } from './embedded.js';
 
-/** Prints the administrator's password if this start made it up. Nothing else ever prints it. */
+/** Prints the administrator's password if this start generated it. Nothing else ever prints it. */
 export function tellGeneratedPassword(app: INestApplicationContext, print: (line: string) => void = console.log): void {
   const password = app.get(FirstStart, { strict: false }).takeGeneratedPassword();
   if (password !== undefined)
     print(
-      `The user admin was created with the password ${password}\nIt is shown this once: keep it, or set another with: signet iam user password admin\n`,
+      `The user admin was created with the password ${password}\nIt is shown only once: store it, or set another with: signet admin iam user password admin\n`,
     );
 }
 
@@ -23,6 +25,7 @@ export async function welcome(
   const { token } = await app.get(IamAdminService, { strict: false }).issueToken('admin', 'default');
   console.log(
     [
+      ...(app.get(Config).console ? [`The web console is at ${url}${CONSOLE_PATH}`] : []),
       `Signet listens on ${url}   (reference: ${url}/docs)`,
       ...(embedded
         ? [

@@ -1,42 +1,52 @@
-import { Global, Module } from '@nestjs/common';
-import { Impacts } from '../common/impact.js';
-import { Receipts } from '../common/receipts.js';
-import { CredentialsModule } from './credentials.module.js';
-import { GatewayTokensController } from './gateway-tokens.controller.js';
-import { GatewaysController } from './gateways.controller.js';
-import { ImpactService } from './impact.service.js';
-import { NodeReports } from './node-reports.service.js';
-import { NodesController } from './nodes.controller.js';
-import { NodesService } from './nodes.service.js';
-import { ReceiptsService } from './receipts.service.js';
-import { RotationScheduler } from './rotation-scheduler.js';
-import { RotationsController } from './rotations.controller.js';
-import { RotationsService } from './rotations.service.js';
-import { SettingsService } from './settings.service.js';
-import { SnapshotService } from './snapshot.service.js';
-import { VerificationKeysController } from './verification-keys.controller.js';
-import { VerificationKeysService } from './verification-keys.service.js';
-import { WatchHub } from './watch-hub.js';
+import { Module } from '@nestjs/common';
+import { CredentialsModule } from './credentials/credentials.module.js';
+import { DeletedGateways } from './credentials/deleted-gateways.js';
+import { GatewayTokensController } from './credentials/gateway-tokens.controller.js';
+import { ProjectsModule } from '../identity/projects/projects.module.js';
+import { GatewaysController } from './sessions/gateways.controller.js';
+import { SignsModule } from '../apig/signs/signs.module.js';
+import { ReceiptsController } from './sessions/receipts.controller.js';
+import { RotationScheduler } from './rotation/rotation-scheduler.js';
+import { RotationsController } from './rotation/rotations.controller.js';
+import { RotationsService } from './rotation/rotations.service.js';
+import { SessionReports } from './sessions/session-reports.service.js';
+import { SessionsController } from './sessions/sessions.controller.js';
+import { SessionsService } from './sessions/sessions.service.js';
+import { SettingsService } from './sessions/settings.service.js';
+import { SnapshotService } from './snapshot/snapshot.service.js';
+import { TableDigests } from './snapshot/table-digests.js';
+import { VerificationKeysController } from './verifiers/verification-keys.controller.js';
+import { VerificationKeysService } from './verifiers/verification-keys.service.js';
+import { VerifierSilence } from './verifiers/verifier-silence.js';
+import { VerifiersController } from './verifiers/verifiers.controller.js';
+import { VerifiersService } from './verifiers/verifiers.service.js';
+import { SubscriptionHub } from './watch/subscription-hub.js';
 
-/** What gateways read and report. Global, because writes wait for receipts and a deletion can be tried first. */
-@Global()
+/** Serves gateway nodes and verifiers, and stores what they report. */
 @Module({
-  imports: [CredentialsModule],
-  controllers: [GatewaysController, GatewayTokensController, NodesController, RotationsController, VerificationKeysController],
+  imports: [CredentialsModule, ProjectsModule, SignsModule],
+  controllers: [
+    GatewaysController,
+    GatewayTokensController,
+    ReceiptsController,
+    SessionsController,
+    RotationsController,
+    VerificationKeysController,
+    VerifiersController,
+  ],
   providers: [
-    ImpactService,
-    { provide: Impacts, useExisting: ImpactService },
-    NodeReports,
-    NodesService,
-    ReceiptsService,
-    { provide: Receipts, useExisting: ReceiptsService },
+    DeletedGateways,
     RotationScheduler,
     RotationsService,
+    SessionReports,
+    SessionsService,
     SettingsService,
     SnapshotService,
+    TableDigests,
     VerificationKeysService,
-    WatchHub,
+    VerifierSilence,
+    VerifiersService,
+    SubscriptionHub,
   ],
-  exports: [Impacts, Receipts],
 })
 export class DistributionModule {}

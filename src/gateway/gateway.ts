@@ -2,80 +2,108 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { type AddressInfo, type ListenOptions } from 'node:net';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { Clock } from '../common/clock.js';
-import type { GatewayConfig } from '../config/gateway-config.js';
-import { createLogger } from '../observability/logger.js';
-import { answerJson, answerRefusal } from './answers.js';
-import { ControlPlane } from './control-plane.js';
-import { Follower } from './follower.js';
-import { GatewayMetrics } from './gateway-metrics.js';
-import { HaproxyMirror } from './haproxy-mirror.js';
-import { HeldKeys } from './held-keys.js';
-import { Lease } from './lease.js';
-import { SigningProxy } from './proxy.js';
-import { REFUSALS } from './refusals.js';
-import { Reporter } from './reporter.js';
-import { SignEndpoint } from './sign-endpoint.js';
-import { Signer } from './signer.js';
-import { rawAnswer } from './upgrade.js';
-import { UsageCounter } from './usage-counter.js';
+import { Clock } from '../platform/common/clock.js';
+import { ConnectionDrain } from '../platform/common/connection-drain.js';
+import type { GatewayConfig } from '../platform/config/gateway-config.js';
+import { createLogger } from '../platform/observability/logger.js';
+import { sendJson, sendRefusal } from './http/responses.js';
+import { ContactMonitor } from './observability/contact-monitor.js';
+import { ControlPlaneClient } from './control-plane/control-plane-client.js';
+import { ChangeReplicator } from './replication/change-replicator.js';
+import { GatewayMetrics } from './observability/gateway-metrics.js';
+import { HaproxySync } from './haproxy/haproxy-sync.js';
+import { KeyStore } from './keys/key-store.js';
+import { OpenConnections } from './signing/open-connections.js';
+import { SigningProxy } from './proxy/signing-proxy.js';
+import { type RefusalReason, REFUSALS } from './http/refusals.js';
+import { Reporter } from './session/reporter.js';
+import { SignEndpoint } from './sign-endpoint/sign-endpoint.js';
+import { InFlightRequests } from './session/in-flight-requests.js';
+import { Session } from './session/session.js';
+import { Signer } from './signing/signer.js';
+import { StateFile } from './session/state-file.js';
+import { isWebSocketUpgrade, rawResponse } from './proxy/upgrade.js';
+import { UsageCounter } from './session/usage-counter.js';
 
-/** A gateway node that runs. */
+/** A running gateway node. */
 export interface Gateway {
-  /** Of the signing proxy; undefined when there is no upstream. */
+  /** Port of the signing proxy; undefined when there is no upstream. */
   readonly proxyPort: number | undefined;
-  /** Of `/sign`, `/readyz`, `/healthz` and `/metrics`. */
+  /** Port of `/sign`, `/readyz`, `/healthz` and `/metrics`. */
   readonly signPort: number;
-  /** Why it signs nothing right now; undefined when it does. */
+  /** Why the node does not sign; undefined when it does. */
   readonly unready: string | undefined;
   readonly appliedRevision: number;
-  /** Takes no new requests, lets those under way finish for as long as the configuration says, reports its last counts. */
+  /** Becomes not ready, stops accepting connections, drains the open ones, and sends a last report. */
   close(): Promise<void>;
 }
 
-/** All the headers together, as the contract limits them (apig §5.6). */
+/** Bytes of all headers together (docs/contracts/apig.md §5.6). */
 const ALL_HEADERS = 128 * 1024;
 
 /**
- * Starts a gateway node: it listens at once, and signs when the control plane knows it and a snapshot is here.
- * @throws what a port that is taken throws
+ * Starts a gateway node. It listens at once, and signs after it has registered and applied a snapshot.
+ * @throws Error with the code `EADDRINUSE` when a port is in use
  */
 export async function startGateway(config: GatewayConfig, logger: Logger = createLogger(config.logLevel)): Promise<Gateway> {
   const clock = new Clock();
-  const held = new HeldKeys();
-  const lease = new Lease(clock, held);
+  const keys = new KeyStore();
   const usage = new UsageCounter();
-  const metrics = new GatewayMetrics(held);
-  const signer = new Signer(held, lease, config, usage, metrics, clock, logger);
-  const controlPlane = new ControlPlane(config);
-  const haproxy = config.haproxy && new HaproxyMirror(config.haproxy, config.unbound, lease, usage, clock, logger);
-  const follower: Follower = new Follower(controlPlane, held, haproxy ? [haproxy] : [], lease, () => reporter.acknowledge(), logger);
-  const reporter = new Reporter(controlPlane, held, lease, usage, () => follower.denied(), clock.now(), logger);
+  const requests = new InFlightRequests();
+  const controlPlane = new ControlPlaneClient(config);
+  const stateFile = config.stateFolder === undefined ? undefined : StateFile.open(config.stateFolder, config.instanceId, logger);
+  const session: Session = new Session(
+    config,
+    controlPlane,
+    keys,
+    requests,
+    usage,
+    clock,
+    config.haproxy !== undefined,
+    stateFile,
+    {
+      dropKeys: () => replicator.dropKeys(),
+      takeSnapshot: () => replicator.takeSnapshot(),
+      reportSoon: () => reporter.reportSoon(),
+      grantedLeaseSeconds: () => (haproxy ? haproxy.grantedLeaseSeconds : 0),
+    },
+    logger,
+  );
+  const metrics = new GatewayMetrics(keys, session);
+  const connections = new OpenConnections(keys, session, requests, metrics, logger);
+  const contact = new ContactMonitor(session, logger);
+  const signer = new Signer(keys, session, requests, config, usage, metrics, clock, logger, connections);
+  const haproxy = config.haproxy && new HaproxySync(config.haproxy, config, keys, session, usage, clock, logger);
+  const replicator = new ChangeReplicator(controlPlane, keys, haproxy ? [haproxy] : [], session, logger);
+  const reporter = new Reporter(session, logger);
   const stopping = new AbortController();
+  let leaving = false;
 
   const endpoint = new SignEndpoint(signer, config);
   const signServer = serve((request, response) => {
     if (endpoint.handle(request, response)) return;
     const [path] = (request.url ?? '').split('?', 1);
-    if (path === '/healthz') answerJson(response, 200, { status: 'ok' });
+    if (path === '/healthz') sendJson(response, 200, { status: 'ok' });
     else if (path === '/readyz') {
-      const unready = stopping.signal.aborted ? 'stopping' : signer.unready;
-      answerJson(response, unready ? 503 : 200, unready ? { status: 'not ready', reason: unready } : { status: 'ready' });
+      const unready = leaving ? 'stopping' : signer.unready;
+      sendJson(response, unready ? 503 : 200, unready ? { status: 'not ready', reason: unready } : { status: 'ready' });
     } else if (path === '/metrics') {
       void metrics.registry.metrics().then((text) => response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text));
-    } else answerRefusal(request, response, REFUSALS.api_unknown);
+    } else sendRefusal(request, response, REFUSALS.api_unknown);
   });
   const proxy = config.upstream && new SigningProxy(signer, config, config.upstream, logger);
-  const proxyServer = proxy && serve((request, response) => proxy.handle(request, response));
-  const upgraded = new Set<Duplex>();
+  const proxyServer = proxy && serve((request, response) => proxy.handle(request, response), isWebSocketUpgrade);
   proxyServer?.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    upgraded.add(socket);
-    socket.once('close', () => upgraded.delete(socket));
     proxy?.upgrade(request, socket, head);
   });
 
   const servers = proxyServer ? [signServer, proxyServer] : [signServer];
+  const drains = servers.map((server) => {
+    server.keepAliveTimeout = config.keepAliveMs;
+    return new ConnectionDrain(server);
+  });
   try {
     await listen(signServer, config.sign);
     if (proxyServer) await listen(proxyServer, config.proxy);
@@ -86,8 +114,11 @@ export async function startGateway(config: GatewayConfig, logger: Logger = creat
   }
 
   const { signal } = stopping;
-  const work = Promise.all([reporter.run(signal), follower.run(signal), haproxy?.watch(signal)]);
-  work.catch((error: unknown) => logger.fatal({ err: error }, 'the gateway node has stopped following the control plane'));
+  const following = replicator.run(signal).then(() => {
+    if (session.gatewayDeleted && !signal.aborted) reporter.reportLeaving();
+  });
+  const work = Promise.all([reporter.run(signal), following, haproxy?.watch(signal)]);
+  work.catch((error: unknown) => logger.fatal({ err: error }, 'replication has stopped; restart the gateway node'));
 
   return {
     proxyPort: proxyServer && (proxyServer.address() as AddressInfo).port,
@@ -96,29 +127,46 @@ export async function startGateway(config: GatewayConfig, logger: Logger = creat
       return signer.unready;
     },
     get appliedRevision() {
-      return held.appliedRevision;
+      return session.appliedRevision;
     },
     async close() {
-      if (signal.aborted) return;
+      if (leaving) return;
+      leaving = true;
+      // It signs and replicates until the end, so that load balancers see /readyz fail first.
+      await delay(config.drainMs);
+      await Promise.all(drains.map((drain) => drain.run(config.shutdownGraceMs)));
       stopping.abort();
-      await Promise.all(servers.map((server) => closed(server, upgraded, config.shutdownGraceMs)));
-      await Promise.all([work.catch(() => undefined), proxy?.close()]);
-      await haproxy?.count().catch(() => undefined);
-      held.drop();
-      // An HAProxy goes on signing with what it has, so then the node stays on the list.
-      await reporter.finish({ leaving: !haproxy });
+      await work.catch(() => undefined);
+      proxy?.close();
+      connections.stop();
+      contact.stop();
+      // While an HAProxy continues to sign with its table, the session must not leave.
+      const gone = haproxy ? await haproxy.stop() : true;
+      await reporter.finish({ leaving: gone });
+      keys.drop();
+      stateFile?.close();
       await controlPlane.close();
     },
   };
 }
 
-function serve(listener: RequestListener): Server {
-  const server = createServer({ maxHeaderSize: ALL_HEADERS, requestTimeout: 300_000, noDelay: true }, listener);
-  // The faces answer `100 Continue` themselves, once they know that they want the body.
+/** Refusals for errors of Node's HTTP parser. */
+const PARSER_REFUSALS: Record<string, RefusalReason> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  HPE_INVALID_METHOD: 'method_not_allowed',
+};
+
+/** @param shouldUpgradeCallback which requests are upgrades; `Upgrade` headers of others are ignored */
+function serve(listener: RequestListener, shouldUpgradeCallback: (request: IncomingMessage) => boolean = () => false): Server {
+  const server = createServer({ maxHeaderSize: ALL_HEADERS, requestTimeout: 300_000, noDelay: true, shouldUpgradeCallback }, listener);
+  // The entrypoints send `100 Continue` themselves, once they need the body.
   server.on('checkContinue', listener);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (!socket.writable) return void socket.destroy();
-    socket.end(rawAnswer(error.code === 'HPE_HEADER_OVERFLOW' ? REFUSALS.headers_too_large : REFUSALS.bad_request));
+    socket.end(rawResponse(REFUSALS[PARSER_REFUSALS[error.code ?? ''] ?? 'bad_request']));
+  });
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    socket.on('error', () => socket.destroy()).end(rawResponse(REFUSALS.method_not_allowed));
   });
   return server;
 }
@@ -126,19 +174,4 @@ function serve(listener: RequestListener): Server {
 async function listen(server: Server, { host, port }: ListenOptions): Promise<void> {
   server.listen({ host, port });
   await once(server, 'listening');
-}
-
-const SWEEP_MS = 50;
-
-/** Requests under way finish; connections that idle, and upgraded ones when the grace is over, are closed. */
-async function closed(server: Server, upgraded: ReadonlySet<Duplex>, graceMs: number): Promise<void> {
-  const end = new Promise<void>((resolve) => void server.close(() => resolve()));
-  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
-  const cut = setTimeout(() => {
-    server.closeAllConnections();
-    for (const socket of upgraded) socket.destroy();
-  }, graceMs);
-  await end;
-  clearInterval(sweep);
-  clearTimeout(cut);
 }

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { publication, sign, TestControlPlane } from '../../test/support/control-plane.js';
 import { startTestGateway } from '../../test/support/gateway.js';
+import { until } from '../../test/support/until.js';
 import { raw } from '../../test/support/raw-http.js';
-import { verifySignature } from '../lib/signing/verify.js';
+import { verifySignature } from '#signing/verify.js';
 import type { Gateway } from './gateway.js';
 
 const key = sign();
@@ -21,11 +22,10 @@ beforeAll(async () => {
     publication({ req_uri: '/broken', sign: broken }),
     publication({ req_uri: '/unbound' }),
   ];
-  node = await startTestGateway(plane, { SIGNET_GATEWAY_BODY_LIMIT_BYTES: '1000' });
+  node = await startTestGateway(plane, { SIGNET_GATEWAY_LIMITS: 'body=1000', SIGNET_GATEWAY_SIGN_HOSTS: 'signer.internal' });
   lenient = await startTestGateway(plane, {
-    SIGNET_GATEWAY_UNBOUND: 'unsigned',
-    SIGNET_GATEWAY_LARGE_BODY: 'unsigned-payload',
-    SIGNET_GATEWAY_BODY_LIMIT_BYTES: '1000',
+    SIGNET_GATEWAY_RULES: 'unbound=unsigned,large-body=unsigned-payload',
+    SIGNET_GATEWAY_LIMITS: 'body=1000',
     SIGNET_NODE_ID: 'node2',
   });
 });
@@ -37,7 +37,7 @@ afterAll(async () => {
 type Options = Parameters<typeof raw>[3];
 const ask = (method: string, path: string, options?: Options, of: Gateway = node) => raw(of.signPort, method, path, options);
 
-/** What the backend would say about the request with the headers of an answer. */
+/** The verdict of the backend on the request with the headers of an answer. */
 function verdict(headers: Record<string, unknown>, request: { method: string; url: string; host: string; body?: string }) {
   return verifySignature(
     {
@@ -69,7 +69,7 @@ describe('/sign', () => {
     });
   });
 
-  it('says UNSIGNED-PAYLOAD where a body may follow that it has not seen', async () => {
+  it('uses UNSIGNED-PAYLOAD for a request whose body it does not receive', async () => {
     for (const [options, bodySigned] of [
       [original('POST', '/orders', { 'x-original-content-length': '5' }), false],
       [original('POST', '/orders'), false],
@@ -84,7 +84,7 @@ describe('/sign', () => {
     }
   });
 
-  it('signs the body that Traefik or APISIX sends along', async () => {
+  it('signs the body that Traefik or APISIX includes in its request', async () => {
     for (const chunked of [false, true]) {
       const { headers } = await ask('POST', '/sign', { ...forwarded('PUT', '/orders'), body: '{"a":1}', chunked });
       expect(verdict(headers, { method: 'PUT', url: '/orders', host: 'api.example:8443', body: '{"a":1}' })).toMatchObject({
@@ -94,48 +94,93 @@ describe('/sign', () => {
     }
   });
 
-  it('refuses a larger body, or says UNSIGNED-PAYLOAD where the operator chose that', async () => {
+  it('refuses a larger body, or uses UNSIGNED-PAYLOAD if the operator has configured that', async () => {
     const options = { ...forwarded('PUT', '/orders'), body: 'x'.repeat(1001), chunked: true };
     expect(await ask('POST', '/sign', options)).toMatchObject({ status: 413, body: { error_code: 'APIG.0201' } });
     expect((await ask('POST', '/sign', options, lenient)).headers).toMatchObject({ 'x-sdk-content-sha256': 'UNSIGNED-PAYLOAD' });
   });
 
-  it('refuses a question in two dialects or in none', async () => {
+  it('refuses a request that has the headers of two kinds of proxies or of none', async () => {
     const both = { headers: { ...original('GET', '/orders').headers, ...forwarded('GET', '/orders').headers } };
     for (const options of [
       both,
       {},
-      original('', '/orders'),
       original('GET', 'orders'),
       original('GET', '/orders', { 'x-original-host': 'a b' }),
+      original('GET', '/orders', { 'x-original-host': 'a@b/x?y' }),
+      original('GET', '/orders', { 'x-original-transfer-encoding': 'gzip, chunked' }),
+      original('GET', '/orders', { 'x-stage': 'RELEASE, TEST' }),
+      original('GET', '/orders', { 'x-stage': 'RELEASE|GET|/orders' }),
+      original('GET', '/orders/../admin'),
+      original('GET', '/orders#'),
+      forwarded('GET', '/orders?a=1#b'),
+      original('GET', '/orders\tx'),
+      original('GET', '/basic#'),
+      forwarded('GET', '/orders?a= b'),
+      { headers: { 'x-original-method': 'GET', 'x-original-uri': '/orders' } },
     ])
       expect(await ask('GET', '/sign', options)).toMatchObject({ status: 400, body: { error_code: 'APIG.0201' } });
   });
 
-  it('takes the environment from X-Stage', async () => {
+  it.each(['post', 'Get', 'TRACE', 'ANY', 'PROPFIND', ''])('answers 405 for the method %j before it looks up an API', async (method) => {
+    const refused = { status: 405, body: { error_code: 'APIG.0201', error_msg: 'Method not allowed.' } };
+    for (const dialect of [original, forwarded]) {
+      const answer = await ask('GET', '/sign', dialect(method, '/orders'));
+      expect(answer).toMatchObject(refused);
+      expect(answer.headers.allow).toBe('GET, POST, DELETE, PUT, PATCH, HEAD, OPTIONS');
+    }
+  });
+
+  it('trusts headers about the body only if the configuration says so', async () => {
+    for (const name of ['x-original-content-length', 'x-original-transfer-encoding', 'x-envoy-auth-partial-body']) {
+      const { status, headers } = await ask('GET', '/sign', forwarded('GET', '/orders', { [name]: 'chunked' }));
+      expect([status, headers['x-sdk-content-sha256']]).toEqual([200, undefined]);
+    }
+  });
+
+  it('refuses an encoded slash unless the gateway’s setting treats it as data', async () => {
+    const answer = () => ask('GET', '/sign', original('GET', '/orders/a%2Fb'));
+    const set = async (encodedSlashes: 'refuse' | 'pass') => {
+      const revision = plane.commit([{ kind: 'settings', id: 'i', op: 'updated' }], () => {
+        plane.encodedSlashes = encodedSlashes;
+      });
+      await until(() => node.appliedRevision >= revision);
+    };
+    expect((await answer()).status).toBe(400);
+    await set('pass');
+    const { status, headers } = await answer();
+    expect(status).toBe(200);
+    expect(verdict(headers, { method: 'GET', url: '/orders/a%2Fb', host: 'api.example:8443' })).toMatchObject({ ok: true });
+    for (const path of ['/orders/%2e%2e', '/orders/a%5Cb', '/orders/..%2Fb'])
+      expect(await ask('GET', '/sign', original('GET', path))).toMatchObject({ status: 400 });
+    await set('refuse');
+    expect((await answer()).status).toBe(400);
+  });
+
+  it('reads the environment from X-Stage', async () => {
     expect(await ask('GET', '/sign', original('GET', '/orders', { 'x-stage': 'TEST' }))).toMatchObject({ status: 404 });
   });
 
-  it('tells code and words in headers too, since nginx drops the body', async () => {
+  it('repeats code and message in headers, because nginx drops the body', async () => {
     const { status, headers, body } = await ask('GET', '/sign', original('GET', '/unknown'));
     const message = 'The API does not exist or has not been published in the environment.';
     expect([status, body]).toEqual([404, { error_code: 'APIG.0101', error_msg: message }]);
     expect(headers).toMatchObject({ 'signet-error-code': 'APIG.0101', 'signet-error-message': message });
   });
 
-  it('answers 403 for an API without a key, or marks the request where the operator chose that', async () => {
+  it('answers 403 for an API without a key, or marks the request if the operator has configured that', async () => {
     expect(await ask('GET', '/sign', original('GET', '/unbound'))).toMatchObject({ status: 403, body: { error_code: 'APIG.0705' } });
     const marked = { status: 200, headers: { authorization: 'unsigned', 'x-sdk-date': 'unsigned', 'x-sdk-content-sha256': 'unsigned' } };
     expect(await ask('GET', '/sign', original('GET', '/unbound'), lenient)).toMatchObject(marked);
   });
 
-  it('sets all three headers for a basic key too', async () => {
+  it('sets the date but no hash for a basic key', async () => {
     const { headers } = await ask('GET', '/sign', original('GET', '/basic'));
     expect(headers).toMatchObject({
       authorization: `Basic ${Buffer.from(`${basic.sign_key}:${basic.sign_secret}`).toString('base64')}`,
       'x-sdk-date': expect.stringMatching(/^\d{8}T\d{6}Z$/),
-      'x-sdk-content-sha256': expect.stringMatching(/^[0-9a-f]{64}$/),
     });
+    expect(headers['x-sdk-content-sha256']).toBeUndefined();
   });
 
   it('answers 500 when the key cannot sign', async () => {
@@ -155,7 +200,7 @@ describe('/envoy', () => {
     }
   });
 
-  it('does not take a part of a body for the whole', async () => {
+  it('does not treat a part of a body as the whole body', async () => {
     const partial = { body: 'x', headers: { 'x-envoy-auth-partial-body': 'true' } };
     expect(await ask('POST', '/envoy/orders', partial)).toMatchObject({ status: 413 });
     expect((await ask('POST', '/envoy/orders', partial, lenient)).headers).toMatchObject({ 'x-sdk-content-sha256': 'UNSIGNED-PAYLOAD' });
@@ -163,9 +208,11 @@ describe('/envoy', () => {
 });
 
 describe('POST /v1/sign', () => {
-  const post = (body: unknown) => ask('POST', '/v1/sign', { body: JSON.stringify(body) });
+  const JSON_HEADERS = { host: '127.0.0.1:8711', 'content-type': 'application/json' };
+  const post = (body: unknown, headers: Record<string, string> = JSON_HEADERS) =>
+    ask('POST', '/v1/sign', { body: JSON.stringify(body), headers });
 
-  it('answers the headers for a request that somebody else sends', async () => {
+  it('returns the headers for a request that the caller sends', async () => {
     const body_sha256 = createHash('sha256').update('{}').digest('hex');
     const answer = await post({ method: 'PATCH', url: '/orders/1', host: 'api.example', body_sha256 });
     expect(answer.status).toBe(200);
@@ -175,7 +222,22 @@ describe('POST /v1/sign', () => {
     expect(verdict(answer.headers, request)).toMatchObject({ ok: true });
   });
 
-  it('refuses what is no question', async () => {
+  it('cannot be used by web pages, because it accepts only JSON, at an address, localhost or a configured name', async () => {
+    const question = { method: 'GET', url: '/orders', host: 'api.example' };
+    const json = { 'content-type': 'application/json' };
+    for (const host of ['127.0.0.1', '127.0.0.1:8711', '[::1]:8711', 'localhost:8711', 'LOCALHOST'])
+      expect(await post(question, { ...json, host })).toMatchObject({ status: 200 });
+    for (const host of ['attacker.example', 'attacker.example:8711', 'localhost.attacker.example', '127.0.0.1.attacker.example'])
+      expect([host, (await post(question, { ...json, host })).status]).toEqual([host, 403]);
+    const { host } = JSON_HEADERS;
+    for (const header of [{ origin: 'null' }, { origin: 'http://127.0.0.1:8711' }, { 'sec-fetch-site': 'same-origin' }])
+      expect(await post(question, { ...json, host, ...(header as object) })).toMatchObject({ status: 403 });
+    for (const type of [undefined, 'text/plain', 'application/x-www-form-urlencoded', 'application/jsonx'])
+      expect(await post(question, { host, ...(type && { 'content-type': type }) })).toMatchObject({ status: 415 });
+    expect(await post(question, { ...json, host: 'Signer.internal:8711' })).toMatchObject({ status: 200 });
+  });
+
+  it('refuses a malformed request', async () => {
     const good = { method: 'GET', url: '/orders', host: 'h' };
     for (const bad of [
       null,
@@ -183,18 +245,22 @@ describe('POST /v1/sign', () => {
       'x',
       {},
       { ...good, url: 'x' },
+      ...['/orders#', '/orders?a#b', '/basic#', '/orders\0', '/orders\t', '/orders?a=\x7f', 'http://h#/orders'].map((url) => ({
+        ...good,
+        url,
+      })),
       { ...good, body_sha256: 'x' },
       { ...good, environment: 1 },
       { ...good, host: 'a\nb' },
     ])
       expect(await post(bad)).toMatchObject({ status: 400 });
-    expect(await ask('POST', '/v1/sign', { body: '{' })).toMatchObject({ status: 400 });
-    expect(await ask('POST', '/v1/sign', { body: `"${'x'.repeat(70_000)}"` })).toMatchObject({ status: 400 });
+    expect(await ask('POST', '/v1/sign', { body: '{', headers: JSON_HEADERS })).toMatchObject({ status: 400 });
+    expect(await ask('POST', '/v1/sign', { body: `"${'x'.repeat(70_000)}"`, headers: JSON_HEADERS })).toMatchObject({ status: 400 });
   });
 });
 
 describe('the port of /sign', () => {
-  it('tells health and readiness, and knows nothing else', async () => {
+  it('reports health and readiness, and has no other routes', async () => {
     expect(await ask('GET', '/healthz')).toMatchObject({ status: 200, body: { status: 'ok' } });
     expect(await ask('GET', '/readyz')).toMatchObject({ status: 200, body: { status: 'ready' } });
     expect(await ask('GET', '/orders')).toMatchObject({ status: 404, body: { error_code: 'APIG.0101' } });

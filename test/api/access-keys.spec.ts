@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { AuditTrailService } from '../../src/audit/audit-trail.service.js';
-import { Clock } from '../../src/common/clock.js';
-import { Database } from '../../src/database/database.js';
-import { IamAdminService } from '../../src/iam/iam-admin.service.js';
+import { AuditTrailService } from '../../src/platform/audit/audit-trail.service.js';
+import { Clock } from '../../src/platform/common/clock.js';
+import { Database } from '../../src/platform/database/database.js';
+import { IamAdminService } from '../../src/identity/iam/iam-admin.service.js';
 import { send, signer } from '../support/access-keys.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import type { Pair } from '../support/raw-signer.js';
+import { remac } from '../support/row-macs.js';
 import { type Answer, Client, READ_ONLY, TestService } from '../support/service.js';
 
 const CREDENTIALS = '/v3.0/OS-CREDENTIAL/credentials';
@@ -41,15 +42,12 @@ onBothDatabases((name) => {
     return answer.body.credential;
   };
   const failed = (answer: Answer) => [answer.status, answer.body.error.message];
-  /** Whether the key is accepted by a process. */
+  /** Whether a process accepts the key. */
   const works = async (key: Pair, at = service) =>
     (await send(at.baseUrl, key, { target: '/v3/auth/domains', at: at.app.get(Clock).now() })).status === 200;
-  const until = async (condition: () => Promise<boolean>) => {
-    while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
-  };
 
-  describe('POST …/credentials → 201', () => {
-    it('makes a key of the caller, and shows its secret here and nowhere else', async () => {
+  describe('POST …/credentials', () => {
+    it('creates a key of the caller, and shows its secret only in this answer', async () => {
       const client = await service.client();
       const made = await create(client, { description: 'for CI' });
       expect(made).toEqual({
@@ -67,7 +65,7 @@ onBothDatabases((name) => {
       expect(await works(made)).toBe(true);
     });
 
-    it('makes a key of another user of the domain for its administrator, who holds what that user holds', async () => {
+    it('lets an administrator of the domain create a key for another user whose rights the administrator has', async () => {
       const [boss, client] = [
         await service.client({ project: 'shared', role: 'APIG Administrator' }),
         await service.client({ project: 'shared' }),
@@ -80,7 +78,7 @@ onBothDatabases((name) => {
       expect((await boss.delete(`${CREDENTIALS}/${made.access}`)).status).toBe(204);
     });
 
-    it('makes no key of a user that may do what the caller may not: whoever holds a key acts as its user', async () => {
+    it('refuses a key for a user with rights that the caller lacks, because the holder of a key acts as its user', async () => {
       const iam = service.app.get(IamAdminService);
       const boss = await service.client({ project: 'sandbox', role: 'APIG Administrator' });
       const others = { foreign: await service.client({ project: 'vault' }), both: await service.client({ project: 'sandbox' }) };
@@ -95,7 +93,7 @@ onBothDatabases((name) => {
       expect((await boss.post(CREDENTIALS, { credential: { user_id } })).status).toBe(404);
     });
 
-    it('writes the chain of the domain, with user and key', async () => {
+    it('writes an audit row with user and key into the chain of the domain', async () => {
       const client = await service.client();
       const { access, user_id } = await create(client);
       await client.put(`${CREDENTIALS}/${access}`, { credential: { status: 'inactive' } });
@@ -109,10 +107,8 @@ onBothDatabases((name) => {
       ]);
       expect((await service.app.get(AuditTrailService).verify()).faults).toEqual([]);
     });
-  });
 
-  describe('409', () => {
-    it('for a third key, also when many ask at once in two processes', async () => {
+    it('answers 409 for a third key, also for concurrent requests in two processes', async () => {
       const client = await service.client();
       const ask = ({ baseUrl }: TestService) => new Client(baseUrl, '', client.token).post(CREDENTIALS, { credential: {} });
       const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => ask(i % 2 ? service : other)));
@@ -121,7 +117,7 @@ onBothDatabases((name) => {
     });
   });
 
-  describe('404 in the same words for what is another’s and what is not there', () => {
+  describe('a foreign id gets the same 404 as an unknown one', () => {
     it('for keys and for users', async () => {
       const [mine, theirs] = [await service.client(), await service.client()];
       const { access, user_id } = await create(theirs);
@@ -152,13 +148,17 @@ onBothDatabases((name) => {
         await tx.run(`UPDATE users SET domain_id = 'elsewhere' WHERE id = ${user}`, [stranger.projectId]);
         await tx.run("UPDATE projects SET domain_id = 'elsewhere' WHERE id = ?", [stranger.projectId]);
       });
+      const [moved] = await database.rows<{ id: string }>("SELECT id FROM users WHERE domain_id = 'elsewhere'");
+      await remac(service, 'domains', 'elsewhere');
+      await remac(service, 'users', moved!.id);
+      await remac(service, 'projects', stranger.projectId);
       ahead += 31 * SECOND;
       expect((await stranger.get(`${CREDENTIALS}/${access}`)).status).toBe(404);
       expect((await admin.get(`${CREDENTIALS}/${access}`)).status).toBe(200);
     });
   });
 
-  describe('400', () => {
+  describe('POST …/credentials', () => {
     it.each([
       ['POST', undefined, 'credential'],
       ['POST', { credential: null }, 'credential'],
@@ -171,7 +171,7 @@ onBothDatabases((name) => {
       ['PUT', { credential: { status: 'off' } }, 'credential.status'],
       ['PUT', { credential: { status: null } }, 'credential.status'],
       ['PUT', { credential: { description: null } }, 'credential.description'],
-    ])('%s %j names %s', async (method, body, field) => {
+    ])('answers 400 to %s %j and names %s', async (method, body, field) => {
       const answer = await admin.call(method, method === 'PUT' ? `${CREDENTIALS}/AAAAAAAAAAAAAAAAAAAA` : CREDENTIALS, body ?? {});
       expect(answer.status).toBe(400);
       expect(answer.body.error.message).toContain(`: ${field}`);
@@ -186,17 +186,17 @@ onBothDatabases((name) => {
       [{ methods: ['token'], token: { duration_seconds: '900' } }, 'auth.identity.token.duration_seconds'],
       // A key that can do more than was asked for would be worse than none.
       [{ methods: ['token'], policy: { Version: '1.1', Statement: [] } }, 'auth.identity.policy'],
-    ])('a temporary key with %j names %s', async (identity, field) => {
+    ])('answers 400 to a temporary key with %j and names %s', async (identity, field) => {
       const answer = await admin.post(SECURITY_TOKENS, { auth: { identity } });
       expect(failed(answer)).toEqual([400, expect.stringContaining(`: ${field}`)]);
     });
   });
 
-  describe('a key that stops', () => {
+  describe('a key', () => {
     it.each([
       ['disabled', (client: Client, access: string) => client.put(`${CREDENTIALS}/${access}`, { credential: { status: 'inactive' } })],
       ['deleted', (client: Client, access: string) => client.delete(`${CREDENTIALS}/${access}`)],
-    ])('is refused at once here, and within five seconds elsewhere: %s', async (_, stop) => {
+    ])('is refused at once in this process, and within five seconds in others: %s', async (_, stop) => {
       const { client, key } = await signer(service);
       expect([await works(key), await works(key, other)]).toEqual([true, true]);
       expect((await stop(client, key.access)).status).toBeLessThan(300);
@@ -211,7 +211,7 @@ onBothDatabases((name) => {
       expect(await works(key)).toBe(true);
     });
 
-    it('because its user is disabled, or has lost its role, is refused within five seconds', async () => {
+    it('whose user is disabled or has lost its role is refused within five seconds', async () => {
       const { client, key } = await signer(service);
       const iam = service.app.get(IamAdminService);
       const database = service.app.get(Database);
@@ -230,42 +230,25 @@ onBothDatabases((name) => {
     });
   });
 
-  describe('more than five bad signatures in a row', () => {
+  describe('more than five wrong signatures in a row', () => {
     const bad = (key: Pair, at = service) => works({ ...key, secret: 'x'.repeat(40) }, at);
 
-    it('lock a key for five minutes, here at once and in another process within five seconds', async () => {
+    it('lock a key for five minutes, for their address only', async () => {
       const { key } = await signer(service);
-      expect(await works(key, other)).toBe(true);
-      // One good signature between them, and the count begins anew.
+      // One valid signature resets the count.
       for (let round = 0; round < 2; round++) {
         for (let i = 0; i < 5; i++) await bad(key);
         expect(await works(key)).toBe(true);
       }
       for (let i = 0; i < 6; i++) await bad(key);
       expect(await works(key)).toBe(false);
-      ahead += 5 * SECOND;
-      await until(async () => {
-        ahead += 5 * SECOND;
-        return !(await works(key, other));
-      });
+      // The lock is in this process only and is not stored: the id of a key is no secret, so anybody who knows it could lock out the owner.
+      expect(await works(key, other)).toBe(true);
       ahead += 6 * 60 * SECOND;
       expect([await works(key), await works(key, other)]).toEqual([true, true]);
     });
 
-    it('write the database once, however many there are', async () => {
-      const { key } = await signer(service);
-      const database = service.app.get(Database);
-      const lockedUntil = async () =>
-        (await database.rows<{ at: number }>('SELECT locked_until AS at FROM access_keys WHERE access_key = ?', [key.access]))[0]!.at;
-      for (let i = 0; i < 6; i++) await bad(key);
-      await until(async () => (await lockedUntil()) > 0);
-      const first = await lockedUntil();
-      ahead += 2 * 60 * SECOND;
-      for (let i = 0; i < 30; i++) await bad(key);
-      expect([await works(key), await lockedUntil()]).toEqual([false, first]);
-    });
-
-    it('say nothing of an unknown key: a locked one is refused in the same words', async () => {
+    it('do not reveal whether a key exists: locked and unknown keys get the same answer', async () => {
       const { key } = await signer(service);
       for (let i = 0; i < 6; i++) await bad(key);
       const answer = (pair: Pair) => send(service.baseUrl, pair, { target: '/v3/auth/domains', at: service.app.get(Clock).now() });
@@ -281,7 +264,7 @@ onBothDatabases((name) => {
       return answer.body.credential as Required<Pair> & { expires_at: string };
     };
 
-    it('signs with its security token, signed or not, in both forms, for as long as was asked', async () => {
+    it('signs for the requested time, in both forms, whether its security token is signed or not', async () => {
       const client = await service.client();
       const key = await make(client, { duration_seconds: 1800 });
       const now = service.app.get(Clock).now();
@@ -299,7 +282,7 @@ onBothDatabases((name) => {
       expect([await works(key), await works(key, other)]).toEqual([false, false]);
     });
 
-    it('ends with the token it was made with: when that expires, and when it is revoked', async () => {
+    it('ends when the token that created it expires or is revoked', async () => {
       const client = await service.client();
       const key = await make(client, { duration_seconds: 86_400 });
       expect(await works(key)).toBe(true);
@@ -314,7 +297,7 @@ onBothDatabases((name) => {
       expect(Date.parse(capped.expires_at)).toBe(Date.parse(expires_at));
     });
 
-    it('ends with a new password, as the token does', async () => {
+    it('ends when the password changes, as the token does', async () => {
       const client = await service.client();
       const key = await make(client);
       const [{ name: user }] = (await client.get('/v3/users')).body.users;
@@ -323,7 +306,7 @@ onBothDatabases((name) => {
       expect([await works(key), await works(key, other)]).toEqual([false, false]);
     });
 
-    it('belongs to its security token: another’s is refused, and one that was changed', async () => {
+    it('is valid only with its own, unchanged security token', async () => {
       const client = await service.client();
       const [a, b] = [await make(client), await make(client)];
       const changed = a.securitytoken.replace(/.$/, (c) => (c === 'A' ? 'B' : 'A'));
@@ -334,7 +317,7 @@ onBothDatabases((name) => {
       expect(await works({ ...permanent, securitytoken: a.securitytoken })).toBe(false);
     });
 
-    it('makes no keys, so that it does not outlive itself', async () => {
+    it('cannot create keys, because they would outlive it', async () => {
       const client = await service.client();
       const key = await make(client);
       const at = service.app.get(Clock).now();
@@ -344,14 +327,14 @@ onBothDatabases((name) => {
       expect((await send(service.baseUrl, key, { ...request, target: SECURITY_TOKENS, body: temporary })).status).toBe(400);
     });
 
-    it('is made of one’s own token, whether it stands in the body or in the header', async () => {
+    it('is created from the caller’s own token, in the body or in the header', async () => {
       const [client, stranger] = [await service.client(), await service.client()];
       expect(await works(await make(client, { id: client.token }))).toBe(true);
       const answer = await stranger.post(SECURITY_TOKENS, { auth: { identity: { methods: ['token'], token: { id: client.token } } } });
       expect(answer.status).toBe(401);
     });
 
-    it('is nowhere in the database', async () => {
+    it('is not stored in the database', async () => {
       const database = service.app.get(Database);
       const count = async () => (await database.rows<{ n: number }>('SELECT COUNT(*) AS n FROM access_keys'))[0]!.n;
       const before = await count();
@@ -360,7 +343,7 @@ onBothDatabases((name) => {
     });
   });
 
-  it('the column of a secret takes nothing but a sealed value', async () => {
+  it('the column of a secret accepts only sealed values', async () => {
     const { key } = await signer(service);
     const clear = service.app
       .get(Database)
@@ -368,7 +351,7 @@ onBothDatabases((name) => {
     await expect(clear).rejects.toThrow(/ck_access_keys_secret_key/);
   });
 
-  it('a secret that was moved to another key does not open: the key is refused, and the log says why', async () => {
+  it('a secret that was moved to another key cannot be decrypted: the key is refused, and the log says why', async () => {
     const [a, b] = [await signer(service), await signer(service)];
     const sql =
       'UPDATE access_keys SET secret_key = (SELECT s FROM (SELECT secret_key AS s FROM access_keys WHERE access_key = ?) x) WHERE access_key = ?';
@@ -379,7 +362,7 @@ onBothDatabases((name) => {
       { target: '/v3/auth/domains', at: service.app.get(Clock).now() },
     );
     expect(answer.status).toBe(401);
-    // One logger of Nest's for both processes.
+    // Both processes use Nest's one logger.
     expect([...service.logs, ...other.logs].join('')).toContain(`the secret of the access key ${b.key.access} was altered`);
     expect(await works(a.key)).toBe(true);
   });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Clock } from '../../src/common/clock.js';
-import { Database } from '../../src/database/database.js';
+import { Clock } from '../../src/platform/common/clock.js';
+import { Database } from '../../src/platform/database/database.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { type Client, READ_ONLY, TestService } from '../support/service.js';
 import { WEBHOOK_ENV, WebhookClient } from '../support/webhooks.js';
@@ -31,7 +31,7 @@ onBothDatabases((name) => {
       ['live', 'live'],
       ['test', 'test'],
       [undefined, 'live'],
-    ])('201 for the mode %s: a key of 32 random characters, shown once', async (mode, shown) => {
+    ])('answers 201 for the mode %s with a key of 32 random characters, which is shown once', async (mode, shown) => {
       const { status, body } = await admin.post('/v1/api-keys', { label: 'ci', ...(mode && { mode }) });
       expect([status, body]).toEqual([
         201,
@@ -48,7 +48,7 @@ onBothDatabases((name) => {
       ]);
     });
 
-    it('stores no key, only its hash under a pepper that is sealed', async () => {
+    it('stores only the hash of a key, under a sealed pepper', async () => {
       const { body } = await admin.post('/v1/api-keys', {});
       const { key, key_id } = body.data;
       const stored = await row(key_id);
@@ -61,7 +61,7 @@ onBothDatabases((name) => {
       expect((await admin.get('/v1/api-keys')).text).not.toContain(key.slice(11));
     });
 
-    it('201 with a key, for a key of the same project', async () => {
+    it('answers 201 for a caller with a key of the same project', async () => {
       const client = await WebhookClient.of(admin);
       expect((await client.post('/v1/api-keys')).status).toBe(201);
       expect((await client.post('/v1/api-keys', [])).status).toBe(201);
@@ -74,17 +74,17 @@ onBothDatabases((name) => {
       ['mode', 'prod'],
       ['mode', 1],
       ['mode', 'LIVE'],
-    ])('400 for %s as %j', async (field, value) => {
+    ])('answers 400 for %s as %j', async (field, value) => {
       const { status, body } = await admin.post('/v1/api-keys', { [field]: value });
       expect([status, body.error.code, body.error.details]).toEqual([400, 'INVALID_REQUEST', { field }]);
     });
 
-    it('403 for a reader', async () => {
+    it('answers 403 for a reader', async () => {
       const reader = await service.client({ role: READ_ONLY });
       expect((await reader.post('/v1/api-keys', {})).body).toEqual(error('FORBIDDEN', 'Access denied'));
     });
 
-    it('is one line of the trail, without the key', async () => {
+    it('writes one audit row, without the key', async () => {
       const { key, key_id, prefix } = (await admin.post('/v1/api-keys', { label: 'named', mode: 'test' })).body.data;
       const answer = await admin.get(`/signet/v1/audit?resource_id=${key_id}`);
       expect(answer.body.events).toMatchObject([
@@ -95,20 +95,22 @@ onBothDatabases((name) => {
   });
 
   describe('GET /v1/api-keys', () => {
-    it('200 the project’s keys, newest first, and nobody else’s', async () => {
+    it('answers 200 with the keys of the project only, newest first', async () => {
       const own = await service.client();
       const made = [await own.post('/v1/api-keys', { label: 'a' }), await own.post('/v1/api-keys', {})].map(({ body }) => body.data);
       const { status, body } = await own.get('/v1/api-keys');
       expect([status, body]).toEqual([
         200,
         {
-          data: made.reverse().map(({ key_id, label, prefix, created_at }) => ({ key_id, label, prefix, created_at, last_used_at: null })),
+          data: made
+            .reverse()
+            .map(({ key_id, label, prefix, created_at }) => ({ key_id, label, prefix, parent_id: null, created_at, last_used_at: null })),
           meta,
         },
       ]);
     });
 
-    it('says to the minute when a key was last used', async () => {
+    it('shows the last use of a key, to the minute', async () => {
       const client = await WebhookClient.of(admin);
       const clock = service.app.get(Clock);
       const before = clock.now();
@@ -121,7 +123,7 @@ onBothDatabases((name) => {
   });
 
   describe('DELETE /v1/api-keys/{id}', () => {
-    it('200, and the next request with the key is refused', async () => {
+    it('answers 200, and the next request with the key is refused', async () => {
       const made = (await admin.post('/v1/api-keys', {})).body.data;
       const client = new WebhookClient(service.baseUrl, made.key);
       expect((await client.get('/v1/endpoints')).status).toBe(200);
@@ -132,7 +134,7 @@ onBothDatabases((name) => {
       expect((await admin.get('/v1/api-keys')).text).not.toContain(made.key_id);
     });
 
-    it('200 for the key in use, and for a project’s last', async () => {
+    it('answers 200 for the key in use and for the last key of a project', async () => {
       const own = await service.client();
       const made = (await own.post('/v1/api-keys', {})).body.data;
       const client = new WebhookClient(service.baseUrl, made.key);
@@ -141,7 +143,7 @@ onBothDatabases((name) => {
       expect((await own.get('/v1/api-keys')).body.data).toEqual([]);
     });
 
-    it('404 for one that is not there, malformed, gone or another project’s: the same words', async () => {
+    it('answers 404 with the same message for an unknown, malformed, deleted or foreign key', async () => {
       const theirs = (await (await service.client()).post('/v1/api-keys', {})).body.data.key_id;
       const gone = (await admin.post('/v1/api-keys', {})).body.data.key_id;
       await admin.delete(`/v1/api-keys/${gone}`);
@@ -154,9 +156,9 @@ onBothDatabases((name) => {
   });
 
   describe('too many wrong keys', () => {
-    it('429 RATE_LIMITED with Retry-After, for wrong keys alone: a right one from the same address goes on', async () => {
+    it('get 429 RATE_LIMITED with Retry-After, while a valid key from the same address still works', async () => {
       const own = await createTestDatabase(name);
-      const limited = await TestService.start(own, { ...WEBHOOK_ENV, SIGNET_LOGIN_LIMIT_ADDRESS: '5/300' });
+      const limited = await TestService.start(own, { ...WEBHOOK_ENV, SIGNET_RATE_LIMITS: 'login-address=5/300s' });
       try {
         const client = await WebhookClient.of(await limited.client());
         const wrong = (key: string) => client.call('GET', '/v1/endpoints', undefined, { authorization: `Bearer ${key}` });
@@ -175,8 +177,58 @@ onBothDatabases((name) => {
     });
   });
 
+  describe('an API key that created other keys', () => {
+    const made = async (by: Client | WebhookClient) => {
+      const { key, key_id } = (await by.post('/v1/api-keys', {})).body.data;
+      return { id: key_id as string, client: new WebhookClient(service.baseUrl, key as string) };
+    };
+    const works = async ({ client }: { client: WebhookClient }) => (await client.get('/v1/endpoints')).status === 200;
+
+    it('is shown as their parent, and its revocation revokes them and no other key', async () => {
+      const [leaked, other] = [await made(admin), await made(admin)];
+      const [child, sibling] = [await made(leaked.client), await made(leaked.client)];
+      const grandchild = await made(child.client);
+      const listed = (await admin.get('/v1/api-keys')).body.data as { key_id: string; parent_id: string | null }[];
+      const parentOf = ({ id }: { id: string }) => listed.find(({ key_id }) => key_id === id)!.parent_id;
+      expect([leaked, child, sibling, grandchild].map(parentOf)).toEqual([null, leaked.id, leaked.id, child.id]);
+      const answer = await admin.delete(`/v1/api-keys/${leaked.id}`);
+      expect([answer.status, answer.body.data.deleted, answer.body.data.also_deleted.sort()]).toEqual([
+        200,
+        true,
+        [child.id, sibling.id, grandchild.id].sort(),
+      ]);
+      expect(await Promise.all([leaked, child, sibling, grandchild, other].map(works))).toEqual([false, false, false, false, true]);
+      const audit = (await admin.get(`/signet/v1/audit?resource_id=${leaked.id}`)).text;
+      for (const { id } of [child, sibling, grandchild]) expect(audit).toContain(id);
+    });
+
+    it('passes them to its own parent on request, so that a key can be replaced by one that it created', async () => {
+      const first = await made(admin);
+      const second = await made(first.client);
+      const third = await made(second.client);
+      expect((await third.client.delete(`/v1/api-keys/${second.id}?keep_children=true`)).body.data).toEqual({ deleted: true });
+      expect(await Promise.all([first, second, third].map(works))).toEqual([true, false, true]);
+      expect((await admin.delete(`/v1/api-keys/${first.id}`)).body.data.also_deleted).toEqual([third.id]);
+      expect((await admin.delete(`/v1/api-keys/${first.id}?keep_children=yes`)).status).toBe(400);
+    });
+
+    it('creates no key that outlives it, also concurrently with its revocation', async () => {
+      for (let round = 0; round < 20; round++) {
+        const leaked = await made(admin);
+        const making = Array.from({ length: 4 }, () => leaked.client.post('/v1/api-keys', {}));
+        const revoked = admin.delete(`/v1/api-keys/${leaked.id}`);
+        const answers = await Promise.all(making);
+        expect((await revoked).status).toBe(200);
+        for (const { status, body } of answers) {
+          expect([201, 401]).toContain(status);
+          if (status === 201) expect(await works({ client: new WebhookClient(service.baseUrl, body.data.key as string) })).toBe(false);
+        }
+      }
+    });
+  });
+
   describe('an API key', () => {
-    it('opens nothing beyond the webhook contract', async () => {
+    it('gives access to the webhook API only', async () => {
       const client = await WebhookClient.of(admin);
       const gateway = await admin.gateway();
       for (const path of [
@@ -192,7 +244,7 @@ onBothDatabases((name) => {
       }
     });
 
-    it('is refused with a letter changed, cut, in another mode, twice, or in another place', async () => {
+    it('is refused if it is altered, cut, in another mode, sent twice or in another place', async () => {
       const client = await WebhookClient.of(admin);
       const { key } = client;
       const changed = key.slice(0, -1) + (key.endsWith('a') ? 'b' : 'a');

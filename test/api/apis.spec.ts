@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Database } from '../../src/database/database.js';
+import { Database } from '../../src/platform/database/database.js';
+import { invalid, missing, words } from '../support/apig-errors.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { type Client, READ_ONLY, TestService } from '../support/service.js';
 
@@ -8,11 +9,6 @@ const RELEASE = 'DEFAULT_ENVIRONMENT_RELEASE_ID';
 const UNKNOWN = '0123456789abcdef0123456789abcdef';
 const ID = /^[0-9a-f]{32}$/;
 const SECONDS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
-const words = (error_code: string, error_msg: string) => ({ error_code, error_msg });
-const invalid = (parameter: string, code = 'APIG.2011') =>
-  words(code, `Invalid parameter value,parameterName:${parameter}. Please refer to the support documentation`);
-const missing = (parameter: string) =>
-  words('APIG.2001', `The request parameters must be specified,parameterName:${parameter}. Please refer to the support documentation`);
 
 onBothDatabases((engine) => {
   let test: TestDatabase;
@@ -53,8 +49,8 @@ onBothDatabases((engine) => {
     await test.drop();
   });
 
-  describe('POST …/apis → 201', () => {
-    it('answers the whole API, published nowhere', async () => {
+  describe('POST …/apis', () => {
+    it('returns the whole API, which is published nowhere', async () => {
       const { status, body } = await client.post(
         at('/apis'),
         mock({ name: 'whole', req_uri: '/users/{id}', tags: ['b', 'a', 'b'], remark: '"quoted" 🔑' }),
@@ -99,7 +95,7 @@ onBothDatabases((engine) => {
       expect(read.body).toEqual({ ...body, ...times, mock_info: { ...body.mock_info, ...times } });
     });
 
-    it('takes the API of the acceptance configuration: a channel, parameters, a policy; each part gets an id and keeps it', async () => {
+    it('accepts the API of the acceptance configuration, and gives each of its parts an id that it keeps', async () => {
       const channel = (await client.post(at('/vpc-channels'), { name: 'acceptance', port: 80, members: [{ ecs_id: 'ecs', weight: 30 }] }))
         .body;
       const through = { vpc_channel_status: 1, vpc_channel_info: { vpc_channel_id: channel.id } };
@@ -160,7 +156,7 @@ onBothDatabases((engine) => {
       expect((await client.get(at('/apis?vpc_channel_name=cceptanc&precise_search=vpc_channel_name'))).body.total).toBe(0);
     });
 
-    it('takes a FUNCTION backend, and leaves out backends of other types', async () => {
+    it('accepts a FUNCTION backend, and ignores backends of other types', async () => {
       const func_info = { function_urn: 'urn:fss:f', invocation_type: 'sync', network_type: 'V1', timeout: 5000 };
       const { status, body } = await client.post(
         at('/apis'),
@@ -169,7 +165,7 @@ onBothDatabases((engine) => {
       expect([status, body.func_info.function_urn, body.backend_api, body.mock_info]).toEqual([201, 'urn:fss:f', undefined, undefined]);
     });
 
-    it('leaves one audit line and one change', async () => {
+    it('writes one audit row and one change', async () => {
       const { id, name } = (await create()).body;
       expect(
         await rows('SELECT action, resource_type AS type, resource_name AS name FROM audit_events WHERE resource_id = ?', [id]),
@@ -177,13 +173,13 @@ onBothDatabases((engine) => {
       expect(await rows('SELECT kind, op FROM changes WHERE target_id = ?', [id])).toEqual([{ kind: 'api', op: 'created' }]);
     });
 
-    it('keeps text that no database likes: half a surrogate pair, a zero, variation selectors', async () => {
+    it('stores half a surrogate pair, a NUL and variation selectors', async () => {
       const { status, body } = await create({ remark: '\ufe0f'.repeat(255), body_remark: 'x\ud800y\u0000z' });
       expect([status, body.body_remark]).toEqual([201, 'x\ufffdy\u0000z']);
       expect((await client.get(at(`/apis/${body.id}`))).body.body_remark).toBe('x\ufffdy\u0000z');
     });
 
-    it('takes every path that the contract describes', async () => {
+    it('accepts every path that the contract allows', async () => {
       const segment = fc.oneof(
         fc.string({ unit: fc.constantFrom(...'aZ09-_.~%*:@'), minLength: 1, maxLength: 12 }),
         fc.constantFrom('{id}', '{user_id}', 'x{a}'),
@@ -197,11 +193,9 @@ onBothDatabases((engine) => {
         { numRuns: 20 },
       );
     });
-  });
 
-  describe('POST …/apis → 400', () => {
     it.each(['name', 'type', 'req_protocol', 'req_method', 'req_uri', 'auth_type', 'backend_type', 'group_id'])(
-      'for no %s',
+      'answers 400 without %s',
       async (field) => {
         const { status, body } = await create({ [field]: undefined });
         expect([status, body]).toEqual([400, missing(field)]);
@@ -232,7 +226,7 @@ onBothDatabases((engine) => {
       ['req_params', {}],
       ['req_params', [null]],
       ['auth_opt.app_code_auth_type', { app_code_auth_type: 'QUERY' }],
-    ])('naming %s for the value %j', async (parameter, value) => {
+    ])('answers 400 and names %s for the value %j', async (parameter, value) => {
       const { status, body } = await create({ [parameter.split('.')[0]!]: value });
       expect([status, body]).toEqual([400, invalid(parameter)]);
     });
@@ -260,7 +254,7 @@ onBothDatabases((engine) => {
       ['backend_params[0].value', { backend_params: [{ origin: 'CONSTANT', name: 'x', location: 'HEADER' }] }],
       ['policy_https[0].conditions', { policy_https: [{ ...policy, conditions: undefined }] }],
       ['policy_https[0].conditions[0].condition_origin', { policy_https: [{ ...policy, conditions: [{}] }] }],
-    ])('APIG.2001 naming %s where it is missing', async (parameter, fields) => {
+    ])('answers 400 APIG.2001 and names %s if it is missing', async (parameter, fields) => {
       const { status, body } = await client.post(at('/apis'), http(fields));
       expect([status, body]).toEqual([400, missing(parameter)]);
     });
@@ -278,12 +272,12 @@ onBothDatabases((engine) => {
         'policy_https[0].conditions[0].condition_type',
         { policy_https: [{ ...policy, conditions: [{ condition_origin: 'param', condition_type: 'regex' }] }] },
       ],
-    ])('APIG.2011 naming %s where it breaks its rule', async (parameter, fields) => {
+    ])('answers 400 APIG.2011 and names %s if it breaks its rule', async (parameter, fields) => {
       const { status, body } = await client.post(at('/apis'), http(fields));
       expect([status, body]).toEqual([400, invalid(parameter)]);
     });
 
-    it('for a parameter or a policy that stands twice, and for a mapping to a parameter that is not there', async () => {
+    it('answers 400 for a repeated parameter or policy, and for a mapping to a parameter that does not exist', async () => {
       expect((await client.post(at('/apis'), http({ req_params: [param, param] }))).body).toEqual(
         words('APIG.3209', 'The parameter name already exists.'),
       );
@@ -294,7 +288,7 @@ onBothDatabases((engine) => {
       expect((await client.post(at('/apis'), http({ backend_params: mapped }))).body.error_code).toBe('APIG.2028');
     });
 
-    it('for a name that the group has already, and for a method and path that it has already', async () => {
+    it('answers 400 for a name, or a method and path, that another API of the group has', async () => {
       const { name, req_uri } = (await create()).body;
       const sameName = await create({ name });
       expect([sameName.status, sameName.body]).toEqual([400, words('APIG.3202', `The API name already exists, api_name:${name}`)]);
@@ -306,7 +300,7 @@ onBothDatabases((engine) => {
       expect((await create({ name, req_uri, group_id: other })).status).toBe(201);
     });
 
-    it('never 500, whatever is sent', async () => {
+    it('never answers 500, whatever is sent', async () => {
       await fc.assert(
         fc.asyncProperty(
           fc.jsonValue(),
@@ -319,10 +313,8 @@ onBothDatabases((engine) => {
         { numRuns: 40 },
       );
     });
-  });
 
-  describe('POST …/apis → 403 and 404', () => {
-    it('404 for an unknown group, channel or gateway', async () => {
+    it('answers 404 for an unknown group, channel or gateway', async () => {
       expect((await create({ group_id: UNKNOWN })).body).toEqual(words('APIG.3001', `API group ${UNKNOWN} does not exist`));
       const foreign = await service.client();
       const theirs = await foreign.gateway();
@@ -338,7 +330,7 @@ onBothDatabases((engine) => {
       expect((await foreign.post(at('/apis'), mock())).body).toEqual(words('APIG.3030', `The instance does not exist;id:${gateway}`));
     });
 
-    it('403 past the quota of the edition, which concurrent creations cannot exceed', async () => {
+    it('answers 403 beyond the quota of the edition, which concurrent creations cannot exceed', async () => {
       const small = await (await service.client()).gateway({ spec_id: 'BASIC' });
       const [{ project }] = await rows('SELECT project_id AS project FROM instances WHERE id = ?', [small]);
       const owner = await ownerOf(project);
@@ -351,7 +343,7 @@ onBothDatabases((engine) => {
       );
     });
 
-    it('403 past 1000 APIs in a group, also for an API that moves in', async () => {
+    it('answers 403 beyond 1000 APIs in a group, also for an API that moves into it', async () => {
       const group_id = (await client.post(at('/api-groups'), { name: 'crowded' })).body.id;
       await insertApis(client.projectId, gateway, group_id, 1000);
       const full = words('APIG.3125', 'The number of APIs in the API group exceeds the maximum allowed limit.');
@@ -362,7 +354,7 @@ onBothDatabases((engine) => {
       expect((await client.get(at(`/apis?group_id=${group_id}&limit=1000`))).body).toMatchObject({ total: 1000, size: 500 });
     });
 
-    it('403 past 50 parameters, 5 policies and 5 conditions', async () => {
+    it('answers 403 beyond 50 parameters, 5 policies and 5 conditions', async () => {
       const req_params = Array.from({ length: 51 }, (_, i) => ({ name: `p${i}`, type: 'STRING', location: 'QUERY' }));
       expect((await create({ req_params })).body.error_code).toBe('APIG.3111');
       const conditions = [{ condition_origin: 'source', condition_value: '10.0.0.1' }];
@@ -372,7 +364,7 @@ onBothDatabases((engine) => {
       expect((await create({ policy_mocks: [{ name: 'many', effect_mode: 'ALL', conditions: many }] })).body.error_code).toBe('APIG.3114');
     });
 
-    it('403 for a reader who writes', async () => {
+    it('answers 403 for a reader who writes', async () => {
       const reader = await service.client({ project: 'home', role: READ_ONLY });
       expect((await reader.post(at('/apis'), mock())).status).toBe(403);
       expect((await reader.get(at('/apis'))).status).toBe(200);
@@ -380,7 +372,7 @@ onBothDatabases((engine) => {
   });
 
   describe('GET …/apis', () => {
-    it('200 newest first, and by each filter', async () => {
+    it('answers 200 with the newest first, and applies each filter', async () => {
       const shelf = await client.gateway();
       const inShelf = async (name: string, fields: Record<string, unknown> = {}) => {
         shelfGroup ??= (await client.post(under(shelf, '/api-groups'), { name: 'shelf' })).body.id;
@@ -416,7 +408,7 @@ onBothDatabases((engine) => {
       expect(beta).toMatch(ID);
     });
 
-    it("404 for an API of another gateway, of another project and for a missing one, in the contract's words", async () => {
+    it("answers 404 with the contract's message for an unknown API and for one of another gateway or project", async () => {
       const { id } = (await create()).body;
       const other = await client.gateway();
       expect((await client.get(under(other, `/apis/${id}`))).body).toEqual(words('APIG.3002', `API ${id} does not exist`));
@@ -427,7 +419,7 @@ onBothDatabases((engine) => {
         await foreign.get(at('/apis')),
         await foreign.put(at(`/apis/${id}`), mock()),
         await foreign.delete(at(`/apis/${id}`)),
-        await foreign.post(at('/apis/check'), { name: 'any' }),
+        await foreign.post(at('/apis/check'), { type: 'name', name: 'any' }),
       ]) {
         expect([answer.status, answer.body]).toEqual([404, words('APIG.3030', `The instance does not exist;id:${gateway}`)]);
       }
@@ -435,7 +427,7 @@ onBothDatabases((engine) => {
   });
 
   describe('PUT …/apis/{api_id}', () => {
-    it('200 replaces the definition, and says where the API is online', async () => {
+    it('answers 200, replaces the definition, and shows where the API is online', async () => {
       const input = mock({ tags: ['old'], remark: 'old' });
       const { id } = (await client.post(at('/apis'), input)).body;
       const { publish_id } = (await client.post(at('/apis/action'), { action: 'online', env_id: RELEASE, api_id: id })).body;
@@ -445,7 +437,7 @@ onBothDatabases((engine) => {
       expect((await client.get(at(`/apis/runtime/${id}`))).body).toMatchObject({ req_method: 'GET', tags: ['old'] });
     });
 
-    it('400 for a taken name and path, 404 for a missing API, group or channel', async () => {
+    it('answers 400 for an existing name or path, and 404 for an unknown API, group or channel', async () => {
       const [one, two] = [mock(), mock()];
       await client.post(at('/apis'), one);
       const { id } = (await client.post(at('/apis'), two)).body;
@@ -458,13 +450,13 @@ onBothDatabases((engine) => {
   });
 
   describe('DELETE …/apis/{api_id}', () => {
-    it('204, then 404', async () => {
+    it('answers 204, then 404', async () => {
       const { id } = (await create()).body;
       expect((await client.delete(at(`/apis/${id}`))).status).toBe(204);
       expect((await client.delete(at(`/apis/${id}`))).body).toEqual(words('APIG.3002', `API ${id} does not exist`));
     });
 
-    it('409 while it is online, then 204 with what was offline, its versions and its bindings', async () => {
+    it('answers 409 while the API is online, then 204, and also deletes its offline publications, versions and bindings', async () => {
       const { apiId, publishIds } = await client.publishedApi(gateway);
       const sign = (await client.post(at('/signs'), { name: 'of_deleted' })).body;
       await client.post(at('/sign-bindings'), { sign_id: sign.id, publish_ids: publishIds });
@@ -481,7 +473,7 @@ onBothDatabases((engine) => {
   });
 
   describe('POST …/apis/check', () => {
-    it('204 for what is free, 400 for what is taken', async () => {
+    it('answers 204 for a free name or path, and 400 for an existing one', async () => {
       const { id, name, req_uri } = (await create()).body;
       const check = (body: unknown) => client.post(at('/apis/check'), body);
       expect((await check({ type: 'name', name: 'unheard_of' })).status).toBe(204);
@@ -495,13 +487,13 @@ onBothDatabases((engine) => {
     });
   });
 
-  /** Somebody of the project, for a gateway whose owner is not at hand. */
+  /** A client in the project, for tests that have only the project's id. */
   async function ownerOf(projectId: string): Promise<Client> {
     const [{ name }] = await rows('SELECT name FROM projects WHERE id = ?', [projectId]);
     return service.client({ project: name });
   }
 
-  /** Rows past what HTTP would make in reasonable time. */
+  /** Inserts more rows than HTTP requests could create in reasonable time. */
   async function insertApis(projectId: string, instanceId: string, groupId: string, count: number): Promise<void> {
     const columns =
       'id, project_id, instance_id, group_id, name, type, req_protocol, req_method, req_uri, auth_type, remark, definition, created_at, updated_at';

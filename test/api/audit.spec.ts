@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Denials } from '../../src/audit/denials.service.js';
-import { Clock } from '../../src/common/clock.js';
+import { Denials } from '../../src/platform/audit/denials.service.js';
+import { Clock } from '../../src/platform/common/clock.js';
 import { send, signer } from '../support/access-keys.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { Machine } from '../support/machine.js';
@@ -14,7 +14,7 @@ import { type Client, READ_ONLY, TestService } from '../support/service.js';
 const AUDIT = '/signet/v1/audit';
 const EXPORT = `${AUDIT}/export`;
 
-/** Reads CADF events, one a line, with OpenStack's own reader of them, which refuses values outside of its taxonomies. */
+/** Reads CADF events, one per line, with OpenStack's own reader, which refuses values outside its taxonomies. */
 const PYCADF = `
 import json, sys, warnings
 warnings.simplefilter('ignore')
@@ -57,7 +57,7 @@ onBothDatabases((name) => {
   });
 
   describe('GET /signet/v1/audit', () => {
-    it('names writes on keys and bindings as CTS does', async () => {
+    it('names changes of keys and bindings as CTS does', async () => {
       const signs = `/v2/{project}/apigw/instances/${gateway}/signs`;
       const { id } = (await client.post(signs, { name: 'named' })).body;
       await client.put(`${signs}/${id}`, { name: 'renamed' });
@@ -77,7 +77,7 @@ onBothDatabases((name) => {
       ]);
     });
 
-    it('shows what a user of the project was denied, with its name, its address, its request and how often', async () => {
+    it('shows the denied requests of the project’s users, with name, address, request and count', async () => {
       const reader = await service.client({ role: READ_ONLY });
       const path = `/v2/{project}/apigw/instances/${gateway}/signs`;
       for (let i = 0; i < 3; i++) expect((await reader.call('POST', path, {}, { 'x-request-id': `denied-${i}` })).status).toBe(403);
@@ -101,9 +101,9 @@ onBothDatabases((name) => {
       expect(await list('outcome=denied', client)).toEqual([]);
     });
 
-    it('shows a machine that asked with the wrong role or at another gateway, and the project it is of', async () => {
+    it('shows the denied requests of machines with a wrong role or gateway, in the machine’s project', async () => {
       const verifier = await Machine.of(client, gateway, 'verifier');
-      expect((await verifier.get('/snapshot')).status).toBe(403);
+      expect((await verifier.call('GET', '/snapshot')).status).toBe(403);
       const elsewhere = { authorization: `Bearer ${verifier.token}` };
       expect((await client.call('GET', `/signet/v1/instances/${'0'.repeat(32)}/verification-keys`, undefined, elsewhere)).status).toBe(404);
       await flush();
@@ -117,7 +117,7 @@ onBothDatabases((name) => {
       );
     });
 
-    it('names the access key of a signed request, and of one that only claimed it says so', async () => {
+    it('names the access key of a signed request, and marks one that a refused request only claimed', async () => {
       const { client: owner, key } = await signer(service);
       const target = `/v2/${owner.projectId}/apigw/instances`;
       const body = JSON.stringify({
@@ -135,7 +135,7 @@ onBothDatabases((name) => {
       expect(event).toMatchObject({ access_key_id: key.access, user_name: expect.stringMatching(/^u/) });
       expect((await send(service.baseUrl, { ...key, secret: 'x'.repeat(40) }, request)).status).toBe(401);
       await flush();
-      const denied = await signet(['audit', 'export', '--chain', 'signet.denied'], test.env);
+      const denied = await signet(['admin', 'audit', 'export', '--chain', 'signet.denied'], test.env);
       expect(lines(denied.stdout)).toContainEqual(
         expect.objectContaining({
           access_key_id: null,
@@ -147,7 +147,7 @@ onBothDatabases((name) => {
       expect(denied.stdout + JSON.stringify(event)).not.toContain(key.secret);
     });
 
-    it('takes the caller’s address from a trusted proxy, and from nobody in front of it', async () => {
+    it('takes the caller’s address from a trusted proxy, and from no client before it', async () => {
       const forwarded = (value: string) =>
         client.call(
           'POST',
@@ -171,7 +171,7 @@ onBothDatabases((name) => {
   });
 
   describe('GET /signet/v1/audit/export', () => {
-    it('streams the project’s events, oldest first, one JSON object a line, whatever names hold', async () => {
+    it('streams the project’s events, oldest first, one JSON object per line, whatever names contain', async () => {
       const evil = 'line\r\nfeed \u001b[31m "quote" \u2028';
       expect((await client.put(`/v2/{project}/apigw/instances/${gateway}`, { description: evil })).status).toBe(200);
       const { status, headers, text } = await client.get(EXPORT);
@@ -181,7 +181,7 @@ onBothDatabases((name) => {
       expect(events.reverse()).toEqual(await list('limit=1000'));
     });
 
-    it('comes in parts that follow each other by Link', async () => {
+    it('is divided into parts, each with a Link to the next', async () => {
       const whole = lines((await client.get(EXPORT)).text);
       const parts: unknown[] = [];
       let next: string | undefined = `${EXPORT}?limit=4`;
@@ -197,7 +197,7 @@ onBothDatabases((name) => {
       expect(requests).toBe(Math.ceil(whole.length / 4));
     });
 
-    it('is of a span of time', async () => {
+    it('can be limited to a time range', async () => {
       const all = lines((await client.get(EXPORT)).text);
       const middle = all[3].time as string;
       const since = lines((await client.get(`${EXPORT}?since=${middle}`)).text);
@@ -206,7 +206,7 @@ onBothDatabases((name) => {
       expect(since[0].time >= middle && until.every(({ time }) => time < middle)).toBe(true);
     });
 
-    it('is of the caller’s project alone, and needs more than to read', async () => {
+    it('contains only the caller’s project, and needs more than read access', async () => {
       const other = await service.client();
       expect(lines((await other.get(EXPORT)).text).filter(({ scope_id }) => scope_id === gateway)).toEqual([]);
       expect((await (await service.client({ role: READ_ONLY })).get(EXPORT)).status).toBe(403);
@@ -221,7 +221,7 @@ onBothDatabases((name) => {
     );
 
     const reads = pycadf ? it : it.skip;
-    reads('writes CADF that OpenStack’s own reader takes: action, outcome, initiator, target, observer, reason', async () => {
+    reads('writes CADF events that OpenStack’s own reader accepts', async () => {
       await flush();
       const { text } = await client.get(`${EXPORT}?format=cadf`);
       const events = lines(text);
@@ -250,29 +250,29 @@ onBothDatabases((name) => {
   });
 
   describe('signet audit', () => {
-    it('exports, verifies, prunes and verifies against what it exported', async () => {
+    it('exports the audit trail, verifies it, prunes it, and verifies the rest against the export', async () => {
       await flush();
       const dir = mkdtempSync(join(tmpdir(), 'signet-audit-'));
       try {
-        const exported = await signet(['audit', 'export', '--chain', gateway], test.env);
+        const exported = await signet(['admin', 'audit', 'export', '--chain', gateway], test.env);
         expect(lines(exported.stdout).map(({ scope_id, seq }) => [scope_id, seq])).toEqual(
           lines(exported.stdout).map((_, i) => [gateway, i + 1]),
         );
-        const everything = await signet(['audit', 'export', '--format', 'cadf'], test.env);
+        const everything = await signet(['admin', 'audit', 'export', '--format', 'cadf'], test.env);
         expect(lines(everything.stdout).length).toBeGreaterThan(lines(exported.stdout).length);
-        const heads = await signet(['audit', 'heads'], test.env);
+        const heads = await signet(['admin', 'audit', 'heads'], test.env);
         writeFileSync(join(dir, 'noted'), exported.stdout + heads.stdout);
-        const verified = await signet(['audit', 'verify', '--against', join(dir, 'noted')], test.env);
+        const verified = await signet(['admin', 'audit', 'verify', '--heads', join(dir, 'noted')], test.env);
         expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining('intact')]);
-        expect(await signet(['audit', 'prune', '--before', 'today'], test.env)).toMatchObject({
+        expect(await signet(['admin', 'audit', 'prune', '--before', 'today'], test.env)).toMatchObject({
           code: 1,
           stderr: expect.stringContaining('--before must be an instant'),
         });
-        const pruned = await signet(['audit', 'prune', '--before', '2099-01-01T00:00:00Z'], test.env);
+        const pruned = await signet(['admin', 'audit', 'prune', '--before', new Date().toISOString()], test.env);
         expect([pruned.code, pruned.stdout]).toEqual([0, expect.stringMatching(/^\d+ events of \d+ chains deleted/)]);
-        expect((await signet(['audit', 'verify', '--against', join(dir, 'noted')], test.env)).code).toBe(0);
+        expect((await signet(['admin', 'audit', 'verify', '--heads', join(dir, 'noted')], test.env)).code).toBe(0);
         writeFileSync(join(dir, 'noted'), JSON.stringify({ scope_id: gateway, seq: 9999, hash: 'x' }));
-        expect(await signet(['audit', 'verify', '--against', join(dir, 'noted')], test.env)).toMatchObject({
+        expect(await signet(['admin', 'audit', 'verify', '--heads', join(dir, 'noted')], test.env)).toMatchObject({
           code: 1,
           stderr: `${gateway} #9999: missing\n`,
         });

@@ -30,7 +30,7 @@ onBothDatabases((name) => {
     await service.stop();
     await test.drop();
   });
-  // A gateway for each test: what is not bound is counted, so tests must not see one another's publications.
+  // A gateway for each test, because tests count the publications that are not bound in it.
   let gateways = 0;
   beforeEach(async () => {
     if (++gateways % 5 === 0) client = await service.client({ project: `bound_${gateways}` });
@@ -45,8 +45,8 @@ onBothDatabases((name) => {
     (await client.get(at(`/sign-bindings/unbinded-apis?sign_id=${sign_id}${query}`))).body;
   const bindNum = async (id: string) => (await client.get(at(`/signs?id=${id}`))).body.signs[0].bind_num;
 
-  describe('POST …/sign-bindings → 201', () => {
-    it('answers one record a publication, with the key in clear', async () => {
+  describe('POST …/sign-bindings', () => {
+    it('returns one record per publication, with the key in plain text', async () => {
       const sign = await key({ sign_type: 'basic' });
       const { apiId, publishIds } = await api();
       const { status, body, headers } = await bind(sign.id, publishIds);
@@ -75,7 +75,7 @@ onBothDatabases((name) => {
       );
     });
 
-    it('replaces another key by a new record, and the old record is gone', async () => {
+    it('replaces the bound key with a new record, and deletes the old record', async () => {
       const [old, next] = [await key(), await key()];
       const { publishIds } = await api();
       const before = (await bind(old.id, publishIds)).body.bindings;
@@ -89,7 +89,7 @@ onBothDatabases((name) => {
       expect(await bindNum(next.id)).toBe(1);
     });
 
-    it('leaves a record of the same key as it is', async () => {
+    it('does not change a record of the same key', async () => {
       const sign = await key();
       const { publishIds } = await api();
       const first = (await bind(sign.id, publishIds)).body.bindings;
@@ -100,13 +100,13 @@ onBothDatabases((name) => {
       expect(events).toHaveLength(1);
     });
 
-    it('takes an id that stands twice once', async () => {
+    it('counts a repeated id once', async () => {
       const sign = await key();
       const { publishIds } = await api();
       expect((await bind(sign.id, [publishIds[0], publishIds[0]])).body.bindings).toHaveLength(1);
     });
 
-    it('rotates six publications among three keys, two each, as the acceptance tests do', async () => {
+    it('moves six publications among three keys, two each, as the acceptance tests do', async () => {
       const keys = [await key({ sign_type: 'basic' }), await key(), await key({ sign_type: 'aes', sign_algorithm: 'aes-128-cfb' })];
       const ids = [...(await api()).publishIds, ...(await api()).publishIds, ...(await api()).publishIds];
       const step = (pairs: number[][]) => Promise.all(pairs.map(([a, b], i) => bind(keys[i].id, [ids[a!], ids[b!]])));
@@ -123,7 +123,7 @@ onBothDatabases((name) => {
       expect(await Promise.all(keys.map(({ id }) => bindNum(id)))).toEqual([2, 2, 2]);
     });
 
-    it('is kept while the API is offline, and in effect again with the same publication when it is back', async () => {
+    it('creates a binding that stays while the API is offline, and takes effect when it is online again', async () => {
       const sign = await key();
       const { apiId, publishIds } = await api();
       await bind(sign.id, publishIds);
@@ -133,9 +133,7 @@ onBothDatabases((name) => {
       expect((await action('online')).body.publish_id).toBe(publishIds[0]);
       expect((await bound(sign.id)).total).toBe(2);
     });
-  });
 
-  describe('POST …/sign-bindings → 400', () => {
     it.each([
       ['publish_ids', { publish_ids: [] }],
       ['publish_ids', { publish_ids: 'abc' }],
@@ -144,26 +142,40 @@ onBothDatabases((name) => {
       ['publish_ids', { publish_ids: Array.from({ length: 1001 }, () => 'x') }],
       ['sign_id', { sign_id: 1, publish_ids: ['x'] }],
       ['sign_id', { sign_id: '', publish_ids: ['x'] }],
-    ])('names %s', async (field, input) => {
+    ])('answers 400 and names %s', async (field, input) => {
       const { status, body } = await client.post(at('/sign-bindings'), { sign_id: 'x', ...input });
       expect([status, body]).toEqual([400, bad(field)]);
     });
 
-    it.each(['sign_id', 'publish_ids'])('says that %s is missing', async (field) => {
-      const { status, body } = await client.post(at('/sign-bindings'), { sign_id: 'x', publish_ids: ['x'], [field]: undefined });
-      expect([status, body.error_code, body.error_msg]).toEqual([400, 'APIG.2001', expect.stringContaining(`parameterName:${field}.`)]);
+    it('answers 400 and names publish_ids if it is missing', async () => {
+      const { status, body } = await client.post(at('/sign-bindings'), { sign_id: 'x' });
+      expect([status, body.error_code, body.error_msg]).toEqual([400, 'APIG.2001', expect.stringContaining('parameterName:publish_ids.')]);
     });
-  });
 
-  describe('POST …/sign-bindings → 404', () => {
-    it('for a key that is not there or not in this gateway', async () => {
+    it.each([{ publish_ids: ['x'] }, { sign_id: null, publish_ids: ['x'] }, {}])(
+      'answers 400 for a missing sign_id as for an invalid one: %j',
+      async (input) => {
+        const { status, body } = await client.post(at('/sign-bindings'), input);
+        expect([status, body]).toEqual([400, bad('sign_id')]);
+      },
+    );
+
+    it.each(['binded-apis', 'unbinded-apis', 'binded-apis?sign_id=', 'unbinded-apis?sign_id='])(
+      'and GET %s answer the same 400 for a missing sign_id',
+      async (path) => {
+        const { status, body } = await client.get(at(`/sign-bindings/${path}`));
+        expect([status, body]).toEqual([400, bad('sign_id')]);
+      },
+    );
+
+    it('answers 404 for an unknown key, or a key of another gateway', async () => {
       const { publishIds } = await api();
       const other = await service.client();
       const theirs = (await other.post(`/v2/{project}/apigw/instances/${await other.gateway()}/signs`, { name: 'their_key' })).body.id;
       for (const id of [theirs, '0'.repeat(32)]) expect((await bind(id, publishIds)).body).toEqual(noKey(id));
     });
 
-    it('for a publication that is not there, offline, or in another gateway, and then nothing is bound', async () => {
+    it('answers 404 for an unknown, offline or foreign publication, and binds nothing', async () => {
       const sign = await key();
       const { publishIds } = await api();
       const offline = await api();
@@ -177,7 +189,7 @@ onBothDatabases((name) => {
       expect(await bindNum(sign.id)).toBe(0);
     });
 
-    it('for a gateway that is not there', async () => {
+    it('answers 404 for an unknown gateway', async () => {
       const { status, body } = await client.post(`/v2/{project}/apigw/instances/${'0'.repeat(32)}/sign-bindings`, {
         sign_id: 'x',
         publish_ids: ['x'],
@@ -187,7 +199,7 @@ onBothDatabases((name) => {
   });
 
   describe('DELETE …/sign-bindings/{id}', () => {
-    it('→ 204, and the publication is free at once', async () => {
+    it('answers 204, and the publication is free at once', async () => {
       const sign = await key();
       const { publishIds } = await api();
       const { bindings } = (await bind(sign.id, publishIds)).body;
@@ -196,7 +208,7 @@ onBothDatabases((name) => {
       expect((await unbound(sign.id)).apis.map((a: { publish_id: string }) => a.publish_id)).toEqual([publishIds[0]]);
     });
 
-    it('→ 404 the second time, for the key’s own id, and for another project’s record', async () => {
+    it('answers 404 the second time, for the key’s own id, and for another project’s record', async () => {
       const sign = await key();
       const { publishIds } = await api();
       const { id } = (await bind(sign.id, publishIds)).body.bindings[0];
@@ -208,14 +220,14 @@ onBothDatabases((name) => {
       expect((await client.delete(at(`/sign-bindings/${sign.id}`))).body).toEqual(noBinding);
     });
 
-    it('→ 400 for what cannot be an id', async () => {
+    it('answers 400 for a malformed id', async () => {
       const { status, body } = await client.delete(at('/sign-bindings/not%20an%20id'));
       expect([status, body]).toEqual([400, bad('id')]);
     });
   });
 
   describe('GET …/sign-bindings/binded-apis', () => {
-    it('→ 200, newest first, in whole seconds and without the secret', async () => {
+    it('answers 200 with the newest first, in whole seconds and without the secret', async () => {
       const sign = await key();
       const { publishIds } = await api();
       const made = (await bind(sign.id, publishIds)).body.bindings;
@@ -227,7 +239,7 @@ onBothDatabases((name) => {
       expect(body.bindings[0]).toEqual({ ...first, binding_time: expect.stringMatching(SECONDS) });
     });
 
-    it('→ 200 for every filter and page', async () => {
+    it('answers 200 for every filter and page', async () => {
       const sign = await key();
       const [one, two] = [await api(), await api()];
       await bind(sign.id, [...one.publishIds, ...two.publishIds]);
@@ -245,9 +257,9 @@ onBothDatabases((name) => {
       expect(await bound(sign.id, '&limit=500&offset=500')).toEqual({ total: 4, size: 0, bindings: [] });
     });
 
-    it('→ 400 without a key, 404 for one that is not there', async () => {
+    it('answers 400 without a key, and 404 for an unknown key', async () => {
       const missing = await client.get(at('/sign-bindings/binded-apis'));
-      expect([missing.status, missing.body.error_code]).toEqual([400, 'APIG.2001']);
+      expect([missing.status, missing.body]).toEqual([400, bad('sign_id')]);
       const none = await client.get(at(`/sign-bindings/binded-apis?sign_id=${'0'.repeat(32)}`));
       expect([none.status, none.body]).toEqual([404, noKey('0'.repeat(32))]);
       const page = await client.get(at('/sign-bindings/binded-apis?sign_id=x&limit=abc'));
@@ -256,7 +268,7 @@ onBothDatabases((name) => {
   });
 
   describe('GET …/sign-bindings/unbinded-apis', () => {
-    it('→ 200 with what is published and does not carry this key, naming the key it does carry', async () => {
+    it('answers 200 with the publications that are not bound to this key, and the names of the keys that they are bound to', async () => {
       const [mine, other] = [await key(), await key()];
       const { apiId, groupId, publishIds } = await api();
       await bind(other.id, [publishIds[1]]);
@@ -280,7 +292,7 @@ onBothDatabases((name) => {
       ]);
     });
 
-    it('→ 200 without what was bound just now, and without what is offline', async () => {
+    it('answers 200 without publications that have just been bound or are offline', async () => {
       const sign = await key();
       const [one, two] = [await api(), await api()];
       await bind(sign.id, [one.publishIds[0]]);
@@ -290,14 +302,14 @@ onBothDatabases((name) => {
       );
     });
 
-    it('→ 404 for a key that is not there', async () => {
+    it('answers 404 for an unknown key', async () => {
       const { status, body } = await client.get(at(`/sign-bindings/unbinded-apis?sign_id=${'0'.repeat(32)}`));
       expect([status, body]).toEqual([404, noKey('0'.repeat(32))]);
     });
   });
 
   describe('GET …/sign-bindings/binded-signs', () => {
-    it('→ 200 with a key for each environment, in clear, and every filter', async () => {
+    it('answers 200 with a key for each environment, in plain text, and with every filter', async () => {
       const [one, two] = [await key(), await key({ sign_type: 'aes', sign_algorithm: 'aes-256-cfb' })];
       const { apiId, publishIds } = await api();
       await bind(one.id, [publishIds[0]]);
@@ -320,7 +332,7 @@ onBothDatabases((name) => {
       expect((await of(`&env_id=${environments[1]}`)).bindings[0].sign_id).toBe(two.id);
     });
 
-    it('→ 404 for an API that is not there or another project’s', async () => {
+    it('answers 404 for an unknown or foreign API', async () => {
       const other = await service.client();
       const theirs = (await other.publishedApi(await other.gateway())).apiId;
       for (const id of [theirs, '0'.repeat(32)]) {
@@ -331,7 +343,7 @@ onBothDatabases((name) => {
   });
 
   describe('a reader', () => {
-    it('lists, and neither binds nor unbinds', async () => {
+    it('may list, but neither bind nor unbind', async () => {
       const sign = await key();
       const { publishIds } = await api();
       const { id } = (await bind(sign.id, [publishIds[0]])).body.bindings[0];

@@ -27,7 +27,7 @@ onBothDatabases((name) => {
   });
 
   describe('GET …/signs/{sign_id}/impact', () => {
-    it('200 with nothing for a key that nobody uses', async () => {
+    it('answers 200 without usage for an unused key', async () => {
       const id = await create();
       expect(await impact(id)).toEqual({
         sign_id: id,
@@ -41,7 +41,7 @@ onBothDatabases((name) => {
       });
     });
 
-    it('adds up what nodes report, for each publication that the key is bound to', async () => {
+    it('sums the reports of nodes for each publication that the key is bound to', async () => {
       const id = await create();
       const [first, second] = [await client.publishedApi(gateway), await client.publishedApi(gateway)];
       const [a, b] = [first.publishIds[0]!, second.publishIds[0]!];
@@ -67,7 +67,7 @@ onBothDatabases((name) => {
       expect(nodes.map(({ node_id }: { node_id: string }) => node_id)).toEqual(['node-1', 'node-2']);
     });
 
-    it('leaves out what is reported of keys that are gone, or of another gateway', async () => {
+    it('ignores reports about deleted keys and about keys of another gateway', async () => {
       const id = await create();
       const { publishIds } = await client.publishedApi(gateway);
       const other = await Machine.of(client, await client.gateway());
@@ -79,7 +79,7 @@ onBothDatabases((name) => {
       expect(await impact(id)).toMatchObject({ signed_count: 0 });
     });
 
-    it('never says that a request was signed later than now', async () => {
+    it('never shows a time of signing in the future', async () => {
       const id = await create();
       const { publishIds } = await client.publishedApi(gateway);
       await client.post(at('/sign-bindings'), { sign_id: id, publish_ids: publishIds });
@@ -87,7 +87,7 @@ onBothDatabases((name) => {
       expect(Date.parse((await impact(id)).last_signed_at)).toBeLessThanOrEqual(new Date().getTime());
     });
 
-    it('404 for a key of another project, 200 for a reader of this one', async () => {
+    it('answers 404 for a key of another project, and 200 for a reader of this project', async () => {
       const id = await create();
       const at404 = await (await service.client()).get(`/signet/v1/instances/${gateway}/signs/${id}/impact`);
       expect([at404.status, at404.body.code]).toEqual([404, 'APIG.3030']);
@@ -99,7 +99,7 @@ onBothDatabases((name) => {
   });
 
   describe('DELETE …/signs/{sign_id}?dry_run=true', () => {
-    it('200 with the same report, and changes nothing', async () => {
+    it('answers 200 with the same report, and changes nothing', async () => {
       const id = await create();
       const { publishIds } = await client.publishedApi(gateway);
       await client.post(at('/sign-bindings'), { sign_id: id, publish_ids: publishIds });
@@ -110,13 +110,13 @@ onBothDatabases((name) => {
       expect(await impact(id)).toEqual(before);
     });
 
-    it('204 and gone for dry_run=false', async () => {
+    it('answers 204 and deletes the key for dry_run=false', async () => {
       const id = await create();
       expect((await client.delete(at(`/signs/${id}?dry_run=false`))).status).toBe(204);
       expect((await client.delete(at(`/signs/${id}?dry_run=true`))).body).toMatchObject({ error_code: 'APIG.3017' });
     });
 
-    it.each(['1', 'True', 'yes', 'true&dry_run=false'])('400 for dry_run=%s, and the key stays', async (value) => {
+    it.each(['1', 'True', 'yes', 'true&dry_run=false'])('answers 400 for dry_run=%s, and the key stays', async (value) => {
       const id = await create();
       expect((await client.delete(at(`/signs/${id}?dry_run=${value}`))).body).toMatchObject({ error_code: 'APIG.2012' });
       expect((await client.get(at(`/signs?id=${id}`))).body.total).toBe(1);

@@ -26,15 +26,26 @@ onBothDatabases((name) => {
   });
 
   describe('GET …/snapshot', () => {
-    it('200 without anything for a gateway that has nothing', async () => {
+    it('answers 200 with an empty table for an empty gateway', async () => {
       gateway = await client.gateway();
       machine = await Machine.of(client, gateway);
       const { status, body, headers } = await machine.get('/snapshot');
-      expect([status, body]).toEqual([200, { instance_id: gateway, revision: 1, partial: false, publications: [] }]);
+      expect([status, body]).toEqual([
+        200,
+        {
+          instance_id: gateway,
+          epoch: expect.any(String),
+          revision: 1,
+          partial: false,
+          encoded_slashes: 'refuse',
+          open_connections: 'keep',
+          publications: [],
+        },
+      ]);
       expect(headers.get('cache-control')).toBe('no-store');
     });
 
-    it('has every online publication, its frozen route and its key with the secret open', async () => {
+    it('has every online publication with its frozen route and its key with the decrypted secret', async () => {
       const { id, sign_key, sign_secret } = await sign();
       const bound = await client.publishedApi(gateway);
       const bare = await client.publishedApi(gateway);
@@ -67,7 +78,7 @@ onBothDatabases((name) => {
       expect(again.body.publications[0]).toMatchObject({ req_uri: '/edited', req_method: 'POST' });
     });
 
-    it('leaves out what is offline, unbound or deleted', async () => {
+    it('omits offline, unbound and deleted rows', async () => {
       const { id } = await sign();
       const [first, second] = [await client.publishedApi(gateway), await client.publishedApi(gateway)];
       const publishIds = [...first.publishIds, ...second.publishIds];
@@ -80,7 +91,7 @@ onBothDatabases((name) => {
       expect(await some()).toMatchObject([{ publish_id: second.publishIds[0], sign: null }]);
     });
 
-    it('is as of the revision that it names', async () => {
+    it('has the state of the revision that it names', async () => {
       const { body: before } = await machine.get('/snapshot');
       await sign();
       const { body: after } = await machine.get('/snapshot');
@@ -89,7 +100,7 @@ onBothDatabases((name) => {
   });
 
   describe('GET …/snapshot?publish_ids=&sign_ids=', () => {
-    it('has what was named, and what carries the keys that were, each once', async () => {
+    it('has the given publications, and those with the given keys, each once', async () => {
       const { id } = await sign();
       const [bound, other] = [await client.publishedApi(gateway), await client.publishedApi(gateway)];
       await bind(id!, bound.publishIds);
@@ -104,7 +115,7 @@ onBothDatabases((name) => {
       expect(await ids('publish_ids=')).toEqual([]);
     });
 
-    it('knows nothing of another gateway', async () => {
+    it('contains nothing of another gateway', async () => {
       const { publishIds } = await client.publishedApi(gateway);
       const other = await Machine.of(client, await client.gateway());
       expect((await other.get(`/snapshot?publish_ids=${publishIds.join()}`)).body.publications).toEqual([]);
@@ -112,9 +123,9 @@ onBothDatabases((name) => {
 
     it.each([
       ['too many ids', Array.from({ length: 201 }, (_, i) => `x${i}`).join()],
-      ['what cannot be an id', 'a%20b'],
+      ['a value that cannot be an id', 'a%20b'],
       ['a parameter twice', 'a&publish_ids=b'],
-    ])('400 for %s', async (_, value) => {
+    ])('answers 400 for %s', async (_, value) => {
       expect((await machine.get(`/snapshot?publish_ids=${value}`)).status).toBe(400);
     });
   });

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Database } from '../../src/database/database.js';
+import { Database } from '../../src/platform/database/database.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { TestService } from '../support/service.js';
 import { newUrl, WEBHOOK_ENV, WebhookClient } from '../support/webhooks.js';
 
-/** [what, field, value, code, message]: every rule of every field, just past its limit. */
+/** Every rule of every field, with a value just beyond its limit. */
 type Case = [what: string, field: string, value: unknown, code: string, message: RegExp];
 const INVALID_REQUEST = 'INVALID_REQUEST';
 const wrongTypes = (allowed: 'string' | 'number' | 'object' | 'boolean'): [string, unknown][] =>
@@ -91,7 +91,7 @@ const HEADERS: [string, unknown, RegExp][] = [
   ['one name in two spellings', { 'X-A': 'a', 'x-a': 'b' }, /stands twice/],
 ];
 
-describe('input of endpoints', () => {
+describe('the input of an endpoint', () => {
   let database: TestDatabase;
   let service: TestService;
   let client: WebhookClient;
@@ -113,7 +113,7 @@ describe('input of endpoints', () => {
     await database.drop();
   });
 
-  /** On create and on patch alike; nothing is written. */
+  /** Expects the same refusal of a create and a patch, and that nothing is written. */
   const refused = async (body: object, code: string, message: RegExp, field?: string) => {
     const before = await stored();
     for (const [method, path, sent] of [
@@ -128,16 +128,18 @@ describe('input of endpoints', () => {
     expect(await stored()).toBe(before);
   };
 
-  it.each(FIELDS)('400 for %s as %s', (_, field, value, code, message) => refused({ [field]: value }, code, message, field));
+  it.each(FIELDS)('is refused with 400 for %s as %s', (_, field, value, code, message) =>
+    refused({ [field]: value }, code, message, field),
+  );
 
-  it.each(HEADERS)('400 INVALID_HEADERS for %s', (_, headers, message) => refused({ headers }, 'INVALID_HEADERS', message));
+  it.each(HEADERS)('is refused with 400 INVALID_HEADERS for %s', (_, headers, message) => refused({ headers }, 'INVALID_HEADERS', message));
 
   it.each([
     ['nothing', undefined],
     ['an empty object', {}],
     ['an empty list', []],
     ['null as the URL', { url: null }],
-  ])('400 for a create with %s: the URL is required', async (_, body) => {
+  ])('is refused with 400 for a create with %s, because the URL is required', async (_, body) => {
     const answer = await client.post('/v1/endpoints', body);
     expect([answer.status, answer.body.error]).toEqual([
       400,
@@ -155,7 +157,7 @@ describe('input of endpoints', () => {
     ['bytes that are no UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d])],
     ['a prototype', '{"__proto__":{"url":"https://example.com/"}}'],
     ['10,000 nested lists', `{"headers":${'['.repeat(10_000)}${']'.repeat(10_000)}}`],
-  ])('400 for a body that is %s', async (_, body) => {
+  ])('is refused with 400 for a body that is %s', async (_, body) => {
     for (const [method, path] of [
       ['POST', '/v1/endpoints'],
       ['PATCH', `/v1/endpoints/${endpoint}`],
@@ -165,14 +167,14 @@ describe('input of endpoints', () => {
     }
   });
 
-  it('400 for another content type, and PAYLOAD_TOO_LARGE past the limit of a body', async () => {
+  it('is refused with 400 for another content type, and with PAYLOAD_TOO_LARGE beyond the limit of a body', async () => {
     const form = await client.call('POST', '/v1/endpoints', 'a=b', { 'content-type': 'application/x-www-form-urlencoded' });
     expect([form.status, form.body.error]).toEqual([400, { code: INVALID_REQUEST, message: 'Content-Type must be application/json' }]);
     const large = await client.post('/v1/endpoints', { url: newUrl(), description: 'x'.repeat(13 * 1024 * 1024) });
     expect([large.status, large.body.error.code]).toEqual([400, 'PAYLOAD_TOO_LARGE']);
   });
 
-  it('what is accepted at the limit', async () => {
+  it('is accepted at every limit', async () => {
     const accepted: [string, object][] = [
       ['12 characters', { url: 'https://a.co' }],
       ['2048 characters', { url: `https://example.com/${'a'.repeat(2028)}` }],
@@ -189,7 +191,7 @@ describe('input of endpoints', () => {
     }
   });
 
-  it('ENDPOINT_UNREACHABLE for a name without an address, when names are looked up', async () => {
+  it('is refused with ENDPOINT_UNREACHABLE for a host name that cannot be resolved', async () => {
     const own = await createTestDatabase('sqlite');
     const asking = await TestService.start(own);
     try {

@@ -25,7 +25,7 @@ onBothDatabases((name) => {
     await database.drop();
   });
 
-  /** An endpoint with two keys, the newest first. */
+  /** An endpoint and the ids of its two keys, the newest first. */
   const twoKeys = async () => {
     const endpoint = await client.endpoint();
     const second = (await client.post(keys(endpoint.id))).body.data;
@@ -33,7 +33,7 @@ onBothDatabases((name) => {
   };
 
   describe('GET /v1/endpoints/{id}/signing-keys', () => {
-    it('200 newest first, with hints and without secrets', async () => {
+    it('answers 200 with the newest key first, with hints and without secrets', async () => {
       const { id, ids } = await twoKeys();
       const answer = await client.get(keys(id));
       expect([answer.status, answer.body]).toEqual([
@@ -45,7 +45,7 @@ onBothDatabases((name) => {
   });
 
   describe('POST /v1/endpoints/{id}/signing-keys', () => {
-    it('201 with a secret of 24 random bytes, shown once, and its last four characters as the hint', async () => {
+    it('answers 201 with a secret of 24 random bytes, which is shown once, and its last four characters as the hint', async () => {
       const { id } = await client.endpoint();
       const { status, body } = await client.post(keys(id));
       expect([status, body]).toEqual([
@@ -64,7 +64,7 @@ onBothDatabases((name) => {
       expect((await client.get(keys(id))).text).not.toContain(body.data.signing_secret);
     });
 
-    it('409 for a third key, with the words of the contract, and two stay', async () => {
+    it('answers 409 for a third key, with the contract’s message, and both keys stay', async () => {
       const { id, ids } = await twoKeys();
       const answer = await client.post(keys(id));
       expect([answer.status, answer.body]).toEqual([
@@ -79,14 +79,14 @@ onBothDatabases((name) => {
     it.each([
       ['older', 1],
       ['newer', 0],
-    ] as const)('204 without a body for the %s of two keys, and the other stays', async (_, index) => {
+    ] as const)('answers 204 without a body for the %s of two keys, and the other stays', async (_, index) => {
       const { id, ids } = await twoKeys();
       const answer = await client.delete(keys(id, ids[index]));
       expect([answer.status, answer.text]).toEqual([204, '']);
       expect((await client.get(keys(id))).body.data).toMatchObject([{ id: ids[1 - index] }]);
     });
 
-    it('frees its place: a key can be added again, as often as one was deleted', async () => {
+    it('lets another key be added after each deletion', async () => {
       const { id, ids } = await twoKeys();
       for (let [, oldest] = ids, newest = ids[0], i = 0; i < 4; i++) {
         expect((await client.delete(keys(id, oldest))).status).toBe(204);
@@ -96,7 +96,7 @@ onBothDatabases((name) => {
       }
     });
 
-    it('404 for a key that was deleted, in the words for one that never was', async () => {
+    it('answers 404 for a deleted key, with the message for an unknown key', async () => {
       const { id, ids } = await twoKeys();
       await client.delete(keys(id, ids[1]));
       const gone = await client.delete(keys(id, ids[1]));
@@ -104,7 +104,7 @@ onBothDatabases((name) => {
     });
 
     it.each([`sk_${NOWHERE}`, 'sk_x', 'x', `ep_${NOWHERE}`, '%00', "sk_' OR 1=1 --", `SK_${NOWHERE}`])(
-      '404 for the key id %s, also when the endpoint has only one key',
+      'answers 404 for the key id %s, also when the endpoint has only one key',
       async (keyId) => {
         const { id } = await client.endpoint();
         const answer = await client.delete(keys(id, encodeURIComponent(keyId)));
@@ -112,21 +112,21 @@ onBothDatabases((name) => {
       },
     );
 
-    it('404 for the key of another endpoint, which keeps it, before the last-key rule is looked at', async () => {
+    it('answers 404 for the key of another endpoint, which keeps it, before it checks the rule of the last key', async () => {
       const [one, other] = [await client.endpoint(), await client.endpoint()];
       const answer = await client.delete(keys(one.id, other.signing_key_id));
       expect([answer.status, answer.body]).toEqual([404, error('NOT_FOUND', 'Signing key not found')]);
       expect((await client.get(keys(other.id))).body.data).toMatchObject([{ id: other.signing_key_id }]);
     });
 
-    it('409 for the last key, with the words of the contract, and it stays', async () => {
+    it('answers 409 for the last key, with the contract’s message, and the key stays', async () => {
       const { id, signing_key_id } = await client.endpoint();
       const answer = await client.delete(keys(id, signing_key_id));
       expect([answer.status, answer.body]).toEqual([409, error('CANNOT_DELETE_LAST_SIGNING_KEY', 'Cannot delete the last signing key')]);
       expect((await client.get(keys(id))).body.data).toMatchObject([{ id: signing_key_id }]);
     });
 
-    it('is one line of the trail, and a refusal is none', async () => {
+    it('writes one audit row, and none if it is refused', async () => {
       const { id, ids } = await twoKeys();
       await client.delete(keys(id, ids[0]));
       await client.delete(keys(id, ids[1]));
@@ -146,7 +146,7 @@ onBothDatabases((name) => {
       ['DELETE', keys(id, keyId)],
     ];
 
-    it('401 without a key and with a wrong one, in the words of the contract', async () => {
+    it('answers 401 without an API key and with a wrong one, with the contract’s message', async () => {
       const { id } = await client.endpoint();
       for (const authorization of ['', 'Bearer', 'Bearer x', 'Basic x', `Bearer hb_live_${'x'.repeat(32)}`, client.key]) {
         for (const [method, path] of operations(id)) {
@@ -160,7 +160,7 @@ onBothDatabases((name) => {
       }
     });
 
-    it('404 for an endpoint that is not there, malformed, deleted or another project’s: the same words', async () => {
+    it('answers 404 with the same message for an unknown, malformed, deleted or foreign endpoint', async () => {
       const other = await WebhookClient.of(await service.client());
       const theirs = await other.endpoint();
       const deleted = await client.endpoint();
@@ -179,5 +179,58 @@ onBothDatabases((name) => {
       }
       expect((await other.get(keys(theirs.id))).body.data).toHaveLength(1);
     });
+  });
+
+  it.each([
+    ['text', 'text/plain', 'rotate'],
+    ['a form', 'application/x-www-form-urlencoded', 'a=b'],
+    ['XML', 'application/xml', '<a/>'],
+    ['no JSON', 'application/json', '{'],
+    ['no type', '', 'x'],
+    ['an unknown type', 'nonsense', 'x'],
+  ])('POST ignores a body of %s', async (_, type, body) => {
+    const { id } = await client.endpoint();
+    const answer = await client.call('POST', `/v1/endpoints/${id}/signing-keys`, body, { 'content-type': type });
+    expect([answer.status, answer.body.data?.key_hint?.length]).toEqual([201, 4]);
+  });
+
+  it('POST ignores a compressed body', async () => {
+    const { id } = await client.endpoint();
+    const answer = await client.call('POST', `/v1/endpoints/${id}/signing-keys`, 'x', { 'content-encoding': 'gzip' });
+    expect(answer.status).toBe(201);
+  });
+
+  it('DELETE with dry_run=true deletes nothing, and returns the keys that would be left, or the error of the deletion', async () => {
+    const { id, signing_key_id } = await client.endpoint();
+    const path = (keyId: string) => `/v1/endpoints/${id}/signing-keys/${keyId}`;
+    const last = await client.delete(`${path(signing_key_id)}?dry_run=true`);
+    expect([last.status, last.body.error.code]).toEqual([409, 'CANNOT_DELETE_LAST_SIGNING_KEY']);
+    const added = (await client.post(`/v1/endpoints/${id}/signing-keys`)).body.data;
+    const answer = await client.delete(`${path(signing_key_id)}?dry_run=true`);
+    expect([answer.status, answer.body]).toEqual([
+      200,
+      {
+        data: { dry_run: true, id: signing_key_id, remaining_key_id: added.id, remaining_key_keeps_no_end: false, last_used_at: null },
+        meta: { request_id: expect.stringMatching(/^req_/) },
+      },
+    ]);
+    expect((await client.delete(`${path(`sk_${'0'.repeat(32)}`)}?dry_run=true`)).status).toBe(404);
+    for (const odd of ['1', 'yes', 'TRUE']) expect((await client.delete(`${path(signing_key_id)}?dry_run=${odd}`)).status).toBe(400);
+    expect((await client.get(`/v1/endpoints/${id}/signing-keys`)).body.data).toHaveLength(2);
+    expect((await client.delete(`${path(signing_key_id)}?dry_run=false`)).status).toBe(204);
+  });
+
+  it('every other DELETE refuses a dry run and does nothing', async () => {
+    const { id } = await client.endpoint();
+    const answer = await client.delete(`/v1/endpoints/${id}?dry_run=true`);
+    expect([answer.status, answer.body.error.details]).toEqual([400, { field: 'dry_run' }]);
+    expect((await client.get(`/v1/endpoints/${id}`)).status).toBe(200);
+  });
+
+  it('an answer with 401 names the accepted credentials', async () => {
+    const answer = await new WebhookClient(client.baseUrl, '').get('/v1/endpoints');
+    expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer realm="signet"']);
+    const other = await fetch(`${client.baseUrl}/v3/projects`);
+    expect([other.status, other.headers.get('www-authenticate')]).toEqual([401, 'Keystone uri="/v3", SDK-HMAC-SHA256']);
   });
 });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Database } from '../../src/database/database.js';
+import { Database } from '../../src/platform/database/database.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { type Client, READ_ONLY, TestService } from '../support/service.js';
 import { newUrl, WEBHOOK_ENV, WebhookClient } from '../support/webhooks.js';
@@ -29,7 +29,7 @@ onBothDatabases((name) => {
   const trail = async (id: string): Promise<unknown[]> => (await admin.get(`/signet/v1/audit?resource_id=${id}`)).body.events;
 
   describe('POST /v1/endpoints', () => {
-    it('201 with the fields that every client reads, and the first key’s secret', async () => {
+    it('answers 201 with the fields that every client reads, and the first key’s secret', async () => {
       const url = newUrl();
       const { status, body } = await client.post('/v1/endpoints', {
         url,
@@ -61,7 +61,7 @@ onBothDatabases((name) => {
       expect((await client.get(`/v1/endpoints/${body.data.id}/signing-keys`)).body.data).toMatchObject([{ id: body.data.signing_key_id }]);
     });
 
-    it('201 with nothing but a URL, and with what PHP makes of empty maps', async () => {
+    it('answers 201 for a body with only a URL, and for empty maps as PHP sends them', async () => {
       for (const extra of [
         {},
         { headers: [] },
@@ -74,13 +74,13 @@ onBothDatabases((name) => {
       }
     });
 
-    it('201 for a URL written with escaped slashes, which is the same URL', async () => {
+    it('answers 201 for a URL with escaped slashes, which counts as the same URL without them', async () => {
       const url = newUrl();
       const answer = await client.post('/v1/endpoints', `{"url":${JSON.stringify(url).replaceAll('/', '\\/')}}`);
       expect([answer.status, answer.body.data.url]).toEqual([201, url]);
     });
 
-    it('409 DUPLICATE_URL for a URL of the project, however it is spelt, and not for another project’s', async () => {
+    it('answers 409 DUPLICATE_URL for a URL of the project in any spelling, and accepts a URL of another project', async () => {
       const url = `https://example.com/${Math.floor(performance.now() * 1000)}/a`;
       expect((await client.post('/v1/endpoints', { url })).status).toBe(201);
       for (const spelling of [url, url.replace('https://example.com/', 'HTTPS://EXAMPLE.com:443/./')]) {
@@ -95,20 +95,20 @@ onBothDatabases((name) => {
     });
 
     it.each(['\u0000', '😀'.repeat(250), 'a\r\nb', '<script>', "'; DROP TABLE webhook_endpoints; --", '％'])(
-      '201 with the description %j, which is kept as it was given',
+      'answers 201 for the description %j, which is stored unchanged',
       async (description) => {
         const { id } = await client.endpoint({ description });
         expect((await client.get(`/v1/endpoints/${id}`)).body.data.description).toBe(description);
       },
     );
 
-    it('201 for half a surrogate pair, which no charset can keep', async () => {
+    it('answers 201 for half a surrogate pair, which no charset can encode', async () => {
       const answer = await client.post('/v1/endpoints', `{"url":${JSON.stringify(newUrl())},"description":"\\ud800"}`);
       expect(answer.status).toBe(201);
       expect((await client.get(`/v1/endpoints/${answer.body.data.id}`)).body.data.description).toMatch(/^\ufffd+$/);
     });
 
-    it('keeps the headers sealed, and the secret', async () => {
+    it('stores the headers and the secret sealed', async () => {
       const { id, signing_secret } = await client.endpoint({ headers: { 'X-Receiver-Token': 'canary-of-a-header' } });
       const tables = await Promise.all(
         ['webhook_endpoints', 'signing_keys'].map((table) => service.app.get(Database).rows(`SELECT * FROM ${table}`)),
@@ -118,7 +118,7 @@ onBothDatabases((name) => {
       expect((await client.get(`/v1/endpoints/${id}`)).body.data.headers).toEqual({ 'X-Receiver-Token': 'canary-of-a-header' });
     });
 
-    it('is one line of the trail, and a refusal is none', async () => {
+    it('writes one audit row, and none if it is refused', async () => {
       const url = newUrl();
       const { id, signing_key_id } = await client.endpoint({ url });
       await client.post('/v1/endpoints', { url });
@@ -130,7 +130,7 @@ onBothDatabases((name) => {
   });
 
   describe('GET /v1/endpoints', () => {
-    it('200 page by page, newest first, each endpoint once, with both marks of the end', async () => {
+    it('answers 200 page by page with each endpoint once, newest first, and with both marks of the last page', async () => {
       const own = await WebhookClient.of(await service.client());
       const made: string[] = [];
       for (let i = 0; i < 5; i++) made.unshift((await own.endpoint()).id);
@@ -156,12 +156,12 @@ onBothDatabases((name) => {
       expect(seen).toEqual(made);
     });
 
-    it('200 with an empty list and no cursor for a project without endpoints', async () => {
+    it('answers 200 with an empty list and no cursor for a project without endpoints', async () => {
       const own = await WebhookClient.of(await service.client());
       expect((await own.get('/v1/endpoints')).body).toEqual({ data: [], meta: { ...meta, next_cursor: null, has_more: false } });
     });
 
-    it('200 with fifty unless told otherwise', async () => {
+    it('answers 200 with fifty endpoints unless the caller asks for another number', async () => {
       const own = await WebhookClient.of(await service.client());
       await Promise.all(Array.from({ length: 51 }, () => own.endpoint()));
       const { body } = await own.get('/v1/endpoints');
@@ -170,7 +170,7 @@ onBothDatabases((name) => {
     });
 
     it.each(['limit=0', 'limit=101', 'limit=x', 'limit=1e1', 'limit=0x10', 'limit=1.5', 'limit=-1', 'limit=1&limit=2'])(
-      '400 for %s',
+      'answers 400 for %s',
       async (query) => {
         const { status, body } = await client.get(`/v1/endpoints?${query}`);
         expect([status, body.error.code, body.error.details]).toEqual([400, 'INVALID_REQUEST', { field: 'limit' }]);
@@ -178,7 +178,7 @@ onBothDatabases((name) => {
     );
 
     it.each(['x', NOWHERE, Buffer.from("ep_x' OR 1=1 --").toString('base64url'), 'a'.repeat(300)])(
-      '400 for the cursor %s',
+      'answers 400 for the cursor %s',
       async (cursor) => {
         const { status, body } = await client.get(`/v1/endpoints?cursor=${cursor}`);
         expect([status, body.error.code, body.error.details]).toEqual([400, 'INVALID_REQUEST', { field: 'cursor' }]);
@@ -196,7 +196,7 @@ onBothDatabases((name) => {
   });
 
   describe('GET /v1/endpoints/{id}', () => {
-    it('200 with everything but secret and hint', async () => {
+    it('answers 200 with everything but secret and hint', async () => {
       const { id, url, created_at } = await client.endpoint({ rate_limit_rps: 5, burst: 7 });
       const answer = await client.get(`/v1/endpoints/${id}`);
       expect([answer.status, answer.body]).toEqual([
@@ -221,7 +221,7 @@ onBothDatabases((name) => {
   });
 
   describe('PATCH /v1/endpoints/{id}', () => {
-    it('200 with the whole endpoint and `updated`, and what is not named stays', async () => {
+    it('answers 200 with the whole endpoint and `updated`, and omitted fields stay', async () => {
       const { id, url } = await client.endpoint({ description: 'before', rate_limit_rps: 5, headers: { 'X-A': '1' } });
       const { status, body } = await client.patch(`/v1/endpoints/${id}`, { description: 'after' });
       expect([status, body.data]).toMatchObject([
@@ -253,9 +253,9 @@ onBothDatabases((name) => {
       ['an empty PHP array', []],
       ['nulls', { url: null, description: null, headers: null }],
       ['unknown fields', { id: 'ep_x', paused: true, created_at: 'x', signing_secret: 'x', project_id: 'x' }],
-      ['what is there already', { description: '' }],
+      ['the values that it has already', { description: '' }],
       ['hmac_enabled', { hmac_enabled: false }],
-    ])('200 for %s, and nothing has changed', async (_, patch) => {
+    ])('answers 200 for %s, and changes nothing', async (_, patch) => {
       const { id } = await client.endpoint();
       const before = (await client.get(`/v1/endpoints/${id}`)).body.data;
       const answer = await client.patch(`/v1/endpoints/${id}`, patch);
@@ -264,12 +264,12 @@ onBothDatabases((name) => {
       expect(await trail(id)).toHaveLength(1);
     });
 
-    it('200 without a body', async () => {
+    it('answers 200 without a body', async () => {
       const { id } = await client.endpoint();
       expect((await client.patch(`/v1/endpoints/${id}`)).status).toBe(200);
     });
 
-    it('409 DUPLICATE_URL for another endpoint’s URL; its own is no duplicate', async () => {
+    it('answers 409 DUPLICATE_URL for another endpoint’s URL, and accepts the endpoint’s own', async () => {
       const [one, other] = [await client.endpoint(), await client.endpoint()];
       expect((await client.patch(`/v1/endpoints/${one.id}`, { url: one.url, description: 'x' })).status).toBe(200);
       const answer = await client.patch(`/v1/endpoints/${one.id}`, { url: other.url, description: 'y' });
@@ -283,7 +283,7 @@ onBothDatabases((name) => {
       expect((await client.post('/v1/endpoints', { url })).status).toBe(201);
     });
 
-    it('is one line of the trail, which names what changed and no value', async () => {
+    it('writes one audit row, which names the changed fields and no value', async () => {
       const { id } = await client.endpoint();
       await client.patch(`/v1/endpoints/${id}`, { headers: { 'X-A': 'canary-value' }, burst: 3 });
       const events = await trail(id);
@@ -293,7 +293,7 @@ onBothDatabases((name) => {
   });
 
   describe('DELETE /v1/endpoints/{id}', () => {
-    it('200, then it is nowhere, and its URL is free', async () => {
+    it('answers 200, after which the endpoint does not exist and its URL is free', async () => {
       const { id, url } = await client.endpoint({ headers: { 'X-A': 'b' } });
       const answer = await client.delete(`/v1/endpoints/${id}`);
       expect([answer.status, answer.body]).toEqual([200, { data: { deleted: true }, meta }]);
@@ -302,18 +302,20 @@ onBothDatabases((name) => {
       expect((await client.post('/v1/endpoints', { url })).status).toBe(201);
     });
 
-    it('destroys the secrets, and keeps the row and its trail', async () => {
+    it('destroys the secrets and the URL, and keeps the row and its audit trail', async () => {
       const { id } = await client.endpoint({ headers: { 'X-A': 'b' } });
       await client.delete(`/v1/endpoints/${id}`);
       const rows = <T>(sql: string) => service.app.get(Database).rows<T>(sql, [id]);
       expect(await rows('SELECT id FROM signing_keys WHERE endpoint_id = ?')).toEqual([]);
-      expect(await rows('SELECT headers FROM webhook_endpoints WHERE id = ?')).toEqual([{ headers: null }]);
+      expect(await rows('SELECT headers, url, url_hash FROM webhook_endpoints WHERE id = ?')).toEqual([
+        { headers: null, url: '', url_hash: null },
+      ]);
       expect(await trail(id)).toMatchObject([{ action: 'DeleteWebhookEndpoint' }, { action: 'CreateWebhookEndpoint' }]);
     });
   });
 
-  describe('POST /v1/endpoints/{id}/pause and resume', () => {
-    it('200, shown by get and list; twice is once', async () => {
+  describe('POST /v1/endpoints/{id}/pause and …/resume', () => {
+    it('answer 200, show the state in get and list, and can be repeated', async () => {
       const { id } = await client.endpoint();
       for (let twice = 0; twice < 2; twice++) {
         const paused = await client.post(`/v1/endpoints/${id}/pause`);
@@ -340,7 +342,7 @@ onBothDatabases((name) => {
       ['POST', `/v1/endpoints/${id}/resume`],
     ];
 
-    it('404 for one that is not there, malformed, deleted or another project’s: the same words', async () => {
+    it('answers 404 with the same message for an unknown, malformed, deleted or foreign endpoint', async () => {
       const other = await WebhookClient.of(await service.client());
       const theirs = await other.endpoint();
       const deleted = await client.endpoint();
@@ -354,7 +356,7 @@ onBothDatabases((name) => {
       expect((await other.get(`/v1/endpoints/${theirs.id}`)).body.data).toMatchObject({ paused: false, description: '' });
     });
 
-    it('takes a token of the project in place of an API key, as far as its roles go', async () => {
+    it('accepts a token of the project in place of an API key, within the limits of its roles', async () => {
       const projectName = `p${newUrl().slice(-12)}`;
       const [full, reader] = [
         await service.client({ project: projectName }),
@@ -373,7 +375,7 @@ onBothDatabases((name) => {
   });
 
   describe('every answer', () => {
-    it('names its request in the body as in the header, with the caller’s own id if it sent a sane one', async () => {
+    it('has the id of its request in body and header, which is the caller’s own id if that is valid', async () => {
       for (const [sent, expected] of [
         [undefined, /^req_[a-f0-9]{32}$/],
         ['req_mine-1', /^req_mine-1$/],
@@ -390,7 +392,7 @@ onBothDatabases((name) => {
       }
     });
 
-    it('404 NOT_FOUND for a path that is none', async () => {
+    it('to an unknown path is 404 NOT_FOUND', async () => {
       const answer = await client.post('/v1/endpoints/x/nothing');
       expect([answer.status, answer.body]).toEqual([404, error('NOT_FOUND', 'Resource not found')]);
     });

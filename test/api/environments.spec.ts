@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Database } from '../../src/database/database.js';
+import { Database } from '../../src/platform/database/database.js';
+import { invalid, words } from '../support/apig-errors.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { type Client, READ_ONLY, TestService } from '../support/service.js';
 
 const RELEASE = 'DEFAULT_ENVIRONMENT_RELEASE_ID';
 const UNKNOWN = '0123456789abcdef0123456789abcdef';
-const words = (error_code: string, error_msg: string) => ({ error_code, error_msg });
-const invalid = (parameter: string, code: string) =>
-  words(code, `Invalid parameter value,parameterName:${parameter}. Please refer to the support documentation`);
 
 onBothDatabases((engine) => {
   let test: TestDatabase;
@@ -28,8 +26,8 @@ onBothDatabases((engine) => {
     await test.drop();
   });
 
-  describe('POST …/envs → 201', () => {
-    it('answers the environment', async () => {
+  describe('POST …/envs', () => {
+    it('answers 201 with the environment', async () => {
       const { status, body } = await client.post(at('/envs'), { name: 'DEV_1', remark: 'for trials' });
       expect(status).toBe(201);
       expect(body).toEqual({
@@ -39,40 +37,39 @@ onBothDatabases((engine) => {
         create_time: expect.stringMatching(/\.\d{9}Z$/),
       });
     });
-  });
 
-  describe('POST …/envs → 400', () => {
-    it.each([['ab'], ['1abc'], ['a-b-c'], ['a b'], ['汉字汉字'], ['a'.repeat(65)], [7]])('APIG.2012 for the name %p', async (name) => {
-      const { status, body } = await client.post(at('/envs'), { name });
-      expect([status, body]).toEqual([400, invalid('name', 'APIG.2012')]);
-    });
+    it.each([['ab'], ['1abc'], ['a-b-c'], ['a b'], ['汉字汉字'], ['a'.repeat(65)], [7]])(
+      'answers 400 APIG.2012 for the name %p',
+      async (name) => {
+        const { status, body } = await client.post(at('/envs'), { name });
+        expect([status, body]).toEqual([400, invalid('name', 'APIG.2012')]);
+      },
+    );
 
-    it('for a name that is taken, RELEASE included', async () => {
+    it('answers 400 for a name that exists, including RELEASE', async () => {
       for (const name of ['RELEASE', 'taken']) {
         await client.post(at('/envs'), { name });
         const { status, body } = await client.post(at('/envs'), { name });
         expect([status, body]).toEqual([400, words('APIG.3205', 'The environment name already exists.')]);
       }
     });
-  });
 
-  describe('POST …/envs → 403', () => {
-    it('past ten environments, RELEASE counted', async () => {
+    it('answers 403 beyond ten environments, including RELEASE', async () => {
       const full = await client.gateway();
       for (let i = 0; i < 9; i++) expect((await client.post(under(full, '/envs'), { name: `env_${i}` })).status).toBe(201);
       const { status, body } = await client.post(under(full, '/envs'), { name: 'env_9' });
       expect([status, body]).toEqual([403, words('APIG.3104', 'The number of environments exceeds the maximum allowed limit.')]);
     });
 
-    it('for a reader', async () => {
+    it('answers 403 for a reader', async () => {
       const reader = await service.client({ project: 'home', role: READ_ONLY });
       expect((await reader.post(at('/envs'), { name: 'nope' })).status).toBe(403);
       expect((await reader.get(at('/envs'))).status).toBe(200);
     });
   });
 
-  describe('GET …/envs → 200', () => {
-    it('has RELEASE first and the others newest first, whole or by part of the name', async () => {
+  describe('GET …/envs', () => {
+    it('answers 200 with RELEASE first and all others newest first, and filters by part of the name', async () => {
       const shelf = await client.gateway();
       for (const name of ['old_env', 'new_env']) await client.post(under(shelf, '/envs'), { name });
       const list = (query: string) => client.get(under(shelf, `/envs?${query}`));
@@ -90,19 +87,19 @@ onBothDatabases((engine) => {
   });
 
   describe('PUT …/envs/{env_id}', () => {
-    it('200 changes name and remark; an omitted remark stays', async () => {
-      const { id } = (await client.post(at('/envs'), { name: 'renamed', remark: 'kept' })).body;
+    it('answers 200 and replaces name and remark, and clears the remark if it is omitted', async () => {
+      const { id } = (await client.post(at('/envs'), { name: 'renamed', remark: 'first' })).body;
       const { status, body } = await client.put(at(`/envs/${id}`), { name: 'renamed_2' });
-      expect([status, body]).toMatchObject([200, { id, name: 'renamed_2', remark: 'kept' }]);
+      expect([status, body]).toMatchObject([200, { id, name: 'renamed_2', remark: '' }]);
     });
 
-    it('400 APIG.2011 for a bad name, and for one that is taken', async () => {
+    it('answers 400 APIG.2011 for an invalid name and for an existing one', async () => {
       const { id } = (await client.post(at('/envs'), { name: 'stays' })).body;
       expect((await client.put(at(`/envs/${id}`), { name: '-' })).body).toEqual(invalid('name', 'APIG.2011'));
       expect((await client.put(at(`/envs/${id}`), { name: 'RELEASE' })).body.error_code).toBe('APIG.3205');
     });
 
-    it('403 for another name of RELEASE, whose remark may change', async () => {
+    it('answers 403 for a new name of RELEASE, whose remark may change', async () => {
       const renamed = await client.put(at(`/envs/${RELEASE}`), { name: 'PRODUCTION' });
       expect([renamed.status, renamed.body]).toEqual([
         403,
@@ -114,7 +111,7 @@ onBothDatabases((engine) => {
       });
     });
 
-    it('404 for an unknown one and for one of another gateway, in the same words', async () => {
+    it('answers 404 with the same message for an unknown environment and for one of another gateway', async () => {
       const { id } = (await client.post(at('/envs'), { name: 'elsewhere' })).body;
       const other = await client.gateway();
       for (const envId of [id, UNKNOWN]) {
@@ -125,13 +122,13 @@ onBothDatabases((engine) => {
   });
 
   describe('DELETE …/envs/{env_id}', () => {
-    it('204, then 404', async () => {
+    it('answers 204, and 404 the second time', async () => {
       const { id } = (await client.post(at('/envs'), { name: 'short_lived' })).body;
       expect((await client.delete(at(`/envs/${id}`))).status).toBe(204);
       expect((await client.delete(at(`/envs/${id}`))).body).toEqual(words('APIG.3003', `Environment ${id} does not exist`));
     });
 
-    it('403 for RELEASE, and for one with an API online', async () => {
+    it('answers 403 for RELEASE, and for an environment with an online API', async () => {
       expect((await client.delete(at(`/envs/${RELEASE}`))).body.error_code).toBe('APIG.1103');
       const { id } = (await client.post(at('/envs'), { name: 'busy' })).body;
       await client.publishedApi(gateway, { envIds: [id] });
@@ -139,7 +136,7 @@ onBothDatabases((engine) => {
       expect([status, body]).toEqual([403, words('APIG.3418', 'The environment contains published APIs.')]);
     });
 
-    it('204 takes publications that are offline, their bindings and their versions with it', async () => {
+    it('answers 204 and also deletes offline publications with their bindings and versions', async () => {
       const { id } = (await client.post(at('/envs'), { name: 'left_over' })).body;
       const { apiId, publishIds } = await client.publishedApi(gateway, { envIds: [id] });
       const sign = (await client.post(at('/signs'), { name: 'left_over_key' })).body;
@@ -157,7 +154,7 @@ onBothDatabases((engine) => {
       ]);
     });
 
-    it('races a publication into it: one of the two comes first, and nothing runs in an environment that is not there', async () => {
+    it('leaves no publication in a deleted environment, even if one is published at the same time', async () => {
       const { apiId } = await client.publishedApi(gateway);
       for (let round = 0; round < 8; round++) {
         const { id } = (await client.post(at('/envs'), { name: `raced_${round}` })).body;
@@ -177,7 +174,7 @@ onBothDatabases((engine) => {
       }
     });
 
-    it("404 for another project's gateway, in the same words for each operation", async () => {
+    it("answers 404 for another project's gateway, with the same message for each operation", async () => {
       const foreign = await service.client();
       const gone = words('APIG.3030', `The instance does not exist;id:${gateway}`);
       expect((await foreign.get(at('/envs'))).body).toEqual(gone);

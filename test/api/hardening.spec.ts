@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { type Route, routesOf } from '../support/routes.js';
 import { type Client, READ_ONLY, TestService } from '../support/service.js';
+import { stretched } from '../support/slowness.js';
 
 const ORIGIN = 'https://console.example.com';
 
@@ -16,9 +17,8 @@ let routes: Route[];
 beforeAll(async () => {
   test = await createTestDatabase('sqlite');
   service = await TestService.start(test, {
-    SIGNET_BODY_LIMIT_BYTES: '65536',
-    SIGNET_HEADERS_TIMEOUT_MS: '1000',
-    SIGNET_REQUEST_TIMEOUT_MS: '2000',
+    SIGNET_LIMITS: 'body=65536',
+    SIGNET_TIMEOUTS: 'headers=1000ms,request=2000ms',
     SIGNET_CORS_ORIGINS: ORIGIN,
   });
   client = await service.client();
@@ -37,7 +37,7 @@ const pathOf = ({ path }: Route) =>
     .replace(':instance_id', gateway)
     .replace(/:[a-z_]+/g, 'x');
 
-/** Sends bytes as they are and collects what comes back until the server closes. */
+/** Sends bytes unchanged. @returns what the server sent until it closed the connection */
 async function raw(bytes: string): Promise<string> {
   const socket = open(bytes);
   let answer = '';
@@ -51,7 +51,7 @@ function open(bytes: string): Socket {
   return socket.on('error', () => undefined);
 }
 
-describe('API1, API2: who calls', () => {
+describe('API1, API2: the caller', () => {
   const CLAIMS = {
     'x-roles': 'APIG Administrator',
     'x-role': 'admin',
@@ -75,7 +75,7 @@ describe('API1, API2: who calls', () => {
     cookie: 'token=x; X-Auth-Token=x',
   };
 
-  it('is what the credential says, and nothing that another header claims', async () => {
+  it('is identified by the credential alone, whatever other headers claim', async () => {
     for (const route of routes) {
       if (route.access?.kind === 'public') continue;
       const { status } = await fetch(service.baseUrl + pathOf(route), { method: route.method, headers: CLAIMS });
@@ -94,7 +94,7 @@ describe('API1, API2: who calls', () => {
   });
 
   it.each(['token in the query ?token=', 'token in the query ?X-Auth-Token=', 'token in the query ?access_token='])(
-    'is not asked of the %s',
+    'is not taken from the %s',
     async (words) => {
       const name = /\?(.+)=/.exec(words)![1]!;
       const path = `/v2/${client.projectId}/apigw/instances?${name}=${client.token}`;
@@ -102,7 +102,7 @@ describe('API1, API2: who calls', () => {
     },
   );
 
-  it('has no path around it: no disguise of a path is answered with what stands behind the guard', async () => {
+  it('needs a credential on every guarded route, also under an alternative spelling of its path', async () => {
     const real = `/v2/${client.projectId}/apigw/instances`;
     const disguises = [
       real.toUpperCase(),
@@ -135,8 +135,8 @@ describe('API1, API2: who calls', () => {
   });
 });
 
-describe('API3: what is written', () => {
-  it('has no fields but the contract’s: others are ignored, in bodies and in queries', async () => {
+describe('API3: the input of a write', () => {
+  it('has only the contract’s fields, and all others are ignored, in bodies and queries', async () => {
     const chosen = '0'.repeat(32);
     const sneaked = {
       id: chosen,
@@ -173,8 +173,8 @@ describe('API3: what is written', () => {
   );
 });
 
-describe('API4: what a request costs', () => {
-  it('a compressed body is not unpacked, bomb or not', async () => {
+describe('API4: the cost of requests is bounded:', () => {
+  it('a compressed body is not decompressed', async () => {
     // 50 MiB of spaces, about 50 kB on the wire.
     const gzip = createGzip();
     const packed: Buffer[] = [];
@@ -188,7 +188,7 @@ describe('API4: what a request costs', () => {
     }
   });
 
-  it('thousands of headers are no trouble, and 40 kB of them are refused', async () => {
+  it('thousands of headers are handled, and 40 kB of headers are refused', async () => {
     const many = Array.from({ length: 3000 }, (_, i) => `a${i}: b\r\n`).join('');
     expect(await raw(`GET /v2/x/apigw/instances HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${many}\r\n`)).toMatch(
       /^HTTP\/1\.1 (401|431) /,
@@ -197,16 +197,16 @@ describe('API4: what a request costs', () => {
     expect(await raw(`GET /v2/x/apigw/instances HTTP/1.1\r\nHost: x\r\n${large}\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
   });
 
-  it('a body over the limit is refused before it is read, whatever it says of its length', async () => {
+  it('a body over the limit is refused before it is read, whatever its Content-Length', async () => {
     const head = `POST ${signs().replace('{project}', client.projectId)} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: ${client.token}\r\nContent-Type: application/json\r\n`;
-    // Nothing of the body is sent.
+    // The client sends no byte of the body.
     expect(await raw(`${head}Content-Length: 65537\r\nConnection: close\r\n\r\n`)).toMatch(/^HTTP\/1\.1 413 /);
     const chunks = `${(70_000).toString(16)}\r\n${'x'.repeat(70_000)}\r\n`;
     expect(await raw(`${head}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n${chunks}0\r\n\r\n`)).toMatch(/^HTTP\/1\.1 413 /);
   });
 
   it.each(['501', '100000000', '-1', 'abc', '1e2', '0x10', '', ' 1', '+1', '1.0', '[]', '١'])(
-    'a page of %j is clamped or refused, never an error of ours',
+    'a page size or offset of %j is clamped or refused, and never causes an internal error',
     async (value) => {
       for (const [path, names] of [
         [signs(), ['limit', 'offset']],
@@ -225,7 +225,7 @@ describe('API4: what a request costs', () => {
     },
   );
 
-  it('eighty clients that are slow with their headers or their bodies are cut off, and others are answered meanwhile', async () => {
+  it('eighty clients with slow headers or bodies are cut off, and all other clients are answered meanwhile', async () => {
     const slow = Array.from({ length: 80 }, (_, i) =>
       open(
         i % 2
@@ -249,12 +249,12 @@ describe('API4: what a request costs', () => {
     } finally {
       clearInterval(drip);
     }
-    expect(Math.max(...times)).toBeLessThan(2000);
-  }, 60_000);
+    expect(Math.max(...times)).toBeLessThan(stretched(2000));
+  });
 });
 
-describe('API8: what answers give away', () => {
-  it('errors name no file, no line, no statement and no library', async () => {
+describe('API8: answers reveal nothing:', () => {
+  it('an error names no file, no line, no statement and no library', async () => {
     const answers = [
       await client.call('POST', signs(), '{'),
       await client.call('POST', signs(), `{"name":${'['.repeat(20_000)}`),
@@ -274,7 +274,18 @@ describe('API8: what answers give away', () => {
     }
   });
 
-  it('say to browsers that they are data: not run, not framed, not sniffed, not kept', async () => {
+  it('a log line contains only the ids among the parameters of a path', async () => {
+    const secret = `whsec_${'S3cret'.repeat(5)}`;
+    for (const path of [`${signs()}/${secret}`, `/v3/auth/tokens/${secret}`, `/v1/api-keys/${secret}`, `/${secret}`, `/v2/${secret}/x`])
+      for (const method of ['GET', 'DELETE']) await client.call(method, path);
+    await client.delete(`${signs()}/${'0'.repeat(32)}`);
+    const lines = service.logs.filter((line) => line.includes('"msg":"request"')).join('');
+    expect(lines).not.toContain(secret);
+    expect(lines).toContain(`/v2/${client.projectId}/apigw/instances/${gateway}/signs/***`);
+    expect(lines).toContain(`/v2/${client.projectId}/apigw/instances/${gateway}/signs/${'0'.repeat(32)}`);
+  });
+
+  it('answers tell browsers not to run, frame, sniff or cache them', async () => {
     for (const path of ['/v2/x/apigw/instances', '/v3', '/signet/v1/audit', '/nothing', '/openapi.json']) {
       const { headers } = await fetch(service.baseUrl + path);
       expect([path, headers.get('content-security-policy')]).toEqual([path, "default-src 'none';frame-ancestors 'none';base-uri 'none'"]);
@@ -285,14 +296,14 @@ describe('API8: what answers give away', () => {
         'same-origin',
       ]);
       expect([path, headers.get('cache-control')]).toEqual([path, 'no-store']);
-      // Plain HTTP: a browser would be told to come back over TLS that is not there.
+      // There is no such header over plain HTTP, because it would send browsers to a TLS port that does not exist.
       expect([path, headers.get('strict-transport-security')]).toEqual([path, null]);
     }
     const docs = await fetch(`${service.baseUrl}/docs`);
     expect(docs.headers.get('content-security-policy')).toMatch(/^default-src 'self'; .*frame-ancestors 'none'/);
   });
 
-  it('TRACE and CONNECT are answered with nothing of the request', async () => {
+  it('TRACE and CONNECT do not echo the request', async () => {
     for (const method of ['TRACE', 'TRACK', 'CONNECT']) {
       const answer = await raw(`${method} /v2/x HTTP/1.1\r\nHost: x\r\nX-Auth-Token: canary-token\r\nConnection: close\r\n\r\n`);
       expect([method, answer]).not.toEqual([method, expect.stringContaining('canary-token')]);
@@ -308,7 +319,7 @@ describe('CORS', () => {
       headers: { origin, 'access-control-request-method': 'GET', 'access-control-request-headers': 'x-auth-token' },
     });
 
-  it('is open to the origins of the configuration, without cookies, and to no other', async () => {
+  it('is open to the configured origins, without cookies, and to no other origin', async () => {
     const allowed = await preflight(ORIGIN);
     expect([allowed.status, allowed.headers.get('access-control-allow-origin')]).toEqual([204, ORIGIN]);
     expect(allowed.headers.get('access-control-allow-headers')).toBe('x-auth-token');
@@ -330,11 +341,11 @@ describe('CORS', () => {
     expect(headers.get('access-control-expose-headers')).toContain('RateLimit');
   });
 
-  it('is closed when the configuration says nothing', async () => {
+  it('is closed when it is not configured', async () => {
     const closed = await TestService.start(test, {});
     try {
       const answer = await preflight(ORIGIN, closed);
-      expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([404, null]);
+      expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([401, null]);
     } finally {
       await closed.stop();
     }
@@ -342,7 +353,7 @@ describe('CORS', () => {
 });
 
 describe('the log', () => {
-  it('stays one JSON object a line, whatever paths, ids and names hold', async () => {
+  it('has one JSON object per line, whatever paths, ids and names contain', async () => {
     const evil = 'a\r\nb\n{"level":60,"msg":"forged"}\u001b[2J\u2028\u0000';
     await client.post(signs(), { name: evil });
     await client.put(`/v2/{project}/apigw/instances/${gateway}`, { description: evil });

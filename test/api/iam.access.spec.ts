@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { AuditTrailService } from '../../src/audit/audit-trail.service.js';
-import { Clock } from '../../src/common/clock.js';
-import { Database } from '../../src/database/database.js';
-import { IamAdminService } from '../../src/iam/iam-admin.service.js';
-import { ProjectsService } from '../../src/projects/projects.service.js';
+import { AuditTrailService } from '../../src/platform/audit/audit-trail.service.js';
+import { Clock } from '../../src/platform/common/clock.js';
+import { Database } from '../../src/platform/database/database.js';
+import { IamAdminService } from '../../src/identity/iam/iam-admin.service.js';
+import { ProjectsService } from '../../src/identity/projects/projects.service.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { type Answer, Client, FULL_ACCESS, READ_ONLY, TestService } from '../support/service.js';
 
@@ -24,10 +24,10 @@ onBothDatabases((name) => {
   let project: string;
   let admin: Client;
 
-  /** A user with these roles in the project. */
+  /** Creates a user with these roles in the project. */
   const user = async (...roles: string[]) => {
     const called = unique('u');
-    const { id } = await iam.addUser({ name: called }, { password: 'p' });
+    const { id } = await iam.addUser({ name: called }, { password: 'a-password' });
     for (const role of roles) await iam.grant({ user: called, project, role });
     return {
       id,
@@ -63,7 +63,7 @@ onBothDatabases((name) => {
     admin = await service.client({ project, role: ADMINISTRATOR });
     await service.app.get(ProjectsService).ensureDomain('elsewhere');
     await iam.addProject({ name: 'theirs', domain: 'elsewhere' });
-    await iam.addUser({ name: 'eve', domain: 'elsewhere' }, { password: 'p' });
+    await iam.addUser({ name: 'eve', domain: 'elsewhere' }, { password: 'a-password' });
     await iam.grant({ user: 'eve', project: 'theirs', role: ADMINISTRATOR, domain: 'elsewhere' });
   });
   afterAll(async () => {
@@ -103,7 +103,7 @@ onBothDatabases((name) => {
       expect(await send(policy(['Deny', 'apig:sings:delete']))).toEqual(
         refused(': Statement[0].Action[0] names no action of this service'),
       );
-      expect(await send(policy(['Allow', 'a'.repeat(100_000)]))).toEqual(refused(': must be at most 6144 characters of JSON'));
+      expect(await send(policy(['Allow', 'a'.repeat(50_000)]))).toEqual(refused(': must be at most 6144 characters of JSON'));
       expect(await send({ ...policy(['Allow', 'apig:signs:list']), Depends: [] })).toEqual(
         refused(': Depends is not evaluated here: a policy has Version and Statement only'),
       );
@@ -111,7 +111,7 @@ onBothDatabases((name) => {
       expect((await admin.post('/v3.0/OS-ROLE/roles', {})).body.error.message).toBe('A required field is missing: role');
     });
 
-    it('keeps its name, of which there is one in a domain, and none of the system’s', async () => {
+    it('keeps its name, which is unique in its domain and differs from the names of the system’s policies', async () => {
       const document = policy(['Allow', 'apig:signs:list']);
       const { id, name: display_name } = await makePolicy(admin, document);
       const create = async (called: string) =>
@@ -125,7 +125,7 @@ onBothDatabases((name) => {
   });
 
   describe('a group', () => {
-    it('is created, listed, renamed and deleted, and has its users', async () => {
+    it('is created, listed, renamed and deleted, and lists its users', async () => {
       const id = await makeGroup(admin);
       const member = await user();
       expect((await admin.call('HEAD', `/v3/groups/${id}/users/${member.id}`)).status).toBe(404);
@@ -143,7 +143,7 @@ onBothDatabases((name) => {
       expect((await admin.get(`/v3/groups/${id}`)).status).toBe(404);
     });
 
-    it('gives its roles to whoever is in it, at once in the process that changes it', async () => {
+    it('gives its roles to its users, at once in the process that changes it', async () => {
       const gateway = await admin.gateway();
       const group = await makeGroup(admin);
       const member = await user('APIG ReadOnlyAccess');
@@ -157,7 +157,7 @@ onBothDatabases((name) => {
       expect(await createSign(client, gateway)).toBe(403);
     });
 
-    it('lets its users into a project in which they hold nothing themselves', async () => {
+    it('gives its users access to a project in which they have no role of their own', async () => {
       const group = await makeGroup(admin);
       const member = await user();
       await expect(member.client()).rejects.toThrow('holds no role');
@@ -170,7 +170,7 @@ onBothDatabases((name) => {
   });
 
   describe('a role', () => {
-    it('is given, checked, listed and taken, for groups and for users', async () => {
+    it('is granted, checked, listed and revoked, for groups and for users', async () => {
       const { id, name: display } = await makePolicy(admin, policy(['Allow', 'apig:instances:get']));
       const holder = await user(READ_ONLY);
       for (const [path, listed] of [
@@ -187,7 +187,7 @@ onBothDatabases((name) => {
       }
     });
 
-    it('of a policy counts in both spellings, with Deny over everything, and the caller is told why', async () => {
+    it('applies its policy with Deny first, accepts both spellings of actions, and gives the reason for a refusal', async () => {
       const gateway = await admin.gateway();
       const holder = await user(FULL_ACCESS);
       const client = await holder.client();
@@ -212,7 +212,7 @@ onBothDatabases((name) => {
       expect(await createSign(client, gateway)).toBe(201);
     });
 
-    it('needs what its action depends on', async () => {
+    it('allows an action only together with the actions that it depends on', async () => {
       const gateway = await admin.gateway();
       const { id } = await makePolicy(admin, policy(['Allow', 'apig:signs:list']));
       const holder = await user();
@@ -231,7 +231,7 @@ onBothDatabases((name) => {
       expect(await listSigns(client, gateway)).toBe(200);
     });
 
-    it('changes in the other processes within 30 seconds', async () => {
+    it('takes effect in other processes within 30 seconds after a change', async () => {
       const gateway = await admin.gateway();
       const { id } = await makePolicy(admin, policy(['Allow', 'apig:*:*']));
       const holder = await user();
@@ -257,7 +257,7 @@ onBothDatabases((name) => {
     });
   });
 
-  describe('nobody gives what they do not hold', () => {
+  describe('nobody can grant rights that they lack,', () => {
     const IAM = 'iam:*:*';
 
     it('neither by a role, nor by a group, nor by a change of a policy', async () => {
@@ -276,7 +276,7 @@ onBothDatabases((name) => {
       expect((await client.put(ofUser(target.id, signs.id))).status).toBe(204);
       expect((await client.put(ofUser(target.id, reader))).body).toEqual(refusal);
 
-      // A policy may say what its author does not hold, but the author cannot attach it, nor widen one that is attached.
+      // A policy may allow more than its author may do. The author cannot attach such a policy, nor extend an attached one in this way.
       const wide = await makePolicy(client, policy(['Allow', 'apig:*:*']));
       expect((await client.put(ofUser(target.id, wide.id))).body).toEqual(refusal);
       const widened = { role: { policy: policy(['Allow', 'apig:signs:*', 'apig:instances:get', 'apig:apis:create']) } };
@@ -290,7 +290,7 @@ onBothDatabases((name) => {
       expect((await client.put(ofGroup(await makeGroup(client), full))).body).toEqual(refusal);
     });
 
-    it('and nobody lifts a Deny from what they may not do themselves', async () => {
+    it('not by removing the Deny of an action that they lack', async () => {
       const deny = await makePolicy(admin, policy(['Deny', 'apig:signs:delete']));
       const group = await makeGroup(admin);
       await admin.put(ofGroup(group, deny.id));
@@ -306,7 +306,7 @@ onBothDatabases((name) => {
         await client.put(ofUser(bound.id, await roleId(FULL_ACCESS))),
       ].map(({ status }) => status);
       expect(statuses).toEqual([403, 403, 403, 403, 403, 403]);
-      // A project of its own making has the Deny too, however it is made.
+      // The Deny also applies in projects that the caller creates, however they are created.
       const made = [
         expectStatus(await client.post('/v3/projects', { project: { name: unique('own') } }), 201).project.id,
         expectStatus(await client.post('/v1/projects', { name: unique('own') }), 201).data.id,
@@ -318,11 +318,11 @@ onBothDatabases((name) => {
         const gateway = await there.gateway();
         expect((await there.delete(`/v2/{project}/apigw/instances/${gateway}/signs/${NOWHERE}`)).status).toBe(403);
       }
-      // One that is not bound may.
+      // A caller without the Deny may do it.
       expect((await admin.delete(`/v3/groups/${group}/users/${bound.id}`)).status).toBe(204);
     });
 
-    it('and nobody makes a key that may do what they may not', async () => {
+    it('not by creating a key with more rights than their own', async () => {
       const someone = await user(READ_ONLY);
       const keys = await makePolicy(admin, policy(['Allow', 'webhooks:apiKeys:*', 'webhooks:*:list*']));
       const some = await (await user(keys.name)).client();
@@ -337,7 +337,7 @@ onBothDatabases((name) => {
       expect((await admin.post('/v3.0/OS-CREDENTIAL/credentials', { credential })).status).toBe(201);
     });
 
-    it('and what counts is what they hold in the project it is about', async () => {
+    it('not in one project because they have the rights in another', async () => {
       const second = unique('second');
       const { id: secondId } = await iam.addProject({ name: second });
       const clerk = await user(ADMINISTRATOR);
@@ -352,7 +352,7 @@ onBothDatabases((name) => {
       expect(await put()).toBe(204);
     });
 
-    it('and who holds no action of iam changes and sees nothing', async () => {
+    it('and a caller without actions of iam neither changes nor sees anything', async () => {
       const client = await (await user(FULL_ACCESS)).client();
       const answers = [
         await client.get('/v3/groups'),
@@ -366,7 +366,7 @@ onBothDatabases((name) => {
     });
   });
 
-  it('another domain’s groups, users, policies and projects answer as those that are not there', async () => {
+  it('groups, users, policies and projects of another domain get the answers of unknown ones', async () => {
     const { token, projectId } = await iam.issueToken('eve', 'theirs', 'elsewhere');
     const eve = new Client(service.baseUrl, projectId, token);
     const [group, role, { id: userId }] = [
@@ -402,7 +402,7 @@ onBothDatabases((name) => {
     expect((await admin.get(`/v3.0/OS-ROLE/roles/${role}`)).body.role.policy).toEqual(policy(['Allow', 'apig:signs:list']));
   });
 
-  it('every change is in an audit chain: of the domain, and of the project for roles', async () => {
+  it('every change is in the audit chain of the domain, or of the project for roles', async () => {
     const db = service.app.get(Database);
     const [domain] = await db.rows<{ id: string }>("SELECT id FROM domains WHERE name = 'default'");
     const of = (scopeId: string) =>
@@ -434,7 +434,7 @@ onBothDatabases((name) => {
     expect((await (await user(FULL_ACCESS)).client().then((client) => client.get('/signet/v1/audit/domain'))).status).toBe(403);
   });
 
-  it('a policy that is deleted while it is given, by two services at once, is held by nobody', async () => {
+  it('nobody keeps a policy that one process deletes while another one grants it', async () => {
     for (let round = 0; round < 8; round++) {
       const { id } = await makePolicy(admin, policy(['Allow', 'apig:signs:list']));
       const holders = await Promise.all([user(), user(), user()]);
@@ -449,7 +449,7 @@ onBothDatabases((name) => {
     }
   });
 
-  it('a policy that is widened and one that is given at the same time, by two services, is not both, if neither of them may do both', async () => {
+  it('a policy is not both extended and granted at the same time through two processes by callers who may each do only one', async () => {
     const narrow = policy(['Allow', 'apig:signs:list']);
     const clerk = await (await user((await makePolicy(admin, policy(['Allow', 'iam:*:*', 'apig:signs:list']))).name)).client();
     const elsewhere = new Client(other.baseUrl, clerk.projectId, clerk.token);

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { AuditTrailService } from '../../src/audit/audit-trail.service.js';
-import { Database } from '../../src/database/database.js';
-import { IamAdminService } from '../../src/iam/iam-admin.service.js';
-import { ProjectsService } from '../../src/projects/projects.service.js';
+import { AuditTrailService } from '../../src/platform/audit/audit-trail.service.js';
+import { Database } from '../../src/platform/database/database.js';
+import { IamAdminService } from '../../src/identity/iam/iam-admin.service.js';
+import { ProjectsService } from '../../src/identity/projects/projects.service.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { ADMIN_PASSWORD, Client, TestService } from '../support/service.js';
 
@@ -31,14 +31,14 @@ onBothDatabases((name) => {
     await iam.addProject({ name: 'shop' }, 'The shop');
     await iam.addProject({ name: 'blog' });
     await iam.addProject({ name: 'shop', domain: 'other' });
-    await iam.addUser({ name: 'alice' }, { password: 'p' });
-    await iam.addUser({ name: 'dora', domain: 'other' }, { password: 'p' });
+    await iam.addUser({ name: 'alice' }, { password: 'a-password' });
+    await iam.addUser({ name: 'dora', domain: 'other' }, { password: 'a-password' });
     await iam.grant({ user: 'alice', project: 'shop', role: 'APIG FullAccess' });
     await iam.grant({ user: 'alice', project: 'shop', role: 'APIG ReadOnlyAccess' });
     await iam.grant({ user: 'dora', project: 'shop', role: 'APIG Administrator', domain: 'other' });
     admin = await token('admin', ADMIN_PASSWORD, { project: { name: 'default' } });
-    alice = await token('alice', 'p', { project: { name: 'shop' } });
-    stranger = await token('dora', 'p', { project: { name: 'shop' } }, 'other');
+    alice = await token('alice', 'a-password', { project: { name: 'shop' } });
+    stranger = await token('dora', 'a-password', { project: { name: 'shop' } }, 'other');
   });
   afterAll(async () => {
     await service.stop();
@@ -46,7 +46,7 @@ onBothDatabases((name) => {
   });
 
   describe('GET /v3/projects and GET /v3/auth/projects', () => {
-    it.each(['/v3/projects', '/v3/auth/projects'])('%s lists the projects in which the caller holds a role, once each', async (path) => {
+    it.each(['/v3/projects', '/v3/auth/projects'])('list each project in which the caller holds a role once: %s', async (path) => {
       const answer = await alice.get(path);
       const { domain_id } = answer.body.projects[0];
       expect([answer.status, answer.body]).toEqual([
@@ -69,7 +69,7 @@ onBothDatabases((name) => {
       ]);
     });
 
-    it('narrows to a name and a domain; another domain has projects of the same name that stay unseen', async () => {
+    it('filter by exact name and by domain, and show no project of another domain', async () => {
       expect(names((await admin.get('/v3/projects')).body.projects)).toContain('default');
       expect((await alice.get('/v3/projects?name=shop')).body.projects).toHaveLength(1);
       expect((await alice.get('/v3/projects?name=blog')).body.projects).toEqual([]);
@@ -78,7 +78,7 @@ onBothDatabases((name) => {
       expect((await alice.get('/v3/projects?domain_id=none')).body.projects).toEqual([]);
     });
 
-    it('answers a GET that carries the body {}, as the Node SDK sends it', async () => {
+    it('answer a GET with the body {}, as the Node SDK sends it', async () => {
       // fetch refuses a body on GET.
       const { request } = await import('node:http');
       const status = await new Promise<number | undefined>((resolve, reject) => {
@@ -92,8 +92,8 @@ onBothDatabases((name) => {
       expect(status).toBe(200);
     });
 
-    it('works with a token that has no scope, and not without a token', async () => {
-      expect(names((await (await token('alice', 'p', undefined)).get('/v3/projects')).body.projects)).toEqual(['shop']);
+    it('need a token, which may have no scope', async () => {
+      expect(names((await (await token('alice', 'a-password', undefined)).get('/v3/projects')).body.projects)).toEqual(['shop']);
       const answer = await new Client(service.baseUrl, '', '').get('/v3/projects');
       const message = 'The request you have made requires authentication.';
       expect([answer.status, answer.body]).toEqual([401, { error: { code: 401, message, title: 'Unauthorized' } }]);
@@ -103,7 +103,7 @@ onBothDatabases((name) => {
   describe('POST /v3/projects', () => {
     const create = (client: Client, project: unknown) => client.post('/v3/projects', { project });
 
-    it('201: a project in the caller’s domain, where the caller holds its roles, with its audit row', async () => {
+    it('answers 201, creates a project in which the caller has its roles, and writes an audit row', async () => {
       const answer = await create(admin, { name: 'eu-test', description: 'made here' });
       expect(answer.status).toBe(201);
       const { project } = answer.body;
@@ -116,20 +116,20 @@ onBothDatabases((name) => {
       expect(rows).toEqual([{ seq: 1, action: 'CreateProject', resource_id: project.id, user_name: 'admin' }]);
     });
 
-    it('201 with a token of the domain and with the domain’s id, as the Node SDK calls it', async () => {
+    it('answers 201 for a domain token and for the domain’s id, as the Node SDK calls it', async () => {
       const ofDomain = await token('admin', ADMIN_PASSWORD, { domain: { name: 'default' } });
       const { domains } = (await ofDomain.get('/v3/auth/domains')).body;
       expect((await create(ofDomain, { name: 'eu-two', domain_id: domains[0].id })).status).toBe(201);
     });
 
-    it('403 without the administrator’s role, and for another domain', async () => {
+    it('answers 403 without the administrator’s role, and for another domain', async () => {
       expect((await create(alice, { name: 'mine' })).status).toBe(403);
       const { domains } = (await admin.get('/v3/auth/domains')).body;
       expect((await create(stranger, { name: 'mine', domain_id: domains[0].id })).status).toBe(403);
       expect((await create(await token('admin', ADMIN_PASSWORD, undefined), { name: 'mine' })).status).toBe(403);
     });
 
-    it('409 for a name that is taken in the domain, also when several ask at once, and leaves nothing behind', async () => {
+    it('answers 409 for an existing name, also for concurrent requests, and stores nothing', async () => {
       const answers = await Promise.all(Array.from({ length: 5 }, () => create(admin, { name: 'raced' })));
       expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409, 409]);
       expect((await create(admin, { name: 'shop' })).status).toBe(409);
@@ -150,13 +150,13 @@ onBothDatabases((name) => {
       ['project.description', { name: 'ok', description: 'x'.repeat(256) }],
       ['project.description', { name: 'ok', description: {} }],
       ['project.domain_id', { name: 'ok', domain_id: 5 }],
-    ])('400 names %s, case %#', async (field, project) => {
+    ])('answers 400 and names %s (case %#)', async (field, project) => {
       const answer = await create(admin, project);
       expect([answer.status, answer.body.error?.message.split(': ')[1]]).toEqual([400, field]);
     });
   });
 
-  it('GET /v3/auth/domains lists the caller’s own domain, by name too', async () => {
+  it('GET /v3/auth/domains lists the caller’s own domain, also by name', async () => {
     const answer = await stranger.get('/v3/auth/domains');
     expect([answer.status, names(answer.body.domains)]).toEqual([200, ['other']]);
     expect(answer.body.domains[0]).toMatchObject({ id: expect.any(String), enabled: true });
@@ -164,7 +164,7 @@ onBothDatabases((name) => {
     expect((await stranger.get('/v3/auth/domains?name=default')).body.domains).toEqual([]);
   });
 
-  it('GET /v3/auth/catalog lists what the scope of the token reaches', async () => {
+  it('GET /v3/auth/catalog lists the services that the token’s scope covers', async () => {
     const urls = async (client: Client) =>
       (await client.get('/v3/auth/catalog')).body.catalog.map((entry: any) => [entry.type, entry.endpoints[0].url]);
     const apig = `https://signet.example/v2/${alice.projectId}`;
@@ -173,11 +173,11 @@ onBothDatabases((name) => {
       ['iam', SELF],
     ];
     expect(await urls(alice)).toEqual([...identity, ['apig', apig], ['volumev2', apig]]);
-    expect(await urls(await token('alice', 'p', { domain: { name: 'default' } }))).toEqual(identity);
+    expect(await urls(await token('alice', 'a-password', { domain: { name: 'default' } }))).toEqual(identity);
   });
 
   describe('GET /v3/users', () => {
-    it('lists the domain to its administrator, oneself to others, and never another domain or a hash', async () => {
+    it('lists all users of the domain for its administrator and only the caller for others, without any hash', async () => {
       const all = await admin.get('/v3/users');
       expect(names(all.body.users)).toEqual(['admin', 'alice']);
       expect(all.text).not.toContain('argon2');
@@ -185,7 +185,7 @@ onBothDatabases((name) => {
       expect(names((await stranger.get('/v3/users')).body.users)).toEqual(['dora']);
     });
 
-    it('narrows to a name', async () => {
+    it('filters by name', async () => {
       const { users } = (await admin.get('/v3/users?name=alice')).body;
       const domain_id = expect.any(String);
       expect(users).toEqual([
@@ -197,12 +197,12 @@ onBothDatabases((name) => {
     });
   });
 
-  it('GET /v3/regions lists the one region, public, as the Node SDK looks for it', async () => {
+  it('GET /v3/regions lists the one region, with the type public that the Node SDK expects', async () => {
     const { regions } = (await alice.get('/v3/regions')).body;
     expect(regions).toMatchObject([{ id: 'eu-test', type: 'public' }]);
   });
 
-  it('GET / and GET /v3 say the version to anyone', async () => {
+  it('GET / and GET /v3 return the version without a token', async () => {
     const anyone = new Client(service.baseUrl, '', '');
     const version = { id: 'v3.14', status: 'stable', links: [{ rel: 'self', href: `${SELF}/` }] };
     expect((await anyone.get('/')).body).toEqual({ versions: { values: [version] } });
@@ -211,7 +211,7 @@ onBothDatabases((name) => {
   });
 
   describe('the operator', () => {
-    it('grants and revokes a role once, each with its audit row in the project’s chain', async () => {
+    it('grants and revokes a role with one audit row each in the project’s chain', async () => {
       const change = { user: 'alice', project: 'blog', role: 'APIG ReadOnlyAccess' };
       const done = [await iam.grant(change), await iam.grant(change), await iam.revoke(change), await iam.revoke(change)];
       expect(done).toEqual([true, false, true, false]);
@@ -227,10 +227,10 @@ onBothDatabases((name) => {
       expect((await service.app.get(AuditTrailService).verify()).faults).toEqual([]);
     });
 
-    it('hears what cannot be done', async () => {
+    it('gets an error message for a command that cannot be executed', async () => {
       await expect(iam.addUser({ name: 'alice' })).rejects.toThrow('the user alice is there already');
       await expect(iam.addUser({ name: 'a b' })).rejects.toThrow('is no user name');
-      await expect(iam.addUser({ name: 'new' }, { password: '' })).rejects.toThrow('1 to 1024 characters');
+      await expect(iam.addUser({ name: 'new' }, { password: '' })).rejects.toThrow('8 to 1024 characters');
       await expect(iam.addUser({ name: 'new', domain: 'none' })).rejects.toThrow('there is no domain none');
       await expect(iam.addProject({ name: 'shop' })).rejects.toThrow('the project shop is there already');
       await expect(iam.grant({ user: 'alice', project: 'shop', role: 'Boss' })).rejects.toThrow('Boss is no role');

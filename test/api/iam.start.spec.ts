@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError } from '../../src/config/config.js';
-import { Database } from '../../src/database/database.js';
-import { AccessAdminService } from '../../src/iam/access-admin.service.js';
-import { FirstStart } from '../../src/iam/first-start.js';
-import { IamAdminService } from '../../src/iam/iam-admin.service.js';
-import { IamFileError } from '../../src/iam/iam-file.js';
-import { TokenKeys } from '../../src/iam/token-keys.js';
-import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
+import { ConfigError } from '../../src/platform/config/values.js';
+import { Database } from '../../src/platform/database/database.js';
+import { AccessAdminService } from '../../src/identity/iam/access-admin.service.js';
+import { FirstStart } from '../../src/identity/iam/first-start.js';
+import { IamAdminService } from '../../src/identity/iam/iam-admin.service.js';
+import { IamFileError } from '../../src/identity/iam/iam-file.js';
+import { TokenKeys } from '../../src/identity/iam/token-keys.js';
+import { createEmptyDatabase, createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { ADMIN_PASSWORD, Client, TestService } from '../support/service.js';
 
 onBothDatabases((name) => {
@@ -40,7 +40,7 @@ onBothDatabases((name) => {
   };
 
   describe('the first start', () => {
-    it('makes an administrator with the configured password, who may do everything in the project default', async () => {
+    it('creates an administrator with the configured password and all rights in the project default', async () => {
       const service = await start();
       expect(await login(service, 'admin', ADMIN_PASSWORD)).toBe(201);
       const users = await service.app.get(IamAdminService).listUsers();
@@ -57,7 +57,7 @@ onBothDatabases((name) => {
       expect(service.app.get(FirstStart).takeGeneratedPassword()).toBeUndefined();
     });
 
-    it('makes a password up when none is configured, hands it out once, and never logs it', async () => {
+    it('generates a password if none is configured, shows it once and never logs it', async () => {
       const service = await start({ SIGNET_ADMIN_PASSWORD: '' });
       const password = service.app.get(FirstStart).takeGeneratedPassword();
       expect(password).toMatch(/^[\w-]{24}$/);
@@ -66,7 +66,9 @@ onBothDatabases((name) => {
       expect(service.logs.join('\n')).not.toContain(password);
     });
 
-    it('of several services at once on one empty database gives one administrator, one project and one token key', async () => {
+    it('of several services at once on one empty database creates one administrator, one project and one token key', async () => {
+      await database.drop();
+      database = await createEmptyDatabase(name);
       const started = await Promise.all([1, 2, 3, 4].map(() => start({ SIGNET_ADMIN_PASSWORD: '' })));
       const passwords = started
         .map((service) => service.app.get(FirstStart).takeGeneratedPassword())
@@ -76,7 +78,7 @@ onBothDatabases((name) => {
       for (const table of ['users', 'projects', 'domains', 'token_keys']) {
         expect([table, await db.rows(`SELECT COUNT(*) AS n FROM ${table}`)]).toEqual([table, [{ n: 1 }]]);
       }
-      // One of the domain and one of the project; the service’s own chains are nobody’s.
+      // There is one row of the domain and one of the project. The service’s own chains belong to neither.
       expect(await db.rows('SELECT COUNT(*) AS n FROM change_counters WHERE project_id <> ?', [''])).toEqual([{ n: 2 }]);
       const { token, projectId } = await started[0]!.app.get(IamAdminService).issueToken('admin', 'default');
       for (const service of started) {
@@ -87,7 +89,7 @@ onBothDatabases((name) => {
   });
 
   describe('a later start', () => {
-    it('leaves the administrator’s password, roles and token key alone, whatever is configured', async () => {
+    it('does not change the administrator’s password, roles or token key, whatever is configured', async () => {
       const first = await start();
       await first.app.get(IamAdminService).revoke({ user: 'admin', project: 'default', role: 'APIG FullAccess' });
       const { token, projectId } = await first.app.get(IamAdminService).issueToken('admin', 'default');
@@ -103,7 +105,7 @@ onBothDatabases((name) => {
       const first = await start();
       const keys = first.app.get(TokenKeys);
       await first.app.get(Database).transaction((tx) => tx.run("UPDATE token_keys SET public_key = 'another'"));
-      await expect(keys.prepare()).rejects.toThrow('the token key primary has the public half of another key');
+      await expect(keys.prepare()).rejects.toThrow('every row of token_keys is damaged');
     });
   });
 
@@ -123,7 +125,7 @@ onBothDatabases((name) => {
       users: [{ name: 'alice', password: 'alice-password', roles, ...user }],
     });
 
-    it('adds domains, projects, users and roles, by several services at once', async () => {
+    it('adds domains, projects, users and roles, even if several services apply it at once', async () => {
       const env = write(file());
       const started = await Promise.all([1, 2, 3].map(() => start(env)));
       for (const service of started) expect(await login(service, 'alice', 'alice-password', 'shop')).toBe(201);
@@ -132,7 +134,7 @@ onBothDatabases((name) => {
       expect(started.flatMap(({ logs }) => logs).join('\n')).not.toContain('alice-password');
     });
 
-    it('adds policies and groups with their users and roles, by several services at once, and writes nothing when it is applied again', async () => {
+    it('adds policies and groups with their users and roles, even if several services apply it at once, and changes nothing when it is applied again', async () => {
       const policy = { Version: '1.1', Statement: [{ Effect: 'Deny', Action: ['apig:signs:delete'] }] };
       const env = write({
         ...file(),
@@ -151,7 +153,7 @@ onBothDatabases((name) => {
       expect(await rows()).toEqual(before);
     });
 
-    it('changes nothing when it is applied again, and ends old tokens when it has a new password', async () => {
+    it('changes nothing when it is applied again, and a new password in it ends old tokens', async () => {
       const first = await start(write(file()));
       const before = await hashOf(first, 'alice');
       const again = await start(write(file()));
@@ -164,7 +166,7 @@ onBothDatabases((name) => {
       expect(await login(changed, 'alice', 'new-password', 'shop')).toBe(201);
     });
 
-    it('takes a hash instead of a password, and switches users off', async () => {
+    it('accepts a hash instead of a password, and can disable users', async () => {
       const first = await start(write(file()));
       const { stored } = (await hashOf(first, 'alice'))!;
       const second = await start(write(file({ name: 'bob', password: undefined, password_hash: stored })));
@@ -173,7 +175,7 @@ onBothDatabases((name) => {
       expect(await login(third, 'alice', 'alice-password', 'shop')).toBe(401);
     });
 
-    it('is refused as a whole, with every fault by its path and no password', async () => {
+    it('is refused as a whole with a message that names the path of every fault and no password', async () => {
       const refused = start(
         write({
           projcts: [],
@@ -200,7 +202,7 @@ onBothDatabases((name) => {
       expect(error.message).not.toContain('canary');
     });
 
-    it('is refused for references to nothing, names that stand twice, and passwords given twice or not at all, and changes nothing', async () => {
+    it('is refused for unknown references, repeated names, and repeated or missing passwords, and changes nothing', async () => {
       const users = [
         { name: 'alice', password: 'canary-password', password_hash: 'canary-hash' },
         { name: 'alice', roles: [{ project: 'none', role: 'APIG FullAccess' }] },
@@ -247,7 +249,7 @@ onBothDatabases((name) => {
       expect(error.message).not.toContain('canary');
     });
 
-    it('is refused when it is not there', async () => {
+    it('prevents the start if it does not exist', async () => {
       await expect(start({ SIGNET_IAM_FILE: '/nowhere/iam.json' })).rejects.toThrow(IamFileError);
     });
   });

@@ -3,16 +3,22 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { Clock } from '../../src/common/clock.js';
-import { Database } from '../../src/database/database.js';
-import { AccessAdminService } from '../../src/iam/access-admin.service.js';
+import { Clock } from '../../src/platform/common/clock.js';
+import { Database } from '../../src/platform/database/database.js';
+import { AccessAdminService } from '../../src/identity/iam/access-admin.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { OidcIssuer } from '../support/oidc-issuer.js';
 import { Client, TestService } from '../support/service.js';
+import { stretched } from '../support/slowness.js';
 import { ATTACKS, forge, type JwsAlgorithm, PARTY_ATTACKS, Trap } from '../support/token-attacks.js';
 
 const SIGNS = '/v2/{project}/apigw/instances/none/signs';
-const INVALID = { error_code: 'APIG.1002', error_msg: 'Incorrect token or token resolution failed' };
+const INVALID = {
+  error_code: 'APIG.1002',
+  error_msg: expect.stringMatching(
+    /^Incorrect token or token resolution failed(: the token was issued \d+ seconds in the future by the clock of this host)?$/,
+  ),
+};
 
 describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with %s', (alg) => {
   let database: TestDatabase;
@@ -58,8 +64,8 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
   const client = (token: string, project = 'shop', of = service) => new Client(of.baseUrl, project, token);
   const read = async (token: string, project?: string, of?: TestService) => (await client(token, project, of).get(SIGNS)).status;
 
-  describe('its tokens', () => {
-    it('let their user do in the project of the claim what the mapped roles allow', async () => {
+  describe('has tokens that', () => {
+    it('give their user the rights of the mapped roles in the claimed project', async () => {
       const edits = client(issuer.token({ ...editor, preferred_username: 'Dana\n' }));
       const signs = `/v2/{project}/apigw/instances/${await edits.gateway()}/signs`;
       const made = await edits.post(signs, { name: 'from_oidc', sign_type: 'hmac' });
@@ -70,7 +76,7 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
       expect(await service.app.get(Database).rows(sql)).toEqual([{ userId: 'user-1', userName: 'Dana\ufffd' }]);
     });
 
-    it('are of no use in another project, and of none without a role that means something', async () => {
+    it('give no access to another project, and none without a mapped role', async () => {
       expect(await read(issuer.token(editor), 'other')).toBe(403);
       expect(await read(issuer.token({ project: 'shop', realm_access: { roles: ['dancer', '__proto__', 'constructor'] } }))).toBe(403);
       expect(await read(issuer.token({ project: 'shop' }))).toBe(403);
@@ -78,21 +84,21 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
       expect(await read(issuer.token({ ...editor, realm_access: { roles: ['APIG FullAccess'] } }))).toBe(403);
     });
 
-    it('without a project are refused as such', async () => {
+    it('are refused without a project, and the answer gives this reason', async () => {
       for (const project of [undefined, null]) {
         const answer = await client(issuer.token({ ...editor, project })).get(SIGNS);
         expect([answer.status, answer.body.error_code]).toEqual([401, 'APIG.1003']);
       }
     });
 
-    it('may say their type, name a certificate, have several audiences and start this very moment', async () => {
+    it('may have a type, a certificate’s thumbprint, several audiences and a start time of now', async () => {
       const now = Math.floor(Date.now() / 1000);
       expect(await read(issuer.token(editor, { typ: 'at+jwt', x5t: 'abc' }))).toBe(404);
       expect(await read(issuer.token(editor, { typ: undefined }))).toBe(404);
       expect(await read(issuer.token({ ...editor, aud: ['account', issuer.audience], nbf: now + 3 }))).toBe(404);
     });
 
-    it('with a subject longer than an id are told apart by its hash', async () => {
+    it('are distinguished by the hash of their subject if it is longer than an id', async () => {
       const token = issuer.token({ ...editor, sub: `a|${'x'.repeat(200)}` });
       const answer = await client(token).get('/signet/v1/me/permissions');
       expect(answer.status).toBe(200);
@@ -100,7 +106,7 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
     });
   });
 
-  describe('401 APIG.1002, without an echo, for', () => {
+  describe('has tokens that are refused with 401 APIG.1002, without repeating the input:', () => {
     const own: Record<string, () => string[]> = {
       'a project that is a list, an object, empty or no id': () =>
         [['shop'], { id: 'shop' }, '', 5, 'a b', '../x', 'x'.repeat(65), 'iam', 'api-keys'].map((project) =>
@@ -126,12 +132,12 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
     });
   });
 
-  it.each([-1, 0, 1, 1_700_000_000])('401 APIG.1001 for a token that expired at %p', async (exp) => {
+  it.each([-1, 0, 1, 1_700_000_000])('has tokens that get 401 APIG.1001 after they expired at %p', async (exp) => {
     const answer = await client(issuer.token({ ...editor, iat: exp - 10, exp })).get(SIGNS);
     expect([answer.status, answer.body.error_code]).toEqual([401, 'APIG.1001']);
   });
 
-  it('a token’s expiry is looked at on every use', async () => {
+  it('has tokens whose expiry is checked on every use', async () => {
     const token = issuer.token(editor);
     expect(await read(token)).toBe(404);
     moveClock(service, 600);
@@ -139,16 +145,22 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
     expect([answer.status, answer.body.error_code]).toEqual([401, 'APIG.1001']);
   });
 
-  describe('its keys', () => {
+  describe('has keys that', () => {
     /** A service of its own, whose clock is moved, with a key set that it has fetched once. */
     const fresh = async () => {
       const started = await start();
       expect(await read(issuer.token(editor), 'shop', started)).toBe(404);
       const before = issuer.fetches;
-      return { started, fetched: () => issuer.fetches - before, moved: (seconds: number) => moveClock(started, seconds) };
+      // Stopped between the moves: no interval ends while requests take their time.
+      const now = Date.now();
+      const moved = (seconds: number) => {
+        started.app.get(Clock).now = () => now + seconds * 1000;
+      };
+      moved(0);
+      return { started, fetched: () => issuer.fetches - before, moved };
     };
 
-    it('are fetched once, for however many requests come at once', async () => {
+    it('are fetched once for any number of concurrent requests', async () => {
       const before = issuer.fetches;
       const started = await start();
       const tokens = Array.from({ length: 10 }, (_, i) => issuer.token({ ...editor, jti: i }));
@@ -156,7 +168,7 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
       expect(issuer.fetches - before).toBe(1);
     });
 
-    it('are fetched again for an id that is not known, once in ten seconds, whoever makes ids up', async () => {
+    it('are fetched again for an unknown id, at most once in ten seconds', async () => {
       const { started, fetched, moved } = await fresh();
       issuer.rotate();
       moved(11);
@@ -173,7 +185,7 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
       expect([await read(rotated, 'shop', started), fetched()]).toEqual([404, 3]);
     });
 
-    it('that made-up ids ask for keep nobody out whose key is known', async () => {
+    it('still verify tokens after a hundred requests with made-up ids', async () => {
       const { started, fetched, moved } = await fresh();
       for (let i = 0; i < 100; i++) expect(await read(issuer.token(editor, { kid: `flood-${i}` }), 'shop', started)).toBe(401);
       expect(fetched()).toBe(0);
@@ -182,7 +194,7 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
       expect([await read(lasting, 'shop', started), fetched()]).toEqual([404, 1]);
     });
 
-    it('that were withdrawn verify nothing ten minutes later', async () => {
+    it('verify nothing ten minutes after they were withdrawn', async () => {
       const { started, moved } = await fresh();
       const old = (jti: string) => issuer.genuine({ ...editor, exp: Math.floor(Date.now() / 1000) + 3600, jti });
       const [before, after] = [forge(old('before')), forge(old('after'))];
@@ -204,7 +216,7 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
       ['keys that are no objects', (response) => void response.end('{"keys":[null,1]}')],
       ['two megabytes', (response) => void response.end(JSON.stringify({ keys: [], more: 'x'.repeat(2e6) }))],
       ['a closed connection', (response) => void response.socket!.destroy()],
-    ])('when the issuer answers %s and nothing is known: 503, and never open', async (_, instead) => {
+    ])('are unavailable if the issuer answers %s, so that every request gets 503', async (_, instead) => {
       issuer.instead = instead;
       const started = await start();
       const answer = await client(issuer.token(editor), 'shop', started).get(SIGNS);
@@ -216,7 +228,7 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
       expect(await read(issuer.token(editor), 'shop', started)).toBe(404);
     });
 
-    it('when the issuer is silent: 503 within 3 s, and again when a known set has grown too old', async () => {
+    it('cause 503 within 3 s if the issuer does not return them, also when a known key set is too old', async () => {
       const { started, moved } = await fresh();
       issuer.instead = () => undefined;
       moved(500);
@@ -224,10 +236,10 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
       moved(601);
       const began = performance.now();
       expect(await read(issuer.token({ ...editor, jti: 'late' }), 'shop', started)).toBe(503);
-      expect(performance.now() - began).toBeLessThan(3000);
+      expect(performance.now() - began).toBeLessThan(stretched(3000));
     });
 
-    it('that are too weak, secret, for encryption, of another algorithm or unreadable verify nothing, and do not hinder the others', async () => {
+    it('verify nothing and do not affect other keys if they are weak, secret, unreadable, for encryption or of another algorithm', async () => {
       const weak = generateKeyPairSync('rsa', { modulusLength: 1024 });
       const other = issuer.genuine();
       issuer.more.push(
@@ -254,8 +266,8 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
     });
   });
 
-  describe('by its configuration', () => {
-    it('has one project for everybody, roles in a text with spaces, names and domains in claims of any name', async () => {
+  describe('is configured so that it', () => {
+    it('maps everybody to one project, roles from a text with spaces, and names and domains from any claims', async () => {
       const claims = { roles: 'scope', user_name: 'https://login.example/name', domain: ['org', 'id'] };
       const started = await start({ project: 'everybody', claims });
       const token = issuer.token({ scope: 'openid editor', org: { id: 'acme' }, 'https://login.example/name': 'Dana' });
@@ -263,18 +275,18 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
       expect(await read(token, 'shop', started)).toBe(403);
     });
 
-    it('gives policies of the domain default too, which the command line makes; a name that is no policy is told and grants nothing', async () => {
+    it('maps roles to policies of the domain default; an unknown policy is reported and grants nothing', async () => {
       const started = await start({}, { roles: { editor: ['only reading', 'APIG FulAccess'] } });
-      expect(started.logs.join('')).toContain('APIG FulAccess is the name of no policy');
+      expect(started.logs.join('')).toContain('there is no policy APIG FulAccess');
       expect(await read(issuer.token(editor), 'shop', started)).toBe(403);
       const policy = { Version: '1.1', Statement: [{ Effect: 'Allow', Action: ['apig:*:get*', 'apig:*:list*'] }] };
       await started.app.get(AccessAdminService).putPolicy({ name: 'only reading' }, { policy });
       expect(await read(issuer.token(editor), 'shop', started)).toBe(404);
       expect((await client(issuer.token(editor), 'shop', started).delete(`${SIGNS}/none`)).status).toBe(403);
-      expect((await start({}, { roles: { editor: ['only reading'] } })).logs.join('')).not.toContain('is the name of no policy');
+      expect((await start({}, { roles: { editor: ['only reading'] } })).logs.join('')).not.toContain('there is no policy');
     });
 
-    it('has projects by another name', async () => {
+    it('maps projects to other names', async () => {
       const started = await start({ project_ids: { 'The Shop': 'shop-1' } });
       expect(await read(issuer.token({ ...editor, project: 'The Shop' }), 'shop-1', started)).toBe(404);
       expect(await read(issuer.token({ ...editor, project: 'shop-1' }), 'shop-1', started)).toBe(401);
@@ -282,7 +294,7 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
     });
   });
 
-  it('no token is in a log line or in the database', () => {
+  it('has tokens that are in no log line and not in the database', () => {
     const files = readdirSync(database.dataDir).filter((name) => name.startsWith('signet.db'));
     const places = [
       ...services.map(({ logs }) => logs.join('')),

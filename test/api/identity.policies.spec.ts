@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AccessAdminService } from '../../src/iam/access-admin.service.js';
+import { AccessAdminService } from '../../src/identity/iam/access-admin.service.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { OidcIssuer } from '../support/oidc-issuer.js';
 import { type Answer, Client, TestService } from '../support/service.js';
 
-/** Tokens of another issuer and policies of one's own: the roles of the one are names of the other. */
+/** Tokens of an external issuer with policies of this service: a role in a token is the name of a policy. */
 onBothDatabases((name) => {
   let database: TestDatabase;
   let issuer: OidcIssuer;
@@ -60,10 +60,10 @@ onBothDatabases((name) => {
 
   it('a role that stands for no policy allows nothing, and the operator is told', async () => {
     expect((await as('lost').get(gateways)).status).toBe(403);
-    expect(service.logs.join('')).toContain('roles that stand for no policy: [\\"gone\\"]');
+    expect(service.logs.join('')).toContain('roles without a policy of that name grant and deny nothing: [\\"gone\\"]');
   });
 
-  it('groups and policies are not changed there: whose the users are, theirs is the directory', async () => {
+  it('groups and policies cannot be changed here if another service manages the users', async () => {
     const admin = as('editor');
     expect(statuses(await admin.get('/v3/groups'), await admin.get('/v3.0/OS-ROLE/roles'))).toEqual([404, 404]);
   });

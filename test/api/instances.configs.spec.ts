@@ -18,7 +18,7 @@ onBothDatabases((name) => {
   let client: Client;
   beforeAll(async () => {
     database = await createTestDatabase(name);
-    service = await TestService.start(database, { SIGNET_SIGN_NUM_LIMIT: '37', SIGNET_INSTANCE_NUM_LIMIT: '4' });
+    service = await TestService.start(database, { SIGNET_LIMITS: 'signs=37,instances=4' });
   });
   beforeEach(async () => {
     client = await service.client();
@@ -34,12 +34,12 @@ onBothDatabases((name) => {
       return Object.fromEntries(body.configs.map((config: { config_name: string }) => [config.config_name, config]));
     };
 
-    it('200 with every name of the contract', async () => {
+    it('answers 200 with every name of the contract', async () => {
       expect(NAMES).toHaveLength(42);
       expect(Object.keys(await configs(await client.gateway())).sort()).toEqual([...NAMES].sort());
     });
 
-    it('200 with values as text, the time as a date, and the limit of keys that the operator set', async () => {
+    it('answers 200 with values as text, times as dates, and the operator’s limit of keys', async () => {
       const { SIGN_NUM_LIMIT } = await configs(await client.gateway());
       expect(SIGN_NUM_LIMIT).toEqual({
         config_id: expect.stringMatching(/^[0-9a-f]{32}$/),
@@ -57,11 +57,11 @@ onBothDatabases((name) => {
       ['ENTERPRISE', '2000'],
       ['PLATINUM', '8000'],
       ['PLATINUM_X4', '8000'],
-    ])('200 with the limit of APIs of the edition %s: %s', async (spec_id, limit) => {
+    ])('answers 200 with the limit of APIs of the edition %s: %s', async (spec_id, limit) => {
       expect((await configs(await client.gateway({ spec_id })))['API_NUM_LIMIT'].config_value).toBe(limit);
     });
 
-    it('200 with what is used at this moment', async () => {
+    it('answers 200 with the current usage', async () => {
       const id = await client.gateway();
       const used = async (config: string) => (await configs(id))[config].used;
       expect([await used('SIGN_NUM_LIMIT'), await used('ENVIRONMENT_NUM_LIMIT'), await used('API_NUM_LIMIT')]).toEqual([0, 1, 0]);
@@ -72,14 +72,14 @@ onBothDatabases((name) => {
       expect(await used('SIGN_NUM_LIMIT')).toBe(1);
     });
 
-    it('200 with the switch of public keys as the feature is', async () => {
+    it('answers 200 and shows whether the feature of public keys is on', async () => {
       const id = await client.gateway();
       expect((await configs(id))['PUBLIC_KEY_SWITCH'].config_value).toBe('off');
       await client.post(`${GATEWAYS}/${id}/features`, { name: 'public_key', enable: true });
       expect((await configs(id))['PUBLIC_KEY_SWITCH'].config_value).toBe('on');
     });
 
-    it('200 page by page', async () => {
+    it('answers 200 page by page', async () => {
       const path = `${GATEWAYS}/${await client.gateway()}/project/configs`;
       const sizes = await Promise.all(
         ['', '?offset=40', '?offset=42', '?limit=1'].map(async (query) => {
@@ -95,12 +95,12 @@ onBothDatabases((name) => {
       ]);
     });
 
-    it('400 APIG.2012 for a page that is no number', async () => {
+    it('answers 400 APIG.2012 for a page that is not a number', async () => {
       const answer = await client.get(`${GATEWAYS}/${await client.gateway()}/project/configs?offset=x`);
       expect([answer.status, answer.body.error_code]).toEqual([400, 'APIG.2012']);
     });
 
-    it('404 APIG.3030 for a gateway of another project, in the same words as for a missing one', async () => {
+    it('answers 404 APIG.3030 for a gateway of another project, with the message for an unknown one', async () => {
       const theirs = await (await service.client()).gateway();
       for (const id of [theirs, UNKNOWN, client.projectId]) {
         const answer = await client.get(`${GATEWAYS}/${id}/project/configs`);
@@ -110,7 +110,7 @@ onBothDatabases((name) => {
   });
 
   describe('GET /instance/configs', () => {
-    it('200 with the limit of gateways that the operator set, also for a reader', async () => {
+    it('answers 200 with the operator’s limit of gateways, also for a reader', async () => {
       const reader = await service.client({ role: READ_ONLY });
       const answer = await reader.get('/v2/{project}/apigw/instance/configs');
       expect([answer.status, answer.body]).toEqual([

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Database } from '../../src/database/database.js';
+import { Database } from '../../src/platform/database/database.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { READ_ONLY, TestService } from '../support/service.js';
 
 const GATEWAYS = '/v2/{project}/apigw/instances';
+const ADDRESS = /^\d{1,3}(\.\d{1,3}){3}$/;
 const CHOSEN = 'aab6c2d4-0000-4000-8000-0000000000';
 
 const body = (overrides: Record<string, unknown> = {}) => ({
@@ -39,8 +40,8 @@ onBothDatabases((name) => {
   const revisionOf = async (scope: string) =>
     (await rows<{ revision: number }>('SELECT revision FROM change_counters WHERE scope_id = ?', [scope]))[0]!.revision;
 
-  describe('202', () => {
-    it('for a new gateway, which runs at once and has the default environment', async () => {
+  describe('POST /instances', () => {
+    it('answers 202 for a new gateway, which runs at once and has the default environment', async () => {
       const client = await service.client();
       const answer = await client.post(GATEWAYS, body());
       expect(answer.status).toBe(202);
@@ -57,7 +58,7 @@ onBothDatabases((name) => {
       expect((await client.post(`${GATEWAYS}/${id}/signs`, { name: 'key' })).status).toBe(201);
     });
 
-    it('leaves one line in the audit trail and one pointer in the change log of the project, at the same revision', async () => {
+    it('writes one audit row and one change with the same revision in the project', async () => {
       const client = await service.client();
       const before = await revisionOf(client.projectId);
       const id = await client.gateway();
@@ -77,18 +78,21 @@ onBothDatabases((name) => {
       ).toEqual([{ revision, kind: 'instance', target: id, op: 'created' }]);
     });
 
-    it.each(['BASIC', 'PROFESSIONAL', 'ENTERPRISE', 'PLATINUM', 'PLATINUM_X2', 'PLATINUM_X8'])('for the spec %s', async (spec) => {
-      const client = await service.client();
-      const id = await client.gateway({ spec_id: spec });
-      expect((await client.get(`${GATEWAYS}/${id}`)).body.spec).toBe(spec);
-    });
+    it.each(['BASIC', 'PROFESSIONAL', 'ENTERPRISE', 'PLATINUM', 'PLATINUM_X2', 'PLATINUM_X8'])(
+      'answers 202 for the spec %s',
+      async (spec) => {
+        const client = await service.client();
+        const id = await client.gateway({ spec_id: spec });
+        expect((await client.get(`${GATEWAYS}/${id}`)).body.spec).toBe(spec);
+      },
+    );
 
-    it('keeps the id that the caller chose', async () => {
+    it('answers 202 with the id that the caller chose', async () => {
       const client = await service.client();
       expect(await client.gateway({ instance_id: `${CHOSEN}01` })).toBe(`${CHOSEN}01`);
     });
 
-    it('takes every documented field, unknown ones, and empty strings for what is unset', async () => {
+    it('answers 202 for every documented field, unknown fields, and empty strings for unset fields', async () => {
       const client = await service.client();
       const id = await client.gateway({
         instance_name: '网关-1_a',
@@ -111,41 +115,46 @@ onBothDatabases((name) => {
         enterprise_project_id: '7f3a',
         bandwidth_size: 3,
         bandwidth_charging_mode: 'traffic',
-        ingress_bandwidth_charging_mode: 'bandwidth',
+        ingress_bandwidth_charging_mode: null,
+        publicips: [{ ip_address: expect.stringMatching(ADDRESS), bandwidth_size: 7 }],
         endpoint_service: { service_name: `local.mine.${id}` },
+        eip_ipv6_address: expect.stringMatching(/^2001:db8:[0-9a-f]{1,4}:[0-9a-f]{1,4}::\d{1,3}$/),
       });
-      expect((await client.get(`${GATEWAYS}/${id}/instance-tags`)).body).toEqual({ tags: [{ key: 'team', value: '' }] });
+      expect((await client.get(`${GATEWAYS}/${id}/instance-tags`)).body.tags).toEqual([{ key: 'team', value: '' }]);
     });
 
-    it('keeps text that is not well-formed Unicode, or gives it back repaired', async () => {
+    it('answers 202 for text that is not well-formed Unicode, which is returned unchanged or repaired', async () => {
       const client = await service.client();
       const id = await client.gateway({ vpc_id: '\ud800', description: 'a\u0000\udfff', tags: [{ key: '\udc00', value: '\u0000"\\' }] });
       expect((await client.get(`${GATEWAYS}/${id}`)).status).toBe(200);
       expect((await client.get(`${GATEWAYS}/${id}/instance-tags`)).body.tags[0].value).toBe('\u0000"\\');
     });
 
-    it('for a name that another project uses', async () => {
+    it('answers 202 for a name that another project uses', async () => {
       for (const client of [await service.client(), await service.client()]) {
         expect((await client.post(GATEWAYS, body({ instance_name: 'shared' }))).status).toBe(202);
       }
     });
 
-    it('for names that differ by case only', async () => {
+    it('answers 202 for names that differ only in case', async () => {
       const client = await service.client();
       for (const instance_name of ['name', 'Name']) expect((await client.post(GATEWAYS, body({ instance_name }))).status).toBe(202);
     });
-  });
 
-  describe('400', () => {
     it.each([
       ['instance_name', 'instanceName'],
       ['spec_id', 'specId'],
       ['vpc_id', 'vpcId'],
       ['subnet_id', 'subnetId'],
       ['security_group_id', 'securityGroupId'],
-    ])('APIC.7211 without %s, named in camel case', async (field, parameter) => {
+    ])('answers 400 APIC.7211 without %s, named in camel case', async (field, parameter) => {
       const answer = await (await service.client()).post(GATEWAYS, without(field));
       expect([answer.status, answer.body]).toEqual([400, rule(parameter)]);
+    });
+
+    it('answers 400 APIC.7211 with every field that is missing, at once', async () => {
+      const answer = await (await service.client()).post(GATEWAYS, {});
+      expect([answer.status, answer.body]).toEqual([400, rule('instanceName, specId, vpcId, subnetId, securityGroupId')]);
     });
 
     it.each([
@@ -180,10 +189,13 @@ onBothDatabases((name) => {
       [{ enterprise_project_id: 0 }, 'enterpriseProjectId'],
       [{ tags: Array.from({ length: 21 }, (_, i) => ({ key: `k${i}`, value: '' })) }, 'tags'],
       [{ tags: [{ key: '', value: '' }] }, 'tags[0].key'],
+      [{ tags: [{ key: '_sys_a', value: '' }] }, 'tags[0].key'],
+      [{ ipv6_enable: 'true' }, 'ipv6Enable'],
+      [{ elb_id: 1 }, 'elbId'],
       [{ tags: [{ key: 'k' }] }, 'tags[0].value'],
       [{ tags: ['k'] }, 'tags[0]'],
       [{ vpcep_service_name: 'x'.repeat(17) }, 'vpcepServiceName'],
-    ])('APIC.7211 for %j', async (overrides, parameter) => {
+    ])('answers 400 APIC.7211 for %j', async (overrides, parameter) => {
       const answer = await (await service.client()).post(GATEWAYS, body(overrides));
       expect([answer.status, answer.body]).toEqual([400, rule(parameter)]);
     });
@@ -191,7 +203,7 @@ onBothDatabases((name) => {
     it.each([
       ['08:00:00', '12:00:00'],
       ['02:00:00', '07:00:00'],
-    ])('APIC.7235 for a maintenance window off the grid: %s to %s', async (maintain_begin, maintain_end) => {
+    ])('answers 400 APIC.7235 for a maintenance window off the grid: %s to %s', async (maintain_begin, maintain_end) => {
       const answer = await (await service.client()).post(GATEWAYS, body({ maintain_begin, maintain_end }));
       expect([answer.status, answer.body.error_code]).toEqual([400, 'APIC.7235']);
     });
@@ -200,12 +212,12 @@ onBothDatabases((name) => {
       ['02:00:00', '10:00:00'],
       ['02:00:00', '02:00:00'],
       ['02:00:00', '22:00:00'],
-    ])('APIC.7230 for a maintenance window that is not 4 hours long: %s to %s', async (maintain_begin, maintain_end) => {
+    ])('answers 400 APIC.7230 for a maintenance window that is not 4 hours long: %s to %s', async (maintain_begin, maintain_end) => {
       const answer = await (await service.client()).post(GATEWAYS, body({ maintain_begin, maintain_end }));
       expect([answer.status, answer.body.error_code]).toEqual([400, 'APIC.7230']);
     });
 
-    it('APIC.7238 without a zone', async () => {
+    it('answers 400 APIC.7238 without a zone', async () => {
       const client = await service.client();
       for (const input of [without('available_zone_ids'), body({ available_zone_ids: [] }), body({ available_zone_ids: null })]) {
         const answer = await client.post(GATEWAYS, input);
@@ -213,14 +225,14 @@ onBothDatabases((name) => {
       }
     });
 
-    it('APIC.7500 for a name that the project uses', async () => {
+    it('answers 400 APIC.7500 for a name that the project uses', async () => {
       const client = await service.client();
       await client.post(GATEWAYS, body());
       const answer = await client.post(GATEWAYS, body());
       expect([answer.status, answer.body]).toEqual([400, { error_code: 'APIC.7500', error_msg: 'The gateway name already exists.' }]);
     });
 
-    it('APIC.7505 for a chosen id that is taken, in the same words in this project, in another, and after the gateway is gone', async () => {
+    it('answers 400 APIC.7505 for a chosen id that exists, with one message for this project, another project and a deleted gateway', async () => {
       const [mine, theirs] = [await service.client(), await service.client()];
       const taken = { instance_id: `${CHOSEN}02` };
       await theirs.gateway(taken);
@@ -233,14 +245,12 @@ onBothDatabases((name) => {
       expect((await mine.get(GATEWAYS)).body.total).toBe(0);
     });
 
-    it('for a body that is not an object, or not JSON', async () => {
+    it('answers 400 for a body that is not an object, or not JSON', async () => {
       const client = await service.client();
       for (const sent of ['[]', '"x"', '{', 'null']) expect([sent, (await client.post(GATEWAYS, sent)).status]).toEqual([sent, 400]);
     });
-  });
 
-  describe('401', () => {
-    it('APIC.7100 without a token and APIC.7102 with a bad one', async () => {
+    it('answers 401 APIC.7100 without a token and APIC.7102 with an invalid one', async () => {
       const { projectId } = await service.client();
       const post = (headers: Record<string, string>) =>
         fetch(`${service.baseUrl}/v2/${projectId}/apigw/instances`, {
@@ -255,10 +265,8 @@ onBothDatabases((name) => {
         { error_code: 'APIC.7102', error_msg: 'Incorrect token or token resolution failed' },
       ]);
     });
-  });
 
-  describe('403', () => {
-    it('APIC.7106 for a reader', async () => {
+    it('answers 403 APIC.7106 for a reader', async () => {
       const answer = await (await service.client({ role: READ_ONLY })).post(GATEWAYS, body());
       expect([answer.status, answer.body]).toEqual([
         403,
@@ -266,7 +274,7 @@ onBothDatabases((name) => {
       ]);
     });
 
-    it('APIC.7400 for the sixth of five gateways, however many ask at once', async () => {
+    it('answers 403 APIC.7400 for a gateway beyond the limit of five, also for concurrent requests', async () => {
       const client = await service.client();
       const before = await revisionOf(client.projectId);
       const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => client.post(GATEWAYS, body({ instance_name: `racer${i}` }))));
@@ -278,12 +286,13 @@ onBothDatabases((name) => {
       expect((await client.get(GATEWAYS)).body.total).toBe(5);
       expect(await revisionOf(client.projectId)).toBe(before + 5);
     });
-  });
 
-  describe('404', () => {
-    it.each(['basic', 'BASIC_X2', 'PLATINUM_X1', 'PLATINUM_X10', 'PLATINUM_X2 ', 'GOLD'])('APIC.7301 for the spec %j', async (spec_id) => {
-      const answer = await (await service.client()).post(GATEWAYS, body({ spec_id }));
-      expect([answer.status, answer.body]).toEqual([404, { error_code: 'APIC.7301', error_msg: 'Instance spec not found' }]);
-    });
+    it.each(['basic', 'BASIC_X2', 'PLATINUM_X1', 'PLATINUM_X10', 'PLATINUM_X2 ', 'GOLD'])(
+      'answers 404 APIC.7301 for the spec %j',
+      async (spec_id) => {
+        const answer = await (await service.client()).post(GATEWAYS, body({ spec_id }));
+        expect([answer.status, answer.body]).toEqual([404, { error_code: 'APIC.7301', error_msg: 'Instance spec not found' }]);
+      },
+    );
   });
 });

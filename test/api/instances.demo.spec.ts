@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Database } from '../../src/database/database.js';
-import { InstancesService } from '../../src/instances/instances.service.js';
+import { Database } from '../../src/platform/database/database.js';
+import { InstancesService } from '../../src/apig/instances/instances.service.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { type Client, TestService } from '../support/service.js';
 
@@ -24,7 +24,7 @@ onBothDatabases((name) => {
   });
 
   describe('the demo gateway', () => {
-    it('is made for a project that has no gateway, by the service itself', async () => {
+    it('is created by the service itself for a project without a gateway', async () => {
       const id = await ensure();
       expect((await client.get(`${GATEWAYS}/${id}`)).body).toMatchObject({
         instance_name: 'demo',
@@ -36,14 +36,14 @@ onBothDatabases((name) => {
       expect(await service.app.get(Database).rows(sql, [client.projectId, id!])).toEqual([{ action: 'CreateInstance', user: 'signet' }]);
     });
 
-    it('is made once, however often and by however many it is asked for', async () => {
+    it('is created only once, also for repeated and concurrent requests', async () => {
       const ids = new Set(await Promise.all(Array.from({ length: 8 }, ensure)));
       ids.add(await ensure());
       expect(ids.size).toBe(1);
       expect((await client.get(GATEWAYS)).body.total).toBe(1);
     });
 
-    it('is not made for a project that has another gateway', async () => {
+    it('is not created for a project that has another gateway', async () => {
       await client.gateway();
       expect(await ensure()).toBeUndefined();
       expect((await client.get(GATEWAYS)).body.total).toBe(1);

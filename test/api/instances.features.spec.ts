@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Clock } from '../../src/common/clock.js';
-import { Database } from '../../src/database/database.js';
+import { Clock } from '../../src/platform/common/clock.js';
+import { Database } from '../../src/platform/database/database.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { type Client, READ_ONLY, TestService } from '../support/service.js';
 
@@ -23,10 +23,10 @@ onBothDatabases((name) => {
   beforeAll(async () => {
     database = await createTestDatabase(name);
     service = await TestService.start(database);
-    service.app.get(Clock).now = () => Date.now() + ahead;
   });
   beforeEach(async () => {
     ahead = 0;
+    service.app.get(Clock).now = () => Date.now() + ahead;
     client = await service.client();
     id = await client.gateway();
     features = `${GATEWAYS}/${id}/features`;
@@ -36,8 +36,8 @@ onBothDatabases((name) => {
     await database.drop();
   });
 
-  describe('POST /features: 201', () => {
-    it('answers the feature as it was set, with nine digits of a second', async () => {
+  describe('POST /features', () => {
+    it('answers 201 with the feature as it was set, and times with nine digits of a second', async () => {
       const answer = await client.post(features, PUBLIC_KEY);
       expect([answer.status, answer.body]).toEqual([
         201,
@@ -50,25 +50,32 @@ onBothDatabases((name) => {
       ]);
     });
 
+    it('keeps the configuration of `route` byte for byte', async () => {
+      const config = '{"user_routes":["10.0.0.0/8", "172.16.0.0/12" ],\n "é": 1.0}';
+      const { status, body } = await client.post(features, { name: 'route', enable: true, config });
+      expect([status, body.config]).toEqual([201, config]);
+      expect((await client.get(`${features}?limit=500`)).body.features[0]).toMatchObject({ name: 'route', enable: true, config });
+    });
+
     it.each([
       ['on', 'on'],
       ['off', 'off'],
       ['a number', '104857600'],
       ['an object', '{"api_limits": 500}'],
       ['empty', ''],
-    ])('for a configuration that is %s', async (_, config) => {
+    ])('answers 201 for a configuration that is %s', async (_, config) => {
       const answer = await client.post(features, { name: 'ratelimit', enable: true, config });
       expect([answer.status, answer.body.config]).toEqual([201, config]);
     });
 
-    it('for no configuration, which is the empty one', async () => {
+    it('answers 201 for a missing configuration, which is stored as empty', async () => {
       expect((await client.post(features, { name: 'custom_auth_header', enable: false })).body).toMatchObject({
         enable: false,
         config: '',
       });
     });
 
-    it('opens the signature keys that need the feature, and closes them again', async () => {
+    it('enables keys of types that need the feature, and disables them again', async () => {
       const create = async (key: string) => {
         const answer = await client.post(`${GATEWAYS}/${id}/signs`, { name: key, sign_type: 'public_key' });
         return [answer.status, answer.body.error_code, answer.body.error_msg];
@@ -82,7 +89,7 @@ onBothDatabases((name) => {
       expect(await create('late')).toEqual(refused);
     });
 
-    it('belongs to the log and the audit chain of the gateway', async () => {
+    it('writes to the change log and the audit chain of the gateway', async () => {
       const { body } = await client.post(features, PUBLIC_KEY);
       const db = service.app.get(Database);
       expect(await db.rows('SELECT revision, kind, target_id AS target, op FROM changes WHERE scope_id = ?', [id])).toEqual([
@@ -93,29 +100,27 @@ onBothDatabases((name) => {
       ).toEqual([{ seq: 1, action: 'SetFeature', type: 'Feature', name: 'public_key' }]);
     });
 
-    it('again after a minute, with the same id', async () => {
+    it('answers 201 again after a minute, and keeps the id', async () => {
       const first = await client.post(features, PUBLIC_KEY);
       ahead = 60_000;
       const second = await client.post(features, { ...PUBLIC_KEY, enable: false });
       expect([second.status, second.body.enable, second.body.id]).toEqual([201, false, first.body.id]);
     });
 
-    it('for another feature within the minute, and for the same one of another gateway', async () => {
+    it('answers 201 for another feature within the minute, and for the same one of another gateway', async () => {
       await client.post(features, PUBLIC_KEY);
       expect((await client.post(features, { name: 'lts', enable: true })).status).toBe(201);
       expect((await client.post(`${GATEWAYS}/${await client.gateway()}/features`, PUBLIC_KEY)).status).toBe(201);
     });
 
-    it('after the clock was set back', async () => {
+    it('answers 201 after the clock was set back', async () => {
       ahead = 3_600_000;
       await client.post(features, PUBLIC_KEY);
       ahead = 0;
       expect((await client.post(features, PUBLIC_KEY)).status).toBe(201);
     });
-  });
 
-  describe('POST /features: 400', () => {
-    it.each(['app-api-key', 'PUBLIC_KEY', 'sign_basic', 'x'])('APIG.2000 for the feature %s', async (feature) => {
+    it.each(['app-api-key', 'PUBLIC_KEY', 'sign_basic', 'x'])('answers 400 APIG.2000 for the feature %s', async (feature) => {
       const answer = await client.post(features, { name: feature, enable: true });
       expect([answer.status, answer.body]).toEqual([400, { error_code: 'APIG.2000', error_msg: `unrecognized feature ${feature}` }]);
     });
@@ -132,22 +137,20 @@ onBothDatabases((name) => {
       [{ name: 'lts', enable: true, config: 'yes' }, 'APIG.2011', 'config'],
       [{ name: 'lts', enable: true, config: { a: 1 } }, 'APIG.2011', 'config'],
       [{ name: 'lts', enable: true, config: `"${'x'.repeat(16_384)}"` }, 'APIG.2011', 'config'],
-    ])('for %j: %s', async (body, code, parameter) => {
+    ])('answers 400 for %j: %s', async (body, code, parameter) => {
       const answer = await client.post(features, body);
       expect([answer.status, answer.body.error_code]).toEqual([400, code]);
       expect(answer.body.error_msg).toContain(`,parameterName:${parameter}. `);
     });
-  });
 
-  describe('POST /features: 403', () => {
-    it('APIG.1005 for a reader', async () => {
+    it('answers 403 APIG.1005 for a reader', async () => {
       const answer = await (await service.client({ role: READ_ONLY })).post(features, PUBLIC_KEY);
       expect([answer.status, answer.body.error_code]).toEqual([403, 'APIG.1005']);
     });
   });
 
-  describe('404 APIG.3030', () => {
-    it('for a gateway of another project, in the same words as for a missing one and for the project itself', async () => {
+  describe('each operation on features', () => {
+    it('answers 404 APIG.3030 for a gateway of another project and for the project’s own id, with the message for an unknown one', async () => {
       const other = await service.client();
       for (const target of [id, UNKNOWN, other.projectId]) {
         const path = `${GATEWAYS}/${target}/features`;
@@ -160,16 +163,19 @@ onBothDatabases((name) => {
       }
     });
 
-    it('for a key that is made in the project itself, whose counter is no gateway’s', async () => {
+    it('is missing under the project’s own id, so that creating a key there answers 404 APIG.3030', async () => {
       const answer = await client.post(`${GATEWAYS}/${client.projectId}/signs`, { name: 'key' });
       expect([answer.status, answer.body.error_code]).toEqual([404, 'APIG.3030']);
     });
   });
 
-  describe('POST /features: 409', () => {
-    it('APIG.3711 within a minute of the last time, also for the same values', async () => {
+  describe('POST /features', () => {
+    it('answers 409 APIG.3711 within a minute after the last change, also for the same values', async () => {
+      // Stopped, so that the minute does not end while the requests take their time.
+      const now = Date.now();
+      service.app.get(Clock).now = () => now + ahead;
       const before = await client.post(features, PUBLIC_KEY);
-      ahead = 59_000;
+      ahead = 59_999;
       for (const enable of [true, false]) {
         const answer = await client.post(features, { ...PUBLIC_KEY, enable });
         expect([answer.status, answer.body]).toEqual([
@@ -180,18 +186,18 @@ onBothDatabases((name) => {
       expect((await client.get(features)).body.features[0]).toMatchObject({ id: before.body.id, enable: true });
     });
 
-    it('for all but one of many who set it at once', async () => {
+    it('answers 409 to all but one of many concurrent requests', async () => {
       const statuses = (await Promise.all(Array.from({ length: 8 }, () => client.post(features, PUBLIC_KEY)))).map(({ status }) => status);
       expect(statuses.sort()).toEqual([201, ...Array.from({ length: 7 }, () => 409)]);
     });
   });
 
-  describe('GET /features: 200', () => {
-    it('with an empty array before anything was set', async () => {
+  describe('GET /features', () => {
+    it('answers 200 with an empty array before anything was set', async () => {
       expect((await client.get(features)).body).toEqual({ total: 0, size: 0, features: [] });
     });
 
-    it('newest first, with whole seconds, page by page', async () => {
+    it('answers 200 with the newest first, page by page, and times in whole seconds', async () => {
       for (const feature of ['lts', 'ratelimit', 'public_key'])
         await client.post(features, { name: feature, enable: feature !== 'lts', config: '{}' });
       const page = async (query: string) => {
@@ -211,15 +217,13 @@ onBothDatabases((name) => {
       });
     });
 
-    it('for a reader', async () => {
+    it('answers 200 for a reader', async () => {
       const project = 'features';
       const gateway = await (await service.client({ project })).gateway();
       expect((await (await service.client({ project, role: READ_ONLY })).get(`${GATEWAYS}/${gateway}/features`)).status).toBe(200);
     });
-  });
 
-  describe('GET /features: 400', () => {
-    it('APIG.2012 for a page that is no number', async () => {
+    it('answers 400 APIG.2012 for a page that is not a number', async () => {
       const answer = await client.get(`${features}?limit=ten`);
       expect([answer.status, answer.body.error_code]).toEqual([400, 'APIG.2012']);
     });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Database } from '../../src/database/database.js';
+import { Database } from '../../src/platform/database/database.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { type Client, READ_ONLY, TestService } from '../support/service.js';
 
@@ -25,8 +25,8 @@ onBothDatabases((name) => {
     await database.drop();
   });
 
-  describe('200', () => {
-    it('changes what the body names, answers the detail object, and keeps the rest', async () => {
+  describe('PUT /instances/{id}', () => {
+    it('changes the given fields, keeps the others, and returns the detail object', async () => {
       const before = (await client.get(`${GATEWAYS}/${id}`)).body;
       const changes = {
         instance_name: 'renamed',
@@ -47,12 +47,25 @@ onBothDatabases((name) => {
       expect((await update({})).body).toEqual(before);
     });
 
-    it('takes its own name again', async () => {
+    it('accepts the empty texts of a Terraform provider, which clear the description and keep the name of the endpoint service', async () => {
+      await update({ vpcep_service_name: 'mine' });
+      const { instance_name } = (await client.get(`${GATEWAYS}/${id}`)).body;
+      const answer = await update({
+        instance_name,
+        description: '',
+        security_group_id: 'group',
+        vpcep_service_name: '',
+        maintain_begin: '',
+      });
+      expect([answer.status, answer.body.description, answer.body.endpoint_service.service_name]).toEqual([200, '', `local.mine.${id}`]);
+    });
+
+    it('accepts its own name again', async () => {
       const { instance_name } = (await client.get(`${GATEWAYS}/${id}`)).body;
       expect((await update({ instance_name })).status).toBe(200);
     });
 
-    it('belongs to the log and the audit chain of the gateway', async () => {
+    it('writes to the change log and the audit chain of the gateway', async () => {
       await update({ description: 'after' });
       const rows = service.app.get(Database);
       expect(await rows.rows('SELECT revision, kind, target_id AS target, op FROM changes WHERE scope_id = ?', [id])).toEqual([
@@ -62,9 +75,7 @@ onBothDatabases((name) => {
         { seq: 1, action: 'UpdateInstance' },
       ]);
     });
-  });
 
-  describe('400', () => {
     it.each([
       [{ instance_name: '1' }, 'APIC.7211'],
       [{ description: '<' }, 'APIC.7211'],
@@ -73,27 +84,23 @@ onBothDatabases((name) => {
       [{ maintain_begin: '02:00:00' }, 'APIC.7211'],
       [{ maintain_begin: '04:00:00', maintain_end: '08:00:00' }, 'APIC.7235'],
       [{ maintain_begin: '02:00:00', maintain_end: '10:00:00' }, 'APIC.7230'],
-    ])('for %j: %s', async (body, code) => {
+    ])('answers 400 for %j: %s', async (body, code) => {
       const answer = await update(body);
       expect([answer.status, answer.body.error_code]).toEqual([400, code]);
     });
 
-    it('APIC.7500 for the name of another gateway of the project', async () => {
+    it('answers 400 APIC.7500 for the name of another gateway of the project', async () => {
       await client.gateway({ instance_name: 'taken' });
       const answer = await update({ instance_name: 'taken' });
       expect([answer.status, answer.body.error_code]).toEqual([400, 'APIC.7500']);
     });
-  });
 
-  describe('403', () => {
-    it('APIC.7106 for a reader', async () => {
+    it('answers 403 APIC.7106 for a reader', async () => {
       const answer = await (await service.client({ role: READ_ONLY })).put(`${GATEWAYS}/${id}`, {});
       expect([answer.status, answer.body.error_code]).toEqual([403, 'APIC.7106']);
     });
-  });
 
-  describe('404', () => {
-    it('APIC.7302 for a gateway of another project, in the same words as for a missing one and for the project itself', async () => {
+    it('answers 404 APIC.7302 for a gateway of another project and for the project’s own id, with the message for an unknown one', async () => {
       const other = await service.client();
       for (const target of [id, UNKNOWN, other.projectId, 'a'.repeat(65)]) {
         const answer = await other.put(`${GATEWAYS}/${target}`, { description: 'theirs' });

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { Denials } from '../../src/audit/denials.service.js';
-import { AuditEventsService } from '../../src/audit/audit-events.service.js';
-import { Clock } from '../../src/common/clock.js';
+import { Denials } from '../../src/platform/audit/denials.service.js';
+import { AuditEventsService } from '../../src/platform/audit/audit-events.service.js';
+import { Clock } from '../../src/platform/common/clock.js';
+import { Directory } from '../../src/identity/iam/directory.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { Machine } from '../support/machine.js';
 import { freePort } from '../support/process.js';
@@ -16,9 +17,9 @@ const reachable = await probe.connect().then(
   () => false,
 );
 probe.disconnect();
-if (!reachable && process.env['CI']) throw new Error(`no Redis at ${REDIS_URL}: CI shows that processes count together`);
+if (!reachable && process.env['CI']) throw new Error(`no Redis at ${REDIS_URL}: the test of limits that processes share runs in CI`);
 
-/** A caller behind the trusted proxy, at an address of its own. */
+/** A caller behind the trusted proxy, with its own address. */
 const someAddress = () => `2001:db8:${randomBytes(2).toString('hex')}:${randomBytes(2).toString('hex')}::1`;
 const LIST = '/v2/{project}/apigw/instances';
 const LONG = 86_400;
@@ -36,8 +37,8 @@ const start = async (env: Record<string, string>) => {
 };
 
 describe('the limit of a caller', () => {
-  it('answers how much is left, then 429 with the time to wait, and is the user’s, whatever its token', async () => {
-    const service = await start({ SIGNET_RATE_LIMIT_PRINCIPAL: `3/${LONG}` });
+  it('reports the remaining requests, then 429 with the time to wait, and counts all tokens of a user together', async () => {
+    const service = await start({ SIGNET_RATE_LIMITS: `user=3/${LONG}s` });
     const [client, other] = [await service.client({ project: 'limited' }), await service.client({ project: 'limited' })];
     for (const left of [2, 1, 0]) {
       const { status, headers } = await client.get(LIST);
@@ -58,8 +59,8 @@ describe('the limit of a caller', () => {
     expect((await other.get(LIST)).status).toBe(200);
   });
 
-  it('refuses in the words of every contract, and nothing is done', async () => {
-    const service = await start({ SIGNET_RATE_LIMIT_PRINCIPAL: `1/${LONG}` });
+  it('refuses in the format of each contract, without any effect', async () => {
+    const service = await start({ SIGNET_RATE_LIMITS: `user=1/${LONG}s` });
     const client = await service.client();
     expect((await client.get(LIST)).status).toBe(200);
     const answer = async (method: string, path: string, body?: unknown) => {
@@ -79,8 +80,8 @@ describe('the limit of a caller', () => {
     ]);
   });
 
-  it('does not count what proved to be nobody, nor a machine', async () => {
-    const service = await start({ SIGNET_RATE_LIMIT_PRINCIPAL: `6/${LONG}` });
+  it('counts neither unauthenticated requests nor machines', async () => {
+    const service = await start({ SIGNET_RATE_LIMITS: `user=6/${LONG}s` });
     const client = await service.client();
     const gateway = await client.gateway();
     const machine = await Machine.of(client, gateway, 'gateway');
@@ -91,8 +92,8 @@ describe('the limit of a caller', () => {
 });
 
 describe('the limit of an address', () => {
-  it('refuses before anything else is looked at, and never a probe', async () => {
-    const service = await start({ SIGNET_RATE_LIMIT_ADDRESS: `2/${LONG}` });
+  it('refuses before every other check, and never refuses a probe', async () => {
+    const service = await start({ SIGNET_RATE_LIMITS: `address=2/${LONG}s` });
     const at = (address: string, path: string) => fetch(service.baseUrl + path, { headers: { 'x-forwarded-for': address } });
     const address = someAddress();
     for (const status of [401, 401, 429]) expect((await at(address, '/v2/x/apigw/instances')).status).toBe(status);
@@ -101,25 +102,25 @@ describe('the limit of an address', () => {
     expect(refused.headers.get('x-request-id')).not.toBeNull();
     expect((await at(address, '/nothing')).status).toBe(429);
     for (const probe of ['/healthz', '/readyz', '/metrics']) expect((await at(address, probe)).status).toBe(200);
-    // A subscriber has every address of its network; another network is another caller.
+    // A subscriber has all addresses of one IPv6 network, so a network counts as one caller.
     expect((await at(address.replace('::1', ':1:2:3:4'), '/v2/x/apigw/instances')).status).toBe(429);
     expect((await at(someAddress(), '/v2/x/apigw/instances')).status).toBe(401);
   });
 
-  it('is said beside the limit of the caller, and counts machines apart', async () => {
-    const service = await start({ SIGNET_RATE_LIMIT_ADDRESS: `5/${LONG}`, SIGNET_RATE_LIMIT_PRINCIPAL: `9/${LONG}` });
+  it('is reported together with the limit of the caller, and counts machines separately', async () => {
+    const service = await start({ SIGNET_RATE_LIMITS: `address=5/${LONG}s,user=9/${LONG}s` });
     const client = await service.client();
     const machine = await Machine.of(client, await client.gateway(), 'gateway');
     const { headers } = await client.get(LIST);
     expect(headers.get('ratelimit-policy')).toBe(`"address";q=5;w=${LONG}, "principal";q=9;w=${LONG}`);
     expect(headers.get('ratelimit')).toMatch(/^"address";r=2;t=\d+, "principal";r=6;t=\d+$/);
     for (const status of [200, 200, 429]) expect((await client.get(LIST)).status).toBe(status);
-    expect((await machine.get('/snapshot')).headers.get('ratelimit')).toMatch(/^"machines";r=4;/);
+    expect((await machine.get('/snapshot', { 'signet-session': '0'.repeat(32) })).headers.get('ratelimit')).toMatch(/^"machines";r=4;/);
   });
 
-  it('is not escaped by what a caller writes into X-Forwarded-For, without a trusted proxy or behind one', async () => {
+  it('cannot be bypassed with X-Forwarded-For, without a trusted proxy or behind one', async () => {
     for (const env of [{ SIGNET_TRUSTED_PROXIES: '' }, {}] as Record<string, string>[]) {
-      const service = await start({ SIGNET_RATE_LIMIT_ADDRESS: `2/${LONG}`, ...env });
+      const service = await start({ SIGNET_RATE_LIMITS: `address=2/${LONG}s`, ...env });
       const statuses: number[] = [];
       for (let i = 0; i < 4; i++) {
         const headers = {
@@ -135,8 +136,43 @@ describe('the limit of an address', () => {
     }
   });
 
-  it('is recorded like any other refusal', async () => {
-    const service = await start({ SIGNET_RATE_LIMIT_ADDRESS: `1/${LONG}` });
+  it('of machines is not used up by invalid bearer tokens, which count as ordinary requests', async () => {
+    const service = await start({ SIGNET_RATE_LIMITS: `address=5/${LONG}s` });
+    const client = await service.client();
+    const gateway = await client.gateway();
+    const machine = await Machine.of(client, gateway, 'gateway');
+    const junk = { authorization: 'Bearer junk' };
+    for (let i = 0; i < 20; i++)
+      expect((await fetch(`${service.baseUrl}/signet/v1/instances/${gateway}/snapshot`, { headers: junk })).status).toBe(401);
+    // A request without a session gets no keys, but it counts.
+    for (const left of [4, 3, 2, 1, 0])
+      expect((await machine.call('GET', '/snapshot')).headers.get('ratelimit')).toContain(`"machines";r=${left};`);
+    expect((await machine.call('GET', '/snapshot')).status).toBe(429);
+    // The invalid tokens have used up the limit of the users at this address.
+    expect((await client.get(LIST)).status).toBe(429);
+  });
+
+  it('applies to an address with any port that a proxy appends; the audit trail has only the address', async () => {
+    const service = await start({ SIGNET_RATE_LIMITS: `address=2/${LONG}s` });
+    for (const [first, ...more] of [
+      ['203.0.113.8:50001', '203.0.113.8:50002', '203.0.113.8'],
+      ['[2001:db8:1:2::1]:443', '[2001:db8:1:2::1]:444', '2001:db8:1:2::1'],
+    ]) {
+      const statuses: number[] = [];
+      for (const address of [first!, ...more])
+        statuses.push((await fetch(`${service.baseUrl}/v2/x/apigw/instances`, { headers: { 'x-forwarded-for': address } })).status);
+      expect([first, statuses]).toEqual([first, [401, 401, 429]]);
+    }
+    await service.app.get(Denials).flush();
+    const addresses = new Set<string>();
+    for await (const { sourceAddress } of service.app.get(AuditEventsService).stream({ scopeId: 'signet.denied' }))
+      addresses.add(sourceAddress);
+    expect([...addresses].filter((address) => /^[\d.]+:\d+$|\[/.test(address))).toEqual([]);
+    expect([...addresses]).toEqual(expect.arrayContaining(['203.0.113.8', '2001:db8:1:2::1']));
+  });
+
+  it('records its refusals in the audit trail like any other', async () => {
+    const service = await start({ SIGNET_RATE_LIMITS: `address=1/${LONG}s` });
     const address = someAddress();
     for (let i = 0; i < 5; i++) await fetch(`${service.baseUrl}/v2/x/apigw/instances`, { headers: { 'x-forwarded-for': address } });
     await service.app.get(Denials).flush();
@@ -147,7 +183,7 @@ describe('the limit of an address', () => {
   });
 });
 
-it('there is no limit where the configuration says off, as the local mode does', async () => {
+it('requests are not limited if the configuration says off, as in the local mode', async () => {
   const service = await start({});
   const client = await service.client();
   const { headers } = await client.get(LIST);
@@ -164,8 +200,8 @@ describe('a login', () => {
   const admin = { name: 'admin', domain: { name: 'default' } };
   const nobody = { name: 'nobody', domain: { name: 'default' } };
 
-  it('that fails too often is answered 429, the same for a user that exists and for one that does not', async () => {
-    const service = await start({ SIGNET_LOGIN_LIMIT_USER: `30/${LONG}` });
+  it('that fails too often gets 429, for existing and unknown users', async () => {
+    const service = await start({ SIGNET_RATE_LIMITS: `login-user=30/${LONG}s` });
     const told = [];
     for (const user of [admin, nobody]) {
       const address = someAddress();
@@ -174,15 +210,15 @@ describe('a login', () => {
       const refused = await login(service, user, ADMIN_PASSWORD, address);
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(LONG - 600);
       told.push([statuses, refused.status, await refused.text()]);
-      // Others may still log in as that user.
+      // Other addresses may still log in as that user.
       expect((await login(service, user, ADMIN_PASSWORD, someAddress())).status).toBe(user === admin ? 201 : 401);
     }
     expect(told[0]).toEqual([[401, 401, 401], 429, expect.stringContaining('"title":"Too Many Requests"')]);
     expect(told[1]).toEqual(told[0]);
   });
 
-  it('of one user is limited over all addresses, whatever else is sent beside its name or id', async () => {
-    const service = await start({ SIGNET_LOGIN_LIMIT_USER: `10/${LONG}` });
+  it('of one user is limited over all addresses, whatever other fields the request has', async () => {
+    const service = await start({ SIGNET_RATE_LIMITS: `login-user=10/${LONG}s` });
     for (let i = 0; i < 10; i++) {
       const user = { ...nobody, domain: { name: 'default', ...(i % 2 && { extra: `${i}` }) }, extra: `${i}` };
       expect((await login(service, user, 'wrong', someAddress())).status).toBe(401);
@@ -192,8 +228,23 @@ describe('a login', () => {
     expect((await login(service, { id: 'x', name: 'n11' }, 'wrong', someAddress())).status).toBe(429);
   });
 
-  it('from one address is limited over all users, and no success is counted', async () => {
-    const service = await start({ SIGNET_LOGIN_LIMIT_ADDRESS: `4/${LONG}` });
+  it('has one counter for a user, whether it names the user by id, or by name with the domain’s name or id', async () => {
+    const service = await start({ SIGNET_RATE_LIMITS: `login-user=10/${LONG}s` });
+    const { domain, id } = await service.app
+      .get(Directory, { strict: false })
+      .userByName('admin', { name: 'default' })
+      .then((user) => ({ domain: user!.domainId, id: user!.id }));
+    for (const name of ['admin', 'nobody']) {
+      const byName = { name, domain: { name: 'default' } };
+      const byId = { name, domain: { id: domain } };
+      for (let i = 0; i < 10; i++) expect((await login(service, i % 2 ? byName : byId, 'wrong', someAddress())).status).toBe(401);
+      for (const user of [byName, byId, ...(name === 'admin' ? [{ id }] : [])])
+        expect([name, (await login(service, user, 'wrong', someAddress())).status]).toEqual([name, 429]);
+    }
+  });
+
+  it('from one address is limited over all users, and only failures count', async () => {
+    const service = await start({ SIGNET_RATE_LIMITS: `login-address=4/${LONG}s` });
     const address = someAddress();
     for (let i = 0; i < 8; i++) expect((await login(service, admin, ADMIN_PASSWORD, address)).status).toBe(201);
     for (let i = 0; i < 4; i++) expect((await login(service, { ...nobody, name: `n${i}` }, 'wrong', address)).status).toBe(401);
@@ -201,20 +252,20 @@ describe('a login', () => {
     expect((await login(service, admin, ADMIN_PASSWORD, someAddress())).status).toBe(201);
   });
 
-  it('does not get past the limit by coming all at once: passwords that wait for their turn are not hashed', async () => {
-    const service = await start({ SIGNET_LOGIN_LIMIT_USER: `50/${LONG}` });
+  it('cannot bypass the limit with concurrent requests, because waiting passwords are not hashed', async () => {
+    const service = await start({ SIGNET_RATE_LIMITS: `login-user=50/${LONG}s` });
     const address = someAddress();
     const statuses = await Promise.all(
       Array.from({ length: 60 }, async (_, i) => (await login(service, admin, `wrong ${i}`, address)).status),
     );
     const tried = statuses.filter((status) => status === 401).length;
-    // Five may fail, and three are hashed at one time.
+    // Five logins may fail, and three passwords are hashed at a time.
     expect(tried).toBeGreaterThanOrEqual(5);
     expect(tried).toBeLessThanOrEqual(8);
     expect(statuses.filter((status) => status === 429)).toHaveLength(60 - tried);
   });
 
-  it('leaves neither the name nor the password in the store of limits or in a log', async () => {
+  it('stores neither the name nor the password in the limits or in a log', async () => {
     const service = await start({ REDIS_URL, SIGNET_LOG_LEVEL: 'trace' });
     const typed = `canary-${randomBytes(6).toString('hex')}`;
     await login(service, { ...admin, name: typed }, `${typed}-password`, someAddress());
@@ -230,7 +281,7 @@ describe('a login', () => {
 
 describe('with Redis', () => {
   (reachable ? it : it.skip)('processes count together', async () => {
-    const env = { REDIS_URL, SIGNET_RATE_LIMIT_PRINCIPAL: `4/60` };
+    const env = { REDIS_URL, SIGNET_RATE_LIMITS: 'user=4/60s' };
     const [one, two] = [await start(env), await start(env)];
     const client = await one.client();
     const statuses: number[] = [];
@@ -240,13 +291,13 @@ describe('with Redis', () => {
     expect(statuses).toEqual([200, 200, 200, 200, 429, 429]);
   });
 
-  it('that does not answer each process counts by itself, and no request fails', async () => {
+  it('that does not answer, each process counts by itself and no request fails', async () => {
     const port = await freePort();
-    const service = await start({ REDIS_URL: `redis://127.0.0.1:${port}`, SIGNET_RATE_LIMIT_PRINCIPAL: `2/${LONG}` });
+    const service = await start({ REDIS_URL: `redis://127.0.0.1:${port}`, SIGNET_RATE_LIMITS: `user=2/${LONG}s` });
     const client = await service.client();
     const began = service.app.get(Clock).now();
     for (const status of [200, 200, 429]) expect((await client.get(LIST)).status).toBe(status);
     expect(service.app.get(Clock).now() - began).toBeLessThan(10_000);
-    expect(service.logs.some((line) => line.includes('each process limits by itself'))).toBe(true);
+    expect(service.logs.some((line) => line.includes('each process counts rate limits on its own'))).toBe(true);
   });
 });

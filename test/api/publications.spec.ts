@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Database } from '../../src/database/database.js';
+import { Database } from '../../src/platform/database/database.js';
+import { invalid, words } from '../support/apig-errors.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { type Answer, type Client, READ_ONLY, TestService } from '../support/service.js';
 
@@ -7,11 +8,8 @@ const RELEASE = 'DEFAULT_ENVIRONMENT_RELEASE_ID';
 const UNKNOWN = '0123456789abcdef0123456789abcdef';
 const ID = /^[0-9a-f]{32}$/;
 const NANOSECONDS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/;
-/** What Terraform asserts of `published_at`. */
+/** The format of `published_at` that Terraform requires. */
 const TERRAFORM = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}?(Z|([+-]\d{2}:\d{2}))$/;
-const words = (error_code: string, error_msg: string) => ({ error_code, error_msg });
-const invalid = (parameter: string, code = 'APIG.2011') =>
-  words(code, `Invalid parameter value,parameterName:${parameter}. Please refer to the support documentation`);
 
 onBothDatabases((engine) => {
   let test: TestDatabase;
@@ -48,8 +46,8 @@ onBothDatabases((engine) => {
     await test.drop();
   });
 
-  describe('POST …/apis/action → 201', () => {
-    it('publishes, with nine digits of time', async () => {
+  describe('POST …/apis/action', () => {
+    it('publishes an API, and returns times with nine digits of a second', async () => {
       const apiId = await create({ name: 'published' });
       const { status, body } = await act('online', apiId, RELEASE, 'first');
       expect(status).toBe(201);
@@ -70,7 +68,7 @@ onBothDatabases((engine) => {
       ]);
     });
 
-    it('takes offline with an object too, and does nothing the second time', async () => {
+    it('takes an API offline, also with an object as the body, and does nothing the second time', async () => {
       const apiId = await create();
       const online = (await act('online', apiId)).body;
       const { status, body } = await act('offline', apiId);
@@ -80,7 +78,7 @@ onBothDatabases((engine) => {
       expect([again.status, again.body, await revision()]).toEqual([201, body, before]);
     });
 
-    it('keeps one publish_id across offline and online, and the key that is bound to it', async () => {
+    it('keeps the publish_id and its bound key while the API goes offline and online', async () => {
       const apiId = await create();
       const first = (await act('online', apiId)).body;
       const sign = (await client.post(at('/signs'), { name: 'stays_bound' })).body;
@@ -96,7 +94,7 @@ onBothDatabases((engine) => {
       expect((await act('online', apiId)).body.publish_id).toBe(first.publish_id);
     });
 
-    it('joins environments, names, ids and times by | in one order, and only those that are online', async () => {
+    it('joins the environments, names, ids and times of online publications with |, all in the same order', async () => {
       const apiId = await create();
       const inStaging = (await act('online', apiId, staging)).body;
       const inRelease = (await act('online', apiId)).body;
@@ -115,7 +113,7 @@ onBothDatabases((engine) => {
       expect((await client.get(at(`/apis?id=${apiId}`))).body.apis[0].run_env_name).toBe('staging|RELEASE');
     });
 
-    it('leaves one publication and dense revisions when ten publish the same at once', async () => {
+    it('leaves one publication and consecutive revisions when ten requests publish the same API at once', async () => {
       const apiId = await create();
       const before = await revision();
       const answers = await Promise.all(Array.from({ length: 10 }, () => act('online', apiId)));
@@ -130,17 +128,15 @@ onBothDatabases((engine) => {
       const { api_versions } = await history(apiId);
       expect(api_versions.filter(({ status }: { status: number }) => status === 1)).toHaveLength(1);
     });
-  });
 
-  describe('POST …/apis/action → 4xx', () => {
-    it('400 for a bad action or remark, 400 for a missing id', async () => {
+    it('answers 400 for an invalid action or remark, and for a missing id', async () => {
       const apiId = await create();
       expect((await act('publish', apiId)).body).toEqual(invalid('action'));
       expect((await act('online', apiId, RELEASE, 'r'.repeat(256))).body).toEqual(invalid('remark'));
       expect((await client.post(at('/apis/action'), { action: 'online', env_id: RELEASE })).body.error_code).toBe('APIG.2001');
     });
 
-    it('403 for a reader, whichever action', async () => {
+    it('answers 403 for a reader, for both actions', async () => {
       const apiId = await create();
       const reader = await service.client({ project: 'home', role: READ_ONLY });
       for (const action of ['online', 'offline']) {
@@ -149,7 +145,7 @@ onBothDatabases((engine) => {
       }
     });
 
-    it('404 for an unknown API, environment, publication and gateway', async () => {
+    it('answers 404 for an unknown API, environment, publication and gateway', async () => {
       const apiId = await create();
       expect((await act('online', UNKNOWN)).body).toEqual(words('APIG.3002', `API ${UNKNOWN} does not exist`));
       expect((await act('offline', UNKNOWN)).body).toEqual(words('APIG.3002', `API ${UNKNOWN} does not exist`));
@@ -159,7 +155,7 @@ onBothDatabases((engine) => {
       expect([answer.status, answer.body]).toEqual([404, words('APIG.3030', `The instance does not exist;id:${gateway}`)]);
     });
 
-    it("404 for another project's API, in the same words as for a missing one", async () => {
+    it("answers 404 for another project's API, with the message for an unknown one", async () => {
       const apiId = await create();
       const theirs = await foreign.gateway();
       const answer = await foreign.post(`/v2/{project}/apigw/instances/${theirs}/apis/action`, {
@@ -175,7 +171,7 @@ onBothDatabases((engine) => {
     const batch = (action: string, body: Record<string, unknown>): Promise<Answer> =>
       client.post(at(`/apis/publish?action=${action}`), body);
 
-    it('200 publishes those that there are, names the others, and is one write', async () => {
+    it('answers 200, publishes the existing APIs in one write, and names the APIs that do not exist', async () => {
       const [one, two] = [await create({ name: 'batch_one' }), await create({ name: 'batch_two' })];
       const before = await revision();
       const { status, body } = await batch('online', { apis: [two, UNKNOWN, one, two], env_id: RELEASE, remark: 'all' });
@@ -194,7 +190,7 @@ onBothDatabases((engine) => {
       expect(offline.failure).toHaveLength(1);
     });
 
-    it('200 with failures only, which writes nothing', async () => {
+    it('answers 200 with only failures, and writes nothing', async () => {
       const before = await revision();
       const apiId = await create({ name: 'never_online' });
       const { status, body } = await batch('offline', { apis: [apiId], env_id: RELEASE });
@@ -203,7 +199,7 @@ onBothDatabases((engine) => {
       expect(await revision()).toBe(before + 1);
     });
 
-    it('200 for all APIs of a group', async () => {
+    it('answers 200 for all APIs of a group', async () => {
       const group_id = (await client.post(at('/api-groups'), { name: 'batched' })).body.id;
       expect((await batch('online', { group_id, env_id: RELEASE })).body).toEqual({ success: [], failure: [] });
       const ids = [await create({ group_id }), await create({ group_id })];
@@ -214,7 +210,7 @@ onBothDatabases((engine) => {
       );
     });
 
-    it('400 for a bad or a missing action in words of its own, and for a bad list', async () => {
+    it('answers 400 for an invalid or a missing action, each with its own message, and for an invalid list', async () => {
       const bad = words('APIG.2011', 'Invalid parameter value: parameter action should be "online" or "offline"');
       const body = { apis: [UNKNOWN], env_id: RELEASE };
       for (const query of ['?action=up', '', '?action=']) {
@@ -228,7 +224,7 @@ onBothDatabases((engine) => {
       expect((await batch('online', { apis: [UNKNOWN] })).body.error_code).toBe('APIG.2001');
     });
 
-    it('404 for an unknown environment and gateway', async () => {
+    it('answers 404 for an unknown environment and gateway', async () => {
       expect((await batch('online', { apis: [UNKNOWN], env_id: UNKNOWN })).body).toEqual(
         words('APIG.3003', `Environment ${UNKNOWN} does not exist`),
       );
@@ -237,7 +233,7 @@ onBothDatabases((engine) => {
       );
     });
 
-    it('200 for 1000 APIs, first and again, each with one publication and its newest versions', async () => {
+    it('answers 200 for 1000 APIs, also the second time, and leaves one publication and the newest versions of each', async () => {
       const group_id = (await client.post(at('/api-groups'), { name: 'thousand' })).body.id;
       await insertApis(group_id, 1000);
       const ids = (await rows('SELECT id FROM apis WHERE group_id = ?', [group_id])).map(({ id }) => id as string);
@@ -263,7 +259,7 @@ onBothDatabases((engine) => {
   });
 
   describe('GET …/apis/publish/{api_id}', () => {
-    it('200 newest first, with seconds, one version in effect per environment, none once it is offline', async () => {
+    it('answers 200 with versions newest first, of which one per environment is in effect, and none for an offline API', async () => {
       const apiId = await create();
       expect(await history(apiId)).toEqual({ total: 0, size: 0, api_versions: [] });
       const first = (await act('online', apiId, RELEASE, 'one')).body;
@@ -295,7 +291,7 @@ onBothDatabases((engine) => {
       expect((await history(apiId, `env_id=${RELEASE}`)).api_versions.map(({ status }: { status: number }) => status)).toEqual([2, 2]);
     });
 
-    it('200 keeps ten versions of an API in an environment', async () => {
+    it('answers 200 with at most ten versions of an API in an environment', async () => {
       const apiId = await create();
       const first = (await act('online', apiId)).body;
       const other = (await act('online', apiId, staging)).body;
@@ -307,14 +303,14 @@ onBothDatabases((engine) => {
       expect((await client.get(at(`/apis/versions/${other.version_id}`))).status).toBe(200);
     });
 
-    it('404 for an unknown API and gateway', async () => {
+    it('answers 404 for an unknown API and gateway', async () => {
       expect(await history(UNKNOWN)).toEqual(words('APIG.3002', `API ${UNKNOWN} does not exist`));
       expect((await foreign.get(at(`/apis/publish/${UNKNOWN}`))).body.error_code).toBe('APIG.3030');
     });
   });
 
   describe('PUT …/apis/publish/{api_id}', () => {
-    it('200 puts an older version into effect and keeps the publish_id, also while the API is offline', async () => {
+    it('answers 200, puts an older version into effect and keeps the publish_id, also while the API is offline', async () => {
       const definition = input();
       const apiId = (await client.post(at('/apis'), definition)).body.id;
       const first = (await act('online', apiId)).body;
@@ -334,7 +330,7 @@ onBothDatabases((engine) => {
       expect((await client.get(at(`/apis/${apiId}`))).body.publish_id).toBe(publish_id);
     });
 
-    it('never drops the version in effect, however old', async () => {
+    it('never deletes the version in effect, however old it is', async () => {
       const apiId = await create();
       const first = (await act('online', apiId)).body;
       for (let i = 0; i < 9; i++) await act('online', apiId);
@@ -343,7 +339,7 @@ onBothDatabases((engine) => {
       expect((await history(apiId)).api_versions).toHaveLength(10);
     });
 
-    it("404 for an unknown version, another API's version and an unknown API", async () => {
+    it("answers 404 for an unknown version, another API's version and an unknown API", async () => {
       const [one, two] = [await create(), await create()];
       const { version_id } = (await act('online', two)).body;
       for (const id of [UNKNOWN, version_id]) {
@@ -355,8 +351,8 @@ onBothDatabases((engine) => {
     });
   });
 
-  describe('versions and runtime', () => {
-    it('200 give what was frozen, whatever happened to the API since', async () => {
+  describe('the operations on a version', () => {
+    it('answer 200 with the frozen definition, whatever changed in the API since then', async () => {
       const definition = input({ tags: ['frozen'], remark: 'said "so" 🔑' });
       const apiId = (await client.post(at('/apis'), definition)).body.id;
       const { version_id, publish_id } = (await act('online', apiId, staging)).body;
@@ -378,7 +374,7 @@ onBothDatabases((engine) => {
       expect((await client.get(at(`/apis/runtime/${apiId}?env_id=${staging}`))).body).toEqual(version);
     });
 
-    it('204 takes the API offline where the version runs, and does nothing for one that does not', async () => {
+    it('answer 204 and take the API offline where the version is in effect, and do nothing for another version', async () => {
       const apiId = await create();
       const old = (await act('online', apiId)).body;
       const { version_id } = (await act('online', apiId)).body;
@@ -390,7 +386,7 @@ onBothDatabases((engine) => {
       expect((await history(apiId)).total).toBe(2);
     });
 
-    it('404 for what is not there, and for what is not online', async () => {
+    it('answer 404 for unknown ids and for an API that is not online', async () => {
       const apiId = await create();
       const noVersion = words('APIG.3022', `The API version does not exist,id:${UNKNOWN}`);
       expect((await client.get(at(`/apis/versions/${UNKNOWN}`))).body).toEqual(noVersion);
@@ -411,7 +407,7 @@ onBothDatabases((engine) => {
     });
   });
 
-  /** Rows past what HTTP would make in reasonable time. */
+  /** Inserts more rows than HTTP requests could create in reasonable time. */
   async function insertApis(groupId: string, count: number): Promise<void> {
     const columns =
       'id, project_id, instance_id, group_id, name, type, req_protocol, req_method, req_uri, auth_type, remark, definition, created_at, updated_at';

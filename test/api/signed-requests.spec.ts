@@ -1,7 +1,9 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Clock } from '../../src/common/clock.js';
-import { Database } from '../../src/database/database.js';
+import { Clock } from '../../src/platform/common/clock.js';
+import { Database } from '../../src/platform/database/database.js';
 import { type SignedRequest, send, type Signer, signer } from '../support/access-keys.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { raw } from '../support/raw-http.js';
@@ -12,6 +14,17 @@ const MINUTE = 60_000;
 const SECURITY_TOKENS = '/v3.0/OS-CREDENTIAL/securitytokens';
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 const REFUSED = { error_code: 'APIG.1002', error_msg: 'Incorrect token or token resolution failed' };
+
+/** Sends the headers of a POST and no byte of its body. @returns the answer of the server */
+async function headOnly(port: number, target: string, headers: Record<string, string>): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  const lines = Object.entries({ Host: 'x', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`POST ${target} HTTP/1.1\r\n${lines.join('')}\r\n`);
+  const [data] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return data.toString();
+}
+
 const NOBODY: Pair = { access: 'AAAAAAAAAAAAAAAAAAAA', secret: 'x'.repeat(40) };
 
 onBothDatabases((name) => {
@@ -37,8 +50,8 @@ onBothDatabases((name) => {
     await test.drop();
   });
 
-  describe.each(['Access', 'Credential'] as const)('a request signed in the form %s= is accepted', (form) => {
-    it('for every method, with a body that ends in a newline', async () => {
+  describe.each(['Access', 'Credential'] as const)('a request signed in the form %s=', (form) => {
+    it('is accepted for every method, with a body that ends in a newline', async () => {
       const written = { form, headers: { ...JSON_TYPE, Accept: 'application/json', 'User-Agent': 'client/1.0' } };
       const body = `${JSON.stringify({ name: `key_${form}`, sign_type: 'basic' })}\n`;
       const created = await call({ ...written, method: 'POST', target: signs, body });
@@ -46,20 +59,23 @@ onBothDatabases((name) => {
       const target = `${signs}/${created.body.id}`;
       expect((await call({ ...written, method: 'PUT', target, body: `{"name":"renamed_${form}"}\n` })).status).toBe(200);
       expect((await call({ form, target: `${signs}?id=${created.body.id}` })).body.signs).toHaveLength(1);
-      // Terraform's DELETE of a key says what type its body has, and has none.
+      // Terraform's DELETE of a key has a content type but no body.
       expect((await call({ ...written, method: 'DELETE', target })).status).toBe(204);
     });
 
     it.each([
       ['the date alone', {}],
-      ['what golangsdk signs: never the host', { Accept: 'application/json', 'User-Agent': 'golangsdk/2.0.0', 'X-Language': 'en-us' }],
+      [
+        'the headers that golangsdk signs, without the host',
+        { Accept: 'application/json', 'User-Agent': 'golangsdk/2.0.0', 'X-Language': 'en-us' },
+      ],
       ['a header with blanks in it', { 'User-Agent': 'a  b', host: '' }],
-    ])('whatever set of headers it signs: %s', async (_, headers) => {
+    ])('is accepted with any set of signed headers: %s', async (_, headers) => {
       const own = 'host' in headers ? { ...headers, host: new URL(service.baseUrl).host } : headers;
       expect((await call({ form, target: signs, headers: own })).status).toBe(200);
     });
 
-    it('with a host that has a port, as it was received', async () => {
+    it('is accepted with a port in its Host header', async () => {
       const host = 'signet.example:8443';
       expect((await call({ form, target: signs, headers: { host }, unsigned: { host } })).status).toBe(200);
     });
@@ -70,36 +86,36 @@ onBothDatabases((name) => {
       "?name=!'()*~&id=",
       '?offset=1&limit=2&name=%e4%b8%ad',
       '?name',
-    ])('with the query %s', async (query) => {
+    ])('is accepted with the query %s', async (query) => {
       expect((await call({ form, target: signs + query })).status).toBe(200);
     });
 
-    it('with a path that is encoded in another way', async () => {
+    it('is accepted with a path that is encoded in another way', async () => {
       expect((await call({ form, target: signs.replace('apigw', '%61pigw') })).status).toBe(200);
       expect((await call({ form, target: `${signs}/` })).status).toBe(200);
     });
 
-    it('as a GET with a body', async () => {
+    it('is accepted as a GET with a body', async () => {
       const answer = await call({ form, target: '/v3/projects?name=x', headers: JSON_TYPE, body: '{}' });
       expect([answer.status, answer.body.projects]).toEqual([200, []]);
     });
 
-    it('as a POST without a body, with a query', async () => {
+    it('is accepted as a POST with a query and no body', async () => {
       const answer = await call({ form, method: 'POST', target: `${SECURITY_TOKENS}?b=a+b&a=%2F~`, headers: JSON_TYPE });
       expect([answer.status, answer.body.error.message]).toEqual([400, 'A required field is missing: auth']);
     });
 
-    it('14 minutes before and after now', async () => {
+    it('is accepted if it is dated 14 minutes before or after now', async () => {
       for (const minutes of [-14, 14]) expect((await call({ form, target: signs, at: now() + minutes * MINUTE })).status).toBe(200);
     });
 
-    it('with a body that is left unsigned, if it says so', async () => {
+    it('is accepted with an unsigned body, if the request declares it', async () => {
       const headers = { ...JSON_TYPE, 'X-Sdk-Content-Sha256': 'UNSIGNED-PAYLOAD' };
       const body = `{"name":"unsigned_${form}"}`;
       expect((await call({ form, method: 'POST', target: signs, headers, body })).status).toBe(201);
     });
 
-    describe('and refused with 401 APIG.1002', () => {
+    describe('is refused with 401 APIG.1002', () => {
       const post = (change: Partial<SignedRequest>) =>
         call({ form, method: 'POST', target: signs, headers: JSON_TYPE, body: '{"name":"refused"}', ...change });
 
@@ -119,7 +135,7 @@ onBothDatabases((name) => {
         expect((await call({ form, target: `${signs}?name=refused` })).body.total).toBe(0);
       });
 
-      it('16 minutes before and after now, and says why', async () => {
+      it('with the reason if it is dated 16 minutes before or after now', async () => {
         for (const minutes of [-16, 16]) {
           const answer = await call({ form, target: signs, at: now() + minutes * MINUTE });
           expect([answer.status, answer.body.error_code]).toEqual([401, 'APIG.1002']);
@@ -127,7 +143,7 @@ onBothDatabases((name) => {
         }
       });
 
-      it('in the same words for a key that is unknown, another’s secret and a signature that is not even near', async () => {
+      it('with the same message for an unknown key, another key’s secret and a made-up signature', async () => {
         const stranger = await signer(service);
         const answers = [
           await call({ form, target: signs }, NOBODY),
@@ -143,7 +159,7 @@ onBothDatabases((name) => {
     });
   });
 
-  describe('a request is refused', () => {
+  describe('a signed request is refused', () => {
     const signed = () => signRaw('Access', alice.key, { method: 'GET', target: signs, headers: {} }, now());
     const port = () => Number(new URL(service.baseUrl).port);
 
@@ -157,12 +173,12 @@ onBothDatabases((name) => {
       }
     });
 
-    it('with 401 when it has a token as well, even a good one', async () => {
+    it('with 401 when it also has a token, even a valid one', async () => {
       expect((await call({ target: signs, unsigned: { 'X-Auth-Token': alice.client.token } })).status).toBe(401);
       expect((await call({ target: signs, unsigned: { 'X-Auth-Token': '' } })).status).toBe(200);
     });
 
-    it('with 401 for a security token that is none, and for one that is too long', async () => {
+    it('with 401 for a malformed or too long security token', async () => {
       for (const token of ['x', 'K1.AAAA', `K1.${'A'.repeat(5000)}`])
         expect((await call({ target: signs, unsigned: { 'X-Security-Token': token } })).status).toBe(401);
     });
@@ -173,20 +189,39 @@ onBothDatabases((name) => {
       expect((await raw(port(), 'GET', signs, { headers: { ...headers, Authorization } })).status).toBe(401);
     });
 
-    it('with 401 when a parameter was added that stands twice', async () => {
+    it('with 401 when a repeated query parameter was added', async () => {
       const answer = await call({ form: 'Credential', target: `${signs}?name=a`, sent: { target: `${signs}?name=a&name=b` } });
       expect(answer.status).toBe(401);
     });
 
-    it('with 413 for a GET with a body that is too large, and the service goes on', async () => {
-      const headers = { Authorization: 'SDK-HMAC-SHA256 Access=a' };
-      const { status } = await raw(port(), 'GET', signs, { headers, body: Buffer.alloc(13 * 1024 * 1024) }).catch(() => ({ status: 413 }));
-      expect(status).toBe(413);
+    it('with 413 for a body over the limit of its route, with a length or in chunks, also in a GET', async () => {
+      const body = 'x'.repeat(200_000);
+      for (const [method, chunked] of [
+        ['GET', false],
+        ['POST', false],
+        ['POST', true],
+      ] as const) {
+        const headers = signRaw('Access', alice.key, { method, target: signs, headers: JSON_TYPE, body }, now());
+        const answer = await raw(port(), method, signs, { headers, body, chunked });
+        expect([method, chunked, answer.status, answer.body?.error_code]).toEqual([method, chunked, 413, 'APIG.0201']);
+      }
       expect((await call({ target: signs })).status).toBe(200);
+    });
+
+    it('with 401 for an unknown key or an old date, before its body has arrived', async () => {
+      const body = '{"name":"never_sent"}';
+      for (const [key, at] of [
+        [NOBODY, now()],
+        [alice.key, now() - 16 * MINUTE],
+      ] as const) {
+        const headers = signRaw('Access', key, { method: 'POST', target: signs, headers: JSON_TYPE, body }, at);
+        const answer = await headOnly(port(), signs, { ...headers, 'Content-Length': '60000' });
+        expect(answer).toMatch(/^HTTP\/1\.1 401 /);
+      }
     });
   });
 
-  describe('whatever stands in the header, the answer is 401 and never 500', () => {
+  describe('the answer to a malformed header is 401 and never 500', () => {
     const port = () => Number(new URL(service.baseUrl).port);
     const fragments = fc.constantFrom(
       'Access=',
@@ -241,7 +276,7 @@ onBothDatabases((name) => {
   });
 
   describe('the project', () => {
-    it('is the one in the URL: another’s answers 403 as one that does not exist', async () => {
+    it('is the project in the URL, and a foreign project gets the same 403 as an unknown one', async () => {
       const at = (project: string) => call({ target: `/v2/${project}/apigw/instances/${gateway}/signs` }, bob.key);
       const [foreign, unknown] = [await at(alice.client.projectId), await at('0'.repeat(32))];
       expect([foreign.status, foreign.body.error_code, foreign.text]).toEqual([403, 'APIG.1005', unknown.text]);
@@ -250,7 +285,7 @@ onBothDatabases((name) => {
       expect(JSON.parse(line!)).toMatchObject({ status: 403, user: own });
     });
 
-    it('agrees with X-Project-Id and X-Domain-Id, signed or not, or the answer is 403', async () => {
+    it('must match X-Project-Id and X-Domain-Id, signed or not, or the answer is 403', async () => {
       const domain = (await call({ target: '/v3/auth/domains' })).body.domains[0].id;
       const good = { 'X-Project-Id': alice.client.projectId, 'X-Domain-Id': domain };
       expect((await call({ target: signs, unsigned: good })).status).toBe(200);
@@ -259,7 +294,7 @@ onBothDatabases((name) => {
         expect((await call({ target: signs, unsigned: { ...good, [name]: bob.client.projectId } })).status).toBe(403);
     });
 
-    it('of a path that names none is the X-Project-Id that is signed, and no other', async () => {
+    it('is taken only from a signed X-Project-Id if the path has none', async () => {
       const target = '/signet/v1/audit';
       const own = { 'X-Project-Id': alice.client.projectId };
       expect((await call({ target, headers: own })).body.events.length).toBeGreaterThan(0);
@@ -268,7 +303,7 @@ onBothDatabases((name) => {
       expect((await call({ target, headers: { 'X-Project-Id': bob.client.projectId } })).status).toBe(403);
     });
 
-    it('may be unsigned where it decides what is shown alone: the catalogue', async () => {
+    it('may be unsigned for the catalogue, where it only selects the entries', async () => {
       const unsigned = { 'X-Project-Id': alice.client.projectId };
       const { catalog } = (await call({ target: '/v3/auth/catalog', unsigned })).body;
       const { endpoints } = catalog.find(({ type }: { type: string }) => type === 'volumev2');
@@ -276,7 +311,7 @@ onBothDatabases((name) => {
       expect((await call({ target: '/v3/auth/catalog', unsigned: { 'X-Project-Id': bob.client.projectId } })).status).toBe(403);
     });
 
-    it('grants what its role grants: a reader reads and is refused to write', async () => {
+    it('allows only what the role of the key’s user allows, so a reader cannot write', async () => {
       const reader = await signer(service, { role: READ_ONLY });
       const target = `/v2/${reader.client.projectId}/apigw/instances/${'0'.repeat(32)}/signs`;
       expect((await call({ target }, reader.key)).status).toBe(404);

@@ -23,8 +23,8 @@ onBothDatabases((name) => {
     await test.drop();
   });
 
-  describe('POST …/signs → 201', () => {
-    it('stores what the caller gave and answers it in clear, not to be cached', async () => {
+  describe('POST …/signs', () => {
+    it('stores the given fields and returns them in plain text, with no-store', async () => {
       const given = { name: 'signature_demo', sign_type: 'hmac', sign_key: 'signkeysignkey', sign_secret: 'sig-$#@%nsecret0' };
       const { status, body, headers } = await client.post(signs, given);
       expect(status).toBe(201);
@@ -38,7 +38,7 @@ onBothDatabases((name) => {
       expect(headers.get('content-type')).toMatch(/^application\/json/);
     });
 
-    it('makes an hmac key and secret when only a name is given', async () => {
+    it('generates an hmac key and secret when only a name is given', async () => {
       const { status, body } = await client.post(signs, { name: 'only_a_name' });
       expect(status).toBe(201);
       expect(body.sign_type).toBe('hmac');
@@ -47,7 +47,7 @@ onBothDatabases((name) => {
       expect(body).not.toHaveProperty('sign_algorithm');
     });
 
-    it('makes the half that is missing, and takes an empty text for missing', async () => {
+    it('generates a missing key or secret, and treats an empty text as missing', async () => {
       const { body } = await client.post(signs, { name: 'half_a_key', sign_type: 'basic', sign_key: 'given_key', sign_secret: '' });
       expect(body.sign_key).toBe('given_key');
       expect(body.sign_secret.length).toBeGreaterThanOrEqual(8);
@@ -56,30 +56,30 @@ onBothDatabases((name) => {
     it.each([
       ['aes-128-cfb', 16],
       ['aes-256-cfb', 32],
-    ])('makes an %s key of %d characters with a vector of 16', async (sign_algorithm, length) => {
+    ])('generates an %s key of %d characters with an initialisation vector of 16', async (sign_algorithm, length) => {
       const { status, body } = await client.post(signs, { name: `aes_${length}`, sign_type: 'aes', sign_algorithm });
       expect(status).toBe(201);
       expect(body).toMatchObject({ sign_type: 'aes', sign_algorithm });
       expect([body.sign_key.length, body.sign_secret.length]).toEqual([length, 16]);
     });
 
-    it('stores no cipher for a type that has none', async () => {
+    it('stores no cipher for a type without one', async () => {
       const { status, body } = await client.post(signs, { name: 'hmac_with_cipher', sign_algorithm: 'aes-128-cfb' });
       expect(status).toBe(201);
       expect(body).not.toHaveProperty('sign_algorithm');
     });
 
-    it.each(['密钥_1', 'a'.repeat(64), 'A_1'])('takes the name %s', async (good) => {
+    it.each(['密钥_1', 'a'.repeat(64), 'A_1'])('accepts the name %s', async (good) => {
       expect((await client.post(signs, { name: good })).status).toBe(201);
     });
 
-    it('takes names that differ by case only', async () => {
+    it('accepts names that differ only in case', async () => {
       expect([(await client.post(signs, { name: 'Case_one' })).status, (await client.post(signs, { name: 'case_one' })).status]).toEqual([
         201, 201,
       ]);
     });
 
-    it('ignores fields it does not know, and those that only it may set', async () => {
+    it('ignores unknown fields, and fields that only the service sets', async () => {
       const { status, body } = await client.post(signs, {
         name: 'extra_fields',
         id: '0',
@@ -93,13 +93,11 @@ onBothDatabases((name) => {
       expect(body).not.toHaveProperty('surprise');
     });
 
-    it('takes a body that ends in a line feed, as Go clients send it, and a charset', async () => {
+    it('accepts a body that ends in a line feed, as Go clients send it, and a charset', async () => {
       const body = `${JSON.stringify({ name: 'go_client' })}\n`;
       expect((await client.call('POST', signs, body, { 'content-type': 'application/json;charset=UTF-8' })).status).toBe(201);
     });
-  });
 
-  describe('POST …/signs → 400', () => {
     it.each([
       ['two characters', { name: 'ab' }],
       ['65 characters', { name: 'a'.repeat(65) }],
@@ -111,12 +109,12 @@ onBothDatabases((name) => {
       ['a number', { name: 12345 }],
       ['an array', { name: ['abcd'] }],
       ['an object', { name: { toString: 'abc' } }],
-    ])('names the field for a name with %s', async (_, input) => {
+    ])('answers 400 and names the field for a name with %s', async (_, input) => {
       const { status, body } = await client.post(signs, input);
       expect([status, body]).toEqual([400, invalid('name')]);
     });
 
-    it.each([[{}], [{ name: null }], [undefined]])('names the field when the name is missing: %j', async (input) => {
+    it.each([[{}], [{ name: null }], [undefined]])('answers 400 and names the field when the name is missing: %j', async (input) => {
       const { status, body } = await client.post(signs, input);
       expect(status).toBe(400);
       expect(body).toEqual({
@@ -138,22 +136,22 @@ onBothDatabases((name) => {
       ['sign_key', { sign_type: 'basic', sign_key: 'abc' }],
       ['sign_key', { sign_type: 'aes', sign_algorithm: 'aes-128-cfb', sign_key: 'a'.repeat(32) }],
       ['sign_secret', { sign_secret: 'fifteen_letters' }],
-      ['sign_secret', { sign_secret: 'has a space in it' }],
+      ['sign_secret', { sign_secret: 'contains a space' }],
       ['sign_secret', { sign_secret: `a${'b'.repeat(64)}` }],
       ['sign_secret', { sign_type: 'aes', sign_algorithm: 'aes-256-cfb', sign_secret: 'a'.repeat(32) }],
       ['sign_secret', { sign_secret: ['sixteen_letters_'] }],
-    ])('names %s for %j', async (field, input) => {
+    ])('answers 400 and names %s for %j', async (field, input) => {
       const { status, body } = await client.post(signs, { name: 'bad_input', ...input });
       expect([status, body]).toEqual([400, invalid(field)]);
     });
 
-    it('says that the name exists', async () => {
+    it('answers 400 and says that the name exists', async () => {
       await client.post(signs, { name: 'taken_name' });
       const { status, body } = await client.post(signs, { name: 'taken_name' });
       expect([status, body]).toEqual([400, { error_code: 'APIG.3207', error_msg: 'The signature key name already exists.' }]);
     });
 
-    it('of twenty creates of one name at once, one is 201 and the rest say that it exists', async () => {
+    it('answers one of twenty concurrent creates of one name with 201, and all others with 400', async () => {
       const answers = await Promise.all(Array.from({ length: 20 }, () => client.post(signs, { name: 'raced_name' })));
       expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 19 }, () => 400)]);
     });
@@ -170,28 +168,22 @@ onBothDatabases((name) => {
       const answer = await client.call('POST', signs, body);
       expect([answer.status, answer.body.error_code]).toEqual([400, 'APIG.2000']);
     });
-  });
 
-  describe('POST …/signs → 403', () => {
-    it('for a reader', async () => {
+    it('answers 403 for a reader', async () => {
       const reader = await service.client({ role: READ_ONLY });
       const { status, body } = await reader.post(signs, { name: 'by_a_reader' });
       expect([status, body]).toEqual([403, { error_code: 'APIG.1005', error_msg: 'No permissions to request this method' }]);
     });
-  });
 
-  describe('POST …/signs → 404', () => {
-    it('for a gateway of another project, in the same words as for none', async () => {
+    it('answers 404 for a gateway of another project, with the message for an unknown one', async () => {
       const theirs = await (await service.client()).gateway();
       for (const id of [theirs, '0'.repeat(32), 'no-such', `${'x'.repeat(10_000)}`]) {
         const { status, body } = await client.post(`/v2/{project}/apigw/instances/${id}/signs`, { name: 'anywhere' });
         expect([status, body]).toEqual([404, { error_code: 'APIG.3030', error_msg: `The instance does not exist;id:${id}` }]);
       }
     });
-  });
 
-  describe('POST …/signs → 412', () => {
-    it('for a public_key where the gateway has not switched it on', async () => {
+    it('answers 412 for a public_key if the gateway has not enabled it', async () => {
       const { status, body } = await client.post(signs, { name: 'public_one', sign_type: 'public_key' });
       const instanceId = signs.split('/')[5];
       expect([status, body]).toEqual([
@@ -199,17 +191,13 @@ onBothDatabases((name) => {
         { error_code: 'APIG.3548', error_msg: `sign_type=public_key not supported by instance ${instanceId}` },
       ]);
     });
-  });
 
-  describe('POST …/signs → 413', () => {
-    it('for a body over the limit', async () => {
+    it('answers 413 for a body over the limit', async () => {
       const { status, body } = await client.call('POST', signs, Buffer.alloc(12 * 1024 * 1024 + 1, 0x20));
       expect([status, body.error_code]).toEqual([413, 'APIG.0201']);
     });
-  });
 
-  describe('POST …/signs → 415', () => {
-    it('for a body that is not JSON', async () => {
+    it('answers 415 for a body that is not JSON', async () => {
       const { status, body } = await client.call('POST', signs, 'name=abcd', { 'content-type': 'application/x-www-form-urlencoded' });
       expect([status, body.error_code]).toEqual([415, 'APIG.2000']);
     });
@@ -221,14 +209,14 @@ onBothDatabases((name) => {
   let service: TestService;
   beforeAll(async () => {
     test = await createTestDatabase(name);
-    service = await TestService.start(test, { SIGNET_SIGN_NUM_LIMIT: '5' });
+    service = await TestService.start(test, { SIGNET_LIMITS: 'signs=5' });
   });
   afterAll(async () => {
     await service.stop();
     await test.drop();
   });
 
-  it('the quota holds to the key: of 20 creates at once with room for 5, five are 201 and the rest 403 APIG.3105', async () => {
+  it('with room for five keys, five of 20 concurrent creates get 201 and the rest 403 APIG.3105', async () => {
     const client = await service.client();
     const signs = `/v2/{project}/apigw/instances/${await client.gateway()}/signs`;
     const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => client.post(signs, { name: `quota_${i}` })));

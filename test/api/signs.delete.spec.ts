@@ -20,8 +20,8 @@ onBothDatabases((name) => {
   });
   const create = async (signName: string): Promise<string> => (await client.post(at('/signs'), { name: signName })).body.id;
 
-  describe('DELETE …/signs/{sign_id} → 204', () => {
-    it('has no body, and the key is gone from the list', async () => {
+  describe('DELETE …/signs/{sign_id}', () => {
+    it('answers 204 without a body, and the key is no longer in the list', async () => {
       const id = await create('to_be_deleted');
       const { status, text, headers } = await client.delete(at(`/signs/${id}`));
       expect([status, text, headers.get('content-type')]).toEqual([204, '', null]);
@@ -50,7 +50,7 @@ onBothDatabases((name) => {
       ]);
     });
 
-    it('takes a content type without a body, as Huawei clients send it', async () => {
+    it('accepts a content type without a body, as Huawei clients send it', async () => {
       const id = await create('content_type');
       expect(
         (await client.call('DELETE', at(`/signs/${id}`), undefined, { 'content-type': 'application/json', 'x-language': 'en-us' })).status,
@@ -62,10 +62,8 @@ onBothDatabases((name) => {
       await client.delete(at(`/signs/${id}`));
       expect(await create('free_again')).toMatch(/^[0-9a-f]{32}$/);
     });
-  });
 
-  describe('DELETE …/signs/{sign_id} → 401', () => {
-    it('for a token that is missing or wrong, and the key stays', async () => {
+    it('answers 401 for a token that is missing or wrong, and the key stays', async () => {
       const id = await create('still_here');
       const wrong = await client.call('DELETE', at(`/signs/${id}`), undefined, { 'x-auth-token': 'wrong' });
       expect([wrong.status, wrong.body]).toEqual([
@@ -76,10 +74,8 @@ onBothDatabases((name) => {
       expect([missing.status, missing.body]).toEqual([401, { error_code: 'APIG.1000', error_msg: 'The token is missing.' }]);
       expect((await client.get(at(`/signs?id=${id}`))).body.total).toBe(1);
     });
-  });
 
-  describe('DELETE …/signs/{sign_id} → 403', () => {
-    it('for a reader of the project, and the key stays', async () => {
+    it('answers 403 for a reader of the project, and the key stays', async () => {
       const mine = await service.client({ project: 'read-and-write' });
       const reader = await service.client({ project: 'read-and-write', role: READ_ONLY });
       const signs = `/v2/{project}/apigw/instances/${await mine.gateway()}/signs`;
@@ -88,10 +84,8 @@ onBothDatabases((name) => {
       expect([status, body]).toEqual([403, { error_code: 'APIG.1005', error_msg: 'No permissions to request this method' }]);
       expect((await reader.get(`${signs}?id=${id}`)).body.total).toBe(1);
     });
-  });
 
-  describe('DELETE …/signs/{sign_id} → 404', () => {
-    it('for what is not there, or another project’s, or another gateway’s, in the same words', async () => {
+    it('answers 404 with the same message for an unknown key and for a key of another project or gateway', async () => {
       const other = await service.client();
       const theirs = (await other.post(`/v2/{project}/apigw/instances/${await other.gateway()}/signs`, { name: 'their_key' })).body.id;
       const elsewhere = (await client.post(`/v2/{project}/apigw/instances/${await client.gateway()}/signs`, { name: 'other_gateway' })).body
@@ -102,7 +96,7 @@ onBothDatabases((name) => {
       }
     });
 
-    it('for the second of two deletes, also when they come at once', async () => {
+    it('answers 404 for the second of two deletes, also if they are concurrent', async () => {
       for (let round = 0; round < 10; round++) {
         const id = await create(`twice_${round}`);
         const answers = await Promise.all([client.delete(at(`/signs/${id}`)), client.delete(at(`/signs/${id}`))]);
@@ -111,7 +105,7 @@ onBothDatabases((name) => {
       }
     });
 
-    it('for a gateway that is not there', async () => {
+    it('answers 404 for an unknown gateway', async () => {
       const { status, body } = await client.delete(`/v2/{project}/apigw/instances/${'0'.repeat(32)}/signs/${'1'.repeat(32)}`);
       expect([status, body.error_code]).toEqual([404, 'APIG.3030']);
     });

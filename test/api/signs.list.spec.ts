@@ -26,8 +26,8 @@ onBothDatabases((name) => {
   const list = async (query: string) => (await client.get(`${signs}${query}`)).body;
   const names = async (query: string): Promise<string[]> => (await list(query)).signs.map((sign: { name: string }) => sign.name);
 
-  describe('GET …/signs → 200', () => {
-    it('is newest first, twenty a page, with everything in clear', async () => {
+  describe('GET …/signs', () => {
+    it('answers 200 with the newest first, twenty per page, and with secrets in plain text', async () => {
       const body = await list('');
       expect([body.total, body.size, body.signs.length]).toEqual([30, 20, 20]);
       expect(body.signs[0]).toEqual({
@@ -61,7 +61,7 @@ onBothDatabases((name) => {
       expect([body.total, body.size, body.signs.length]).toEqual([30, size, size]);
     });
 
-    it('gives every key once to a client that pages until a page is empty', async () => {
+    it('returns every key once to a client that reads pages until one is empty', async () => {
       const seen: string[] = [];
       for (let offset = 0; ; ) {
         const page = await names(`?limit=7&offset=${offset}`);
@@ -72,14 +72,14 @@ onBothDatabases((name) => {
       expect([seen.length, new Set(seen).size]).toEqual([30, 30]);
     });
 
-    it('filters by id exactly, and an id that is not there gives an empty array', async () => {
+    it('filters by the exact id, and returns an empty array for an unknown id', async () => {
       const { id } = (await list('?limit=1')).signs[0];
       expect(await list(`?id=${id}`)).toMatchObject({ total: 1, size: 1, signs: [{ id }] });
       expect(await list(`?id=${id}&offset=1`)).toEqual({ total: 1, size: 0, signs: [] });
       expect(await list(`?id=${id.slice(1)}`)).toEqual({ total: 0, size: 0, signs: [] });
     });
 
-    it('filters by a case-sensitive part of the name, in which % and _ are only characters', async () => {
+    it('filters by a case-sensitive part of the name, where % and _ are ordinary characters', async () => {
       expect((await names('?name=alpha')).sort()).toEqual(['alpha_one', 'alpha_two']);
       expect(await names('?name=lpha_th')).toEqual(['Alpha_three']);
       expect(await names('?name=%25')).toEqual([]);
@@ -88,13 +88,13 @@ onBothDatabases((name) => {
       expect(await names("?name=' OR '1'='1")).toEqual([]);
     });
 
-    it('filters by the whole name when precise_search says so', async () => {
+    it('filters by the whole name with precise_search', async () => {
       expect(await names('?name=alpha_one&precise_search=name')).toEqual(['alpha_one']);
       expect(await names('?name=alpha&precise_search=name')).toEqual([]);
       expect(await names('?name=alpha&precise_search=other')).toHaveLength(2);
     });
 
-    it('ignores filters it does not know', async () => {
+    it('ignores unknown filters', async () => {
       expect((await list('?sign_type=hmac&x-unknown=1')).total).toBe(30);
     });
 
@@ -105,23 +105,21 @@ onBothDatabases((name) => {
       expect((await list(`?id=${id}`)).signs[0].bind_num).toBe(publishIds.length);
     });
 
-    it('is for readers too', async () => {
+    it('is allowed for readers', async () => {
       const reader = await service.client({ project: 'listed', role: READ_ONLY });
       expect((await reader.get(signs)).body.total).toBe(30);
     });
 
-    it('has nothing for a gateway without keys', async () => {
+    it('returns an empty list for a gateway without keys', async () => {
       expect((await client.get(`/v2/{project}/apigw/instances/${await client.gateway()}/signs`)).body).toEqual({
         total: 0,
         size: 0,
         signs: [],
       });
     });
-  });
 
-  describe('GET …/signs → 400', () => {
     it.each(['limit=abc', 'limit=1e2', 'limit=0x10', 'limit=1.5', 'offset=%201', 'limit=1&limit=2', 'offset=1&offset=1', 'name=a&name=b'])(
-      'names the parameter for %s',
+      'answers 400 and names the parameter for %s',
       async (query) => {
         const { status, body } = await client.get(`${signs}?${query}`);
         const parameter = query.split('=')[0];
@@ -139,10 +137,8 @@ onBothDatabases((name) => {
       const { status, body } = await client.get(`${signs}/%E0%A4%A`);
       expect([status, body.error_code]).toEqual([400, 'APIG.2000']);
     });
-  });
 
-  describe('GET …/signs → 404', () => {
-    it('for a gateway of another project, in the same words as for none, whatever the page', async () => {
+    it('answers 404 for a gateway of another project, with the message for an unknown one, on any page', async () => {
       const theirs = await (await service.client()).gateway();
       for (const id of [theirs, '0'.repeat(32)]) {
         for (const query of ['', '?offset=5', '?id=x']) {
@@ -152,12 +148,12 @@ onBothDatabases((name) => {
       }
     });
 
-    it('for one key: the contract has no such operation', async () => {
+    it('answers 404 for a single key, because the contract has no such operation', async () => {
       const { status, body } = await client.get(`${signs}/${'0'.repeat(32)}`);
       expect([status, body.error_code]).toEqual([404, 'APIG.0101']);
     });
 
-    it.each(['PATCH', 'POST'])('for %s on one key', async (method) => {
+    it.each(['PATCH', 'POST'])('answers 404 for a path of a single key by %s', async (method) => {
       expect((await client.call(method, `${signs}/${'0'.repeat(32)}`, {})).status).toBe(404);
     });
   });

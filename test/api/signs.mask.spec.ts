@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { AuditTrailService } from '../../src/audit/audit-trail.service.js';
+import { AuditTrailService } from '../../src/platform/audit/audit-trail.service.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { type Client, READ_ONLY, TestService } from '../support/service.js';
 
@@ -38,7 +38,7 @@ onBothDatabases((name) => {
 
   beforeAll(async () => {
     database = await createTestDatabase(name);
-    service = await TestService.start(database, { SIGNET_INSTANCE_NUM_LIMIT: '100' });
+    service = await TestService.start(database, { SIGNET_LIMITS: 'instances=100' });
     project = `p${randomBytes(4).toString('hex')}`;
     client = await service.client({ project });
     reader = await service.client({ project, role: READ_ONLY });
@@ -53,19 +53,42 @@ onBothDatabases((name) => {
   });
 
   describe('mask_secrets', () => {
-    it('is off unless somebody switches it on, and the other setting stays as it is', async () => {
-      expect((await client.get(own('/settings'))).body).toEqual({ lease_seconds: null, mask_secrets: false });
+    it('is off by default, and switching it on keeps the other settings', async () => {
+      expect((await client.get(own('/settings'))).body).toEqual({
+        lease_seconds: 3600,
+        mask_secrets: false,
+        encoded_slashes: 'refuse',
+        open_connections: 'keep',
+      });
       await client.put(own('/settings'), { lease_seconds: 30 });
-      expect((await mask(true)).body).toEqual({ lease_seconds: 30, mask_secrets: true });
-      expect((await client.put(own('/settings'), { lease_seconds: 40 })).body).toEqual({ lease_seconds: 40, mask_secrets: true });
+      expect((await mask(true)).body).toMatchObject({ lease_seconds: 30, mask_secrets: true });
+      expect((await client.put(own('/settings'), { lease_seconds: 40 })).body).toEqual({
+        lease_seconds: 40,
+        mask_secrets: true,
+        encoded_slashes: 'refuse',
+        open_connections: 'keep',
+      });
       const { events } = (await client.get(`/signet/v1/audit?instance_id=${gateway}&action=UpdateInstanceSettings`)).body;
       expect(events.map((event: { detail: object }) => event.detail)).toEqual([
-        { lease_seconds: 40, mask_secrets: true },
-        { lease_seconds: 30, mask_secrets: true },
-        { lease_seconds: 30, mask_secrets: false },
+        { lease_seconds: 40, mask_secrets: true, encoded_slashes: 'refuse', open_connections: 'keep' },
+        { lease_seconds: 30, mask_secrets: true, encoded_slashes: 'refuse', open_connections: 'keep' },
+        { lease_seconds: 30, mask_secrets: false, encoded_slashes: 'refuse', open_connections: 'keep' },
       ]);
       for (const body of [{}, { mask_secrets: 'yes' }, { mask_secrets: 1 }])
         expect((await client.put(own('/settings'), body)).status).toBe(400);
+    });
+
+    it('does not change encoded_slashes, which reaches gateways with a receipt and has two values', async () => {
+      const set = (encoded_slashes: unknown) => client.put(own('/settings'), { encoded_slashes });
+      const answer = await set('pass');
+      expect([answer.status, answer.body.encoded_slashes, answer.headers.get('signet-receipt')]).toEqual([
+        200,
+        'pass',
+        expect.stringContaining('/receipts/'),
+      ]);
+      expect((await client.get(own('/settings'))).body).toMatchObject({ encoded_slashes: 'pass' });
+      for (const wrong of ['allow', true, 1, '']) expect((await set(wrong)).status).toBe(400);
+      expect((await set('refuse')).body).toMatchObject({ encoded_slashes: 'refuse' });
     });
 
     it('hides every secret in every list and binding, of every type, and nothing else', async () => {
@@ -97,13 +120,13 @@ onBothDatabases((name) => {
       expect((await reader.get(at(`/signs?id=${id}`))).body.signs).toMatchObject([KEYS.hmac]);
     });
 
-    it('shows a secret once, to whoever makes or sets it', async () => {
+    it('shows a secret once, in the answer to the request that creates or sets it', async () => {
       await mask(true);
       const made = await create({});
       expect(made.sign_secret).toMatch(/^[0-9a-f]{64}$/);
       const put = async (body: object) => (await client.put(at(`/signs/${made.id}`), { name: made.name, ...body })).body;
       expect(await put({})).toMatchObject({ sign_secret: `${made.sign_secret.slice(0, 3)}********${made.sign_secret.slice(-3)}` });
-      // Guessing right tells nothing, for who guesses knows.
+      // A caller that sends the right secret learns nothing, because it knows the secret already.
       expect(await put({ sign_secret: KEYS.hmac.sign_secret })).toMatchObject({ sign_secret: KEYS.hmac.sign_secret });
       expect(await put({ sign_type: 'basic' })).toMatchObject({ sign_secret: expect.not.stringContaining('*') });
       const aes = await create(KEYS.aes256);
@@ -111,19 +134,24 @@ onBothDatabases((name) => {
       expect(renamed.body).toMatchObject({ sign_key: 'can********zzz', sign_secret: 'n'.repeat(16) });
     });
 
-    it('is switched off only by who may reveal', async () => {
+    it('can be switched off only by a caller who may reveal secrets', async () => {
       await mask(true);
       const keeper = await limited(['apig:instances:get', 'apig:signs:list', 'signet:settings:*']);
       expect((await keeper.put(own('/settings'), { mask_secrets: false })).status).toBe(403);
       expect((await keeper.put(own('/settings'), { lease_seconds: 60 })).status).toBe(200);
-      expect((await keeper.get(own('/settings'))).body).toEqual({ lease_seconds: 60, mask_secrets: true });
+      expect((await keeper.get(own('/settings'))).body).toEqual({
+        lease_seconds: 60,
+        mask_secrets: true,
+        encoded_slashes: 'refuse',
+        open_connections: 'keep',
+      });
       expect((await mask(false)).status).toBe(200);
       expect((await keeper.put(own('/settings'), { mask_secrets: true })).status).toBe(200);
     });
   });
 
   describe('POST …/signs/{sign_id}/reveal', () => {
-    it('200: the secret in clear, for no cache, and a row of who asked', async () => {
+    it('answers 200 with the secret in plain text, with no-store, and writes an audit row with the caller', async () => {
       await mask(true);
       for (const fields of Object.values(KEYS)) {
         const { id } = await create(fields);
@@ -137,19 +165,19 @@ onBothDatabases((name) => {
       expect(service.logs.join('\n')).not.toContain('canary');
     });
 
-    it('403 for readers, and for whoever holds every other action', async () => {
+    it('answers 403 for readers, and for a caller with every other action', async () => {
       const { id } = await create(KEYS.hmac);
       const others = await limited(['apig:*:*', 'signet:*:get*', 'signet:rotations:*', 'signet:settings:*', 'signet:gateways:*']);
       for (const caller of [reader, others]) {
         const answer = await caller.post(own(`/signs/${id}/reveal`));
         expect([answer.status, answer.text.includes('canary')]).toEqual([403, false]);
       }
-      // A machine's credential would read the same.
+      // With a machine's credential, the caller could read the same secrets.
       expect((await others.post(own('/gateway-tokens'), { role: 'verifier' })).status).toBe(403);
       expect((await client.get(`/signet/v1/audit?resource_id=${id}&action=RevealSignatureKey`)).body.events).toEqual([]);
     });
 
-    it('404 for a key that is not there, another gateway’s and another project’s', async () => {
+    it('answers 404 for an unknown key, and for a key of another gateway or project', async () => {
       const { id } = await create(KEYS.hmac);
       const elsewhere = await client.gateway();
       const stranger = await service.client();

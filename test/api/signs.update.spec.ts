@@ -20,8 +20,8 @@ onBothDatabases((name) => {
   const create = async (input: object) => (await client.post(signs, input)).body;
   const stored = async (id: string) => (await client.get(`${signs}?id=${id}`)).body.signs[0];
 
-  describe('PUT …/signs/{sign_id} → 200', () => {
-    it('keeps key and secret that are not in the body, and moves only the update time', async () => {
+  describe('PUT …/signs/{sign_id}', () => {
+    it('keeps a key and a secret that the body omits, and changes only the update time', async () => {
       const before = await create({ name: 'keep_me' });
       const { status, body, headers } = await client.put(`${signs}/${before.id}`, { name: 'keep_me_2' });
       expect(status).toBe(200);
@@ -36,14 +36,14 @@ onBothDatabases((name) => {
       expect(await stored(before.id)).toMatchObject({ name: 'keep_me_2', sign_secret: before.sign_secret });
     });
 
-    it('replaces key and secret that are in the body', async () => {
+    it('replaces the key and the secret with those of the body', async () => {
       const before = await create({ name: 'replace_me' });
       const given = { name: 'replace_me', sign_key: 'reversed_key_1', sign_secret: 'reversed_secret_1' };
       expect((await client.put(`${signs}/${before.id}`, given)).body).toMatchObject(given);
       expect(await stored(before.id)).toMatchObject(given);
     });
 
-    it('makes new halves when the type changes, by the rules of the new type', async () => {
+    it('generates a new key and secret when the type changes, by the rules of the new type', async () => {
       const before = await create({ name: 'change_type' });
       const { status, body } = await client.put(`${signs}/${before.id}`, {
         name: 'change_type',
@@ -61,7 +61,7 @@ onBothDatabases((name) => {
       expect(back).not.toHaveProperty('sign_algorithm');
     });
 
-    it('keeps the cipher of an aes key, and makes a new key when another cipher needs another length', async () => {
+    it('keeps the cipher of an aes key, and generates a new key if another cipher needs another length', async () => {
       const before = await create({ name: 'aes_lengths', sign_type: 'aes', sign_algorithm: 'aes-128-cfb' });
       expect((await client.put(`${signs}/${before.id}`, { name: 'aes_lengths' })).body).toMatchObject({
         sign_algorithm: 'aes-128-cfb',
@@ -72,7 +72,7 @@ onBothDatabases((name) => {
       expect(longer.sign_secret).toBe(before.sign_secret);
     });
 
-    it('sealed anew, the secret still opens after many updates at once', async () => {
+    it('leaves a secret that can still be decrypted after many concurrent updates', async () => {
       const { id } = await create({ name: 'many_updates' });
       const answers = await Promise.all(
         Array.from({ length: 12 }, (_, i) =>
@@ -82,33 +82,29 @@ onBothDatabases((name) => {
       expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
       expect((await stored(id)).sign_secret).toMatch(/^secret_number_\d\d$/);
     });
-  });
 
-  describe('PUT …/signs/{sign_id} → 400', () => {
-    it('names the field: the name is mandatory here too', async () => {
+    it('answers 400 and names the field if the name is missing', async () => {
       const { id } = await create({ name: 'needs_a_name' });
       const { status, body } = await client.put(`${signs}/${id}`, { sign_type: 'hmac' });
       expect([status, body.error_code, body.error_msg]).toEqual([400, 'APIG.2001', expect.stringContaining('parameterName:name.')]);
     });
 
-    it('judges key and secret by the type that the key has', async () => {
+    it('validates key and secret by the stored type if the body has no type', async () => {
       const { id } = await create({ name: 'judged', sign_type: 'aes', sign_algorithm: 'aes-128-cfb' });
       const { status, body } = await client.put(`${signs}/${id}`, { name: 'judged', sign_key: 'not_sixteen' });
       expect([status, body.error_msg]).toEqual([400, expect.stringContaining('parameterName:sign_key.')]);
       expect(await stored(id)).toMatchObject({ name: 'judged', sign_type: 'aes' });
     });
 
-    it('says that the name exists, and changes nothing', async () => {
+    it('answers 400 for an existing name, and changes nothing', async () => {
       await create({ name: 'first_name' });
       const second = await create({ name: 'second_name' });
       const { status, body } = await client.put(`${signs}/${second.id}`, { name: 'first_name', sign_secret: 'another_secret_1' });
       expect([status, body.error_code]).toEqual([400, 'APIG.3207']);
       expect(await stored(second.id)).toMatchObject({ name: 'second_name', sign_secret: second.sign_secret });
     });
-  });
 
-  describe('PUT …/signs/{sign_id} → 404', () => {
-    it('for a key of another project or gateway, in the same words as for none', async () => {
+    it('answers 404 for a key of another project or gateway, with the message for an unknown one', async () => {
       const other = await service.client();
       const theirs = (await other.post(`/v2/{project}/apigw/instances/${await other.gateway()}/signs`, { name: 'their_key' })).body.id;
       const elsewhere = (await client.post(`/v2/{project}/apigw/instances/${await client.gateway()}/signs`, { name: 'other_gateway' })).body
@@ -118,19 +114,17 @@ onBothDatabases((name) => {
         expect([status, body]).toEqual([404, { error_code: 'APIG.3017', error_msg: `Signature key ${id} does not exist` }]);
       }
     });
-  });
 
-  describe('PUT …/signs/{sign_id} → 412', () => {
-    it('for a change to a type that the gateway does not support', async () => {
+    it('answers 412 for a change to a type that the gateway does not support', async () => {
       const { id } = await create({ name: 'to_public' });
       const { status, body } = await client.put(`${signs}/${id}`, { name: 'to_public', sign_type: 'public_key' });
       expect([status, body.error_code]).toEqual([412, 'APIG.3548']);
     });
   });
 
-  describe('PUT with SIGNET_SIGN_UPDATE_OMITTED=regenerate', () => {
-    it('makes a new key and secret when they are not in the body', async () => {
-      const literal = await TestService.start(test, { SIGNET_SIGN_UPDATE_OMITTED: 'regenerate' });
+  describe('PUT …/signs/{sign_id} with omitted=regenerate in SIGNET_SIGN_RULES', () => {
+    it('generates a new key and secret when the body omits them', async () => {
+      const literal = await TestService.start(test, { SIGNET_SIGN_RULES: 'omitted=regenerate' });
       try {
         const before = await create({ name: 'regenerated' });
         const same = await literal.client({ project: 'shared' });

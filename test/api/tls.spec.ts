@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -5,12 +6,15 @@ import { join } from 'node:path';
 import { connect, type ConnectionOptions, type PeerCertificate } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Agent, request } from 'undici';
-import { readConfig } from '../../src/config/config.js';
-import { readGatewayConfig } from '../../src/config/gateway-config.js';
-import { ControlPlane } from '../../src/gateway/control-plane.js';
+import { readConfig } from '../../src/platform/config/config.js';
+import { readGatewayConfig } from '../../src/platform/config/gateway-config.js';
+import { ControlPlaneClient } from '../../src/gateway/control-plane/control-plane-client.js';
 import { Authority } from '../support/certificates.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
+import { joined } from '../support/environment.js';
 import { type Client, TestService } from '../support/service.js';
+import { TestSession } from '../support/session.js';
+import { until } from '../support/until.js';
 
 let dir: string;
 let test: TestDatabase;
@@ -30,10 +34,8 @@ beforeAll(async () => {
   node = machines.issue('node');
   test = await createTestDatabase('sqlite');
   service = await TestService.start(test, {
-    SIGNET_TLS_CERT_FILE: served().certFile,
-    SIGNET_TLS_KEY_FILE: served().keyFile,
-    SIGNET_TLS_CLIENT_CA_FILE: machines.caFile,
-    SIGNET_HEADERS_TIMEOUT_MS: '500',
+    SIGNET_TLS: `cert=${served().certFile},key=${served().keyFile},client-ca=${machines.caFile}`,
+    SIGNET_TIMEOUTS: 'headers=500ms',
   });
   client = await service.client();
   gateway = (
@@ -74,7 +76,7 @@ async function call(method: 'GET' | 'POST', path: string, body?: object, headers
   }
 }
 
-/** What a handshake ends with. */
+/** The result of a TLS handshake. */
 function handshake(options: ConnectionOptions): Promise<{ protocol: string | null; certificate: PeerCertificate } | Error> {
   return new Promise((resolve) => {
     const { port } = new URL(service.baseUrl);
@@ -86,8 +88,8 @@ function handshake(options: ConnectionOptions): Promise<{ protocol: string | nul
   });
 }
 
-describe('the port', () => {
-  it('serves over TLS, and tells browsers to stay there', async () => {
+describe('the TLS port', () => {
+  it('serves TLS, and sends Strict-Transport-Security', async () => {
     expect(service.baseUrl).toMatch(/^https:/);
     const { status, headers } = await call('GET', `/v2/${client.projectId}/apigw/instances`);
     expect([status, headers['strict-transport-security']]).toEqual([200, 'max-age=31536000']);
@@ -102,7 +104,7 @@ describe('the port', () => {
     expect(ended).toMatchObject({ code: expect.stringMatching(/ALERT_PROTOCOL_VERSION|ECONNRESET/) });
   });
 
-  it('answers plain HTTP with nothing, and cuts a handshake that is not finished', async () => {
+  it('does not answer plain HTTP, and cuts off an unfinished handshake', async () => {
     const { port } = new URL(service.baseUrl);
     for (const bytes of ['GET / HTTP/1.1\r\nHost: x\r\n\r\n', '\u0016\u0003\u0001']) {
       const answer = await new Promise<string>((resolve) => {
@@ -116,7 +118,7 @@ describe('the port', () => {
     }
   });
 
-  it('serves a renewed certificate without a restart, and goes on with the old one when the new is none', async () => {
+  it('serves a renewed certificate without a restart, and keeps the old one if the new file is invalid', async () => {
     const subject = async () => {
       const ended = await handshake({});
       return ended instanceof Error ? ended.message : ended.certificate.subject.CN;
@@ -128,12 +130,10 @@ describe('the port', () => {
     writeFileSync(served().certFile, 'not a certificate');
     process.emit('SIGHUP');
     expect(await subject()).toBe('second');
-    expect(service.logs.some((line) => line.includes('cannot be read again'))).toBe(true);
-    // Nobody has to send a signal: the files are looked at.
+    expect(service.logs.some((line) => line.includes('renewed TLS certificate cannot be used'))).toBe(true);
+    // No signal is needed, because the service polls the files.
     serve(authority.issue('third'));
-    const end = performance.now() + 60_000;
-    while ((await subject()) !== 'third' && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(await subject()).toBe('third');
+    await until(async () => (await subject()) === 'third');
   });
 });
 
@@ -145,11 +145,13 @@ describe('a machine', () => {
     key: readFileSync(keyFile),
   });
 
-  it('is served with a certificate of the authority for clients beside its credential', async () => {
-    expect((await snapshot(pem(node))).status).toBe(200);
+  it('is served with its credential and a certificate of the client authority', async () => {
+    // It gets an error about its parameters, which shows that it was admitted.
+    const { status, body } = await snapshot(pem(node));
+    expect([status, body.parameter]).toEqual([400, 'Signet-Session']);
   });
 
-  it('is refused without one, and with one of another authority; users need none', async () => {
+  it('is refused without a certificate of the authority, while users need no certificate', async () => {
     for (const own of [{}, pem(authority.issue('stranger'))]) {
       const { status, body } = await snapshot(own);
       expect([status, body.code, body.detail]).toEqual([403, 'forbidden', 'machines need a client certificate here']);
@@ -157,7 +159,29 @@ describe('a machine', () => {
     expect((await call('GET', `/v2/${client.projectId}/apigw/instances`)).status).toBe(200);
   });
 
-  it('is refused with a certificate alone', async () => {
+  it('with a credential bound to a certificate is served with that certificate only, until the credential is renewed for another one', async () => {
+    const stranger = machines.issue('another-node');
+    const print = ({ certFile }: { certFile: string }) => new X509Certificate(readFileSync(certFile)).fingerprint256;
+    const tokens = `/signet/v1/instances/${gateway}/gateway-tokens`;
+    const bound = (await call('POST', tokens, { client_certificate_sha256: print(node) })).body;
+    expect(bound.client_certificate_sha256).toMatch(/^[0-9a-f]{64}$/);
+    const asked = async (token: string, own: object) => {
+      const answer = await call('GET', `/signet/v1/instances/${gateway}/snapshot`, undefined, { authorization: `Bearer ${token}` }, own);
+      return [answer.status, answer.body.parameter ?? answer.body.detail];
+    };
+    const refused = [403, 'the credential is bound to another client certificate'];
+    expect(await asked(bound.token, pem(node))).toEqual([400, 'Signet-Session']);
+    expect(await asked(bound.token, pem(stranger))).toEqual(refused);
+    expect(await asked(bound.token, {})).toEqual([403, 'machines need a client certificate here']);
+    const renewed = (await call('POST', `${tokens}/${bound.id}/renew`, { client_certificate_sha256: print(stranger) })).body;
+    expect([await asked(renewed.token, pem(stranger)), await asked(renewed.token, pem(node))]).toEqual([[400, 'Signet-Session'], refused]);
+    // The old credential keeps its certificate, and so does a renewal that names none.
+    expect(await asked(bound.token, pem(node))).toEqual([400, 'Signet-Session']);
+    const kept = (await call('POST', `${tokens}/${bound.id}/renew`, {})).body;
+    expect([await asked(kept.token, pem(node)), await asked(kept.token, pem(stranger))]).toEqual([[400, 'Signet-Session'], refused]);
+  });
+
+  it('is refused with a certificate but no credential', async () => {
     const { status } = await call('GET', `/signet/v1/instances/${gateway}/snapshot`, undefined, {}, pem(node));
     expect(status).toBe(401);
   });
@@ -171,26 +195,24 @@ describe('signet gateway', () => {
     ...more,
   });
   const read = async (more: Record<string, string>) => {
-    const plane = new ControlPlane(readGatewayConfig(environment(more)));
-    return plane.snapshot(AbortSignal.timeout(10_000)).finally(() => plane.close());
+    const plane = new ControlPlaneClient(readGatewayConfig(environment(more)));
+    const session = new TestSession(gateway, 'node');
+    return plane.register(session.sessionId, session.registration(), AbortSignal.timeout(10_000)).finally(() => plane.close());
   };
 
-  it('reads with the authority and the certificate that its configuration names, and with neither it does not', async () => {
-    const own = { SIGNET_CONTROL_PLANE_CERT_FILE: node.certFile, SIGNET_CONTROL_PLANE_KEY_FILE: node.keyFile };
-    expect(await read({ SIGNET_CONTROL_PLANE_CA_FILE: authority.caFile, ...own })).toMatchObject({ instance_id: gateway });
-    await expect(read({ SIGNET_CONTROL_PLANE_CA_FILE: authority.caFile })).rejects.toMatchObject({ status: 403 });
+  it('connects only with its configured authority and certificate', async () => {
+    const own = { SIGNET_CONTROL_PLANE_TLS: `cert=${node.certFile},key=${node.keyFile}` };
+    expect(await read(joined({ SIGNET_CONTROL_PLANE_TLS: `ca=${authority.caFile}` }, own))).toMatchObject({ epoch: expect.any(String) });
+    await expect(read({ SIGNET_CONTROL_PLANE_TLS: `ca=${authority.caFile}` })).rejects.toMatchObject({ status: 403 });
     await expect(read(own)).rejects.toThrow(/self-signed|unable to verify|issuer/);
-    await expect(read({ SIGNET_CONTROL_PLANE_CA_FILE: machines.caFile, ...own })).rejects.toThrow();
+    await expect(read(joined({ SIGNET_CONTROL_PLANE_TLS: `ca=${machines.caFile}` }, own))).rejects.toThrow();
   });
 
   it.each<[Record<string, string>, string]>([
-    [{ SIGNET_CONTROL_PLANE_CA_FILE: '/nowhere' }, 'SIGNET_CONTROL_PLANE_CA_FILE cannot be read (ENOENT)'],
-    [
-      { SIGNET_CONTROL_PLANE_CERT_FILE: 'package.json' },
-      'SIGNET_CONTROL_PLANE_CERT_FILE and SIGNET_CONTROL_PLANE_KEY_FILE are needed together',
-    ],
-    [{ SIGNET_CONTROL_PLANE_CERT_FILE: 'package.json', SIGNET_CONTROL_PLANE_KEY_FILE: 'package.json' }, 'is not what it should be'],
-    [{ SIGNET_CONTROL_PLANE_URL: 'http://127.0.0.1:1', SIGNET_CONTROL_PLANE_CA_FILE: 'package.json' }, 'that starts with https://'],
+    [{ SIGNET_CONTROL_PLANE_TLS: 'ca=/nowhere' }, 'SIGNET_CONTROL_PLANE_TLS: ca cannot be read (ENOENT)'],
+    [{ SIGNET_CONTROL_PLANE_TLS: 'cert=package.json' }, 'SIGNET_CONTROL_PLANE_TLS needs cert and key together'],
+    [{ SIGNET_CONTROL_PLANE_TLS: 'cert=package.json,key=package.json' }, 'is not what it should be'],
+    [{ SIGNET_CONTROL_PLANE_URL: 'http://127.0.0.1:1', SIGNET_CONTROL_PLANE_TLS: 'ca=package.json' }, 'that starts with https://'],
   ])('does not start with %j', (more, words) => {
     expect(() => readGatewayConfig(environment(more))).toThrow(words);
   });
@@ -198,26 +220,23 @@ describe('signet gateway', () => {
 
 describe('the configuration', () => {
   it.each<[Record<string, string>, string]>([
-    [{ SIGNET_TLS_CERT_FILE: '/nowhere', SIGNET_TLS_KEY_FILE: '/nowhere' }, 'SIGNET_TLS_CERT_FILE cannot be read (ENOENT)'],
-    [{ SIGNET_TLS_CERT_FILE: 'package.json' }, 'SIGNET_TLS_CERT_FILE and SIGNET_TLS_KEY_FILE are needed together'],
-    [{ SIGNET_TLS_CLIENT_CA_FILE: 'package.json' }, 'SIGNET_TLS_CERT_FILE and SIGNET_TLS_KEY_FILE are needed together'],
-    [
-      { SIGNET_TLS_CERT_FILE: 'package.json', SIGNET_TLS_KEY_FILE: 'package.json', SIGNET_EMBEDDED_GATEWAY: 'on' },
-      'SIGNET_EMBEDDED_GATEWAY=on speaks plain HTTP',
-    ],
+    [{ SIGNET_TLS: 'cert=/nowhere,key=/nowhere' }, 'SIGNET_TLS: cert cannot be read (ENOENT)'],
+    [{ SIGNET_TLS: 'cert=package.json' }, 'SIGNET_TLS needs cert and key together'],
+    [{ SIGNET_TLS: 'client-ca=package.json' }, 'SIGNET_TLS needs cert and key together'],
+    [{ SIGNET_TLS: 'cert=package.json,key=package.json', SIGNET_EMBEDDED_GATEWAY: 'on' }, 'SIGNET_EMBEDDED_GATEWAY=on speaks plain HTTP'],
   ])('refuses %j', (env, words) => {
     expect(() => readConfig(env)).toThrow(words);
   });
 
-  it('refuses files that are no certificate and its key, and prints neither', async () => {
+  it('refuses files that are not a certificate and its key, and prints neither', async () => {
     const other = authority.issue('other');
     const start = (certFile: string, keyFile: string) =>
-      TestService.start(test, { SIGNET_TLS_CERT_FILE: certFile, SIGNET_TLS_KEY_FILE: keyFile }).then(
+      TestService.start(test, { SIGNET_TLS: `cert=${certFile},key=${keyFile}` }).then(
         () => 'started',
         (error: Error) => error.message,
       );
     for (const message of [await start(other.certFile, node.keyFile), await start('package.json', 'package.json')]) {
-      expect(message).toContain('SIGNET_TLS_CERT_FILE and SIGNET_TLS_KEY_FILE cannot be used: ');
+      expect(message).toContain('SIGNET_TLS: cert and key cannot be used: ');
       expect(message).not.toContain('PRIVATE KEY');
     }
   });

@@ -33,8 +33,22 @@ onBothDatabases((name) => {
     return answer.body.data;
   };
 
-  describe('GET /v1/projects and /v1/projects/{id}', () => {
-    it('200 for an API key: its own project, and no other', async () => {
+  it('only a caller with the action in a project can change it; an administrator of another project can only see it', async () => {
+    const { id } = await create();
+    const other = await service.client({ role: 'APIG Administrator' });
+    expect((await other.get(`/v1/projects/${id}`)).status).toBe(200);
+    const refused = [await other.call('PUT', `/v1/projects/${id}`, { name: newName() }), await other.delete(`/v1/projects/${id}`)];
+    expect(refused.map(({ status, body }) => [status, body.error.code])).toEqual([
+      [403, 'FORBIDDEN'],
+      [403, 'FORBIDDEN'],
+    ]);
+    // The creator has the same roles in the new project as in this one.
+    expect((await admin.call('PUT', `/v1/projects/${id}`, { name: newName() })).status).toBe(200);
+    expect((await admin.delete(`/v1/projects/${id}`)).status).toBe(200);
+  });
+
+  describe('GET /v1/projects and GET /v1/projects/{id}', () => {
+    it('answer 200 with an API key’s own project and no other', async () => {
       const { status, body } = await client.get('/v1/projects');
       expect([status, body]).toEqual([
         200,
@@ -55,14 +69,14 @@ onBothDatabases((name) => {
       expect((await client.get(`/v1/projects/${user.projectId}`)).body.data).toEqual(body.data[0]);
     });
 
-    it('200 for an administrator: every project of the domain', async () => {
+    it('answer 200 with every project of the domain for an administrator', async () => {
       const { id } = await create();
       const ids = (await admin.get('/v1/projects')).body.data.map((project: { id: string }) => project.id);
       expect(ids).toEqual(expect.arrayContaining([id, user.projectId, admin.projectId]));
       expect((await admin.get(`/v1/projects/${id}`)).status).toBe(200);
     });
 
-    it('404 for another project and for none: the same words', async () => {
+    it('answer 404 with the same message for a foreign and an unknown project', async () => {
       for (const caller of [client, user]) {
         for (const id of [admin.projectId, '0'.repeat(32), 'x', '%27']) {
           const answer = await caller.get(`/v1/projects/${id}`);
@@ -73,7 +87,7 @@ onBothDatabases((name) => {
   });
 
   describe('POST /v1/projects', () => {
-    it('201, and its creator can ask for tokens of it', async () => {
+    it('answers 201, and the creator can get tokens for the project', async () => {
       const made = await create({ rate_limit_default: 50 });
       expect(made).toMatchObject({ status: 'active', rate_limit_default: 50 });
       const answer = await admin.post('/v3/auth/tokens', {
@@ -83,7 +97,7 @@ onBothDatabases((name) => {
     });
 
     it.each(['Orders (EU)', 'Bestellungen für Zürich', 'x'.repeat(255), ' '])(
-      '201 for the name %j, which is shown as it was given',
+      'answers 201 for the name %j, which is returned unchanged',
       async (given) => {
         expect((await create({ name: given })).name).toBe(given);
       },
@@ -97,18 +111,18 @@ onBothDatabases((name) => {
       ['rate_limit_default', -1],
       ['rate_limit_default', '10'],
       ['rate_limit_default', 1.5],
-    ])('400 for %s as %j', async (field, value) => {
+    ])('answers 400 for %s as %j', async (field, value) => {
       const { status, body } = await admin.post('/v1/projects', { name: newName(), [field]: value });
       expect([status, body.error.code, body.error.details]).toEqual([400, 'INVALID_REQUEST', { field }]);
     });
 
-    it('409 for a name that the domain has', async () => {
+    it('answers 409 for an existing name in the domain', async () => {
       const { name: taken } = await create();
       const answer = await admin.post('/v1/projects', { name: taken });
       expect([answer.status, answer.body.error.code]).toEqual([409, 'CONFLICT']);
     });
 
-    it('403 for an API key and for whoever may not create projects', async () => {
+    it('answers 403 for an API key and for whoever may not create projects', async () => {
       for (const caller of [client, user, await WebhookClient.of(admin)]) {
         for (const [method, path] of [
           ['POST', '/v1/projects'],
@@ -123,7 +137,7 @@ onBothDatabases((name) => {
   });
 
   describe('PUT /v1/projects/{id}', () => {
-    it('200 changes what is named, and the project keeps its name for tokens', async () => {
+    it('answers 200, changes the given fields and keeps all others', async () => {
       const made = await create();
       const renamed = await admin.put(`/v1/projects/${made.id}`, { name: 'Renamed' });
       expect([renamed.status, renamed.body.data]).toEqual([200, { ...made, name: 'Renamed' }]);
@@ -135,7 +149,7 @@ onBothDatabases((name) => {
   });
 
   describe('DELETE /v1/projects/{id}', () => {
-    it('200, then it is nowhere, and its name is free', async () => {
+    it('answers 200, after which the project does not exist and its name is free', async () => {
       const made = await create();
       const answer = await admin.delete(`/v1/projects/${made.id}`);
       expect([answer.status, answer.body]).toEqual([200, { data: { deleted: true }, meta }]);
@@ -145,7 +159,7 @@ onBothDatabases((name) => {
       await create({ name: made.name });
     });
 
-    it('409 while it has endpoints or gateways, and its API keys go with it', async () => {
+    it('answers 409 while the project has endpoints or gateways, and also deletes its API keys', async () => {
       const made = await create();
       const token = await admin.post('/v3/auth/tokens', {
         auth: { identity: { methods: ['token'], token: { id: admin.token } }, scope: { project: { id: made.id } } },

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { type Answer, TestService } from '../support/service.js';
-import { newUrl, WEBHOOK_ENV, WebhookClient } from '../support/webhooks.js';
+import { newUrl, WebhookClient } from '../support/webhooks.js';
 
 /**
  * What the official PHP (1.5.0) and Go (1.5.0) clients send, and what their strictly typed answers need: a field that is absent or of
- * another type is an exception in the one and an error in the other (endpoints §2).
+ * another type causes an exception in PHP and an error in Go (docs/contracts/endpoints.md §2).
  */
 type Type = (value: unknown) => boolean;
 const string: Type = (value) => typeof value === 'string' && value !== '';
@@ -14,7 +14,7 @@ const bool: Type = (value) => typeof value === 'boolean';
 const int: Type = (value) => Number.isSafeInteger(value);
 const float: Type = (value) => typeof value === 'number';
 const time: Type = (value) => typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(value);
-/** A map, never a list: PHP and Go tell `{}` from `[]`. */
+/** A map, never a list, because PHP and Go distinguish `{}` from `[]`. */
 const map: Type = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 const nullable =
   (type: Type): Type =>
@@ -70,7 +70,7 @@ let key: string;
 
 beforeAll(async () => {
   database = await createTestDatabase('sqlite');
-  service = await TestService.start(database, { ...WEBHOOK_ENV, SIGNET_WEBHOOK_DELIVERY: 'off' });
+  service = await TestService.start(database, { SIGNET_WEBHOOKS: 'check-dns=off,delivery=off' });
   ({ key } = await WebhookClient.of(await service.client()));
 });
 afterAll(async () => {
@@ -78,8 +78,10 @@ afterAll(async () => {
   await database.drop();
 });
 
-describe.each(['PHP', 'Go'] as const)('the %s client', (client) => {
-  /** PHP: both headers on every request, slashes escaped, empty maps as lists. Go: a content type with a body only. */
+describe.each(['PHP', 'Go'] as const)('the official %s client', (client) => {
+  /**
+   * PHP sends both headers with every request, escapes slashes, and sends empty maps as lists. Go sends a content type only with a body.
+   */
   const send = async (method: string, path: string, body?: object): Promise<Answer> => {
     const headers = client === 'PHP' ? { 'user-agent': 'hookbridge-php/1.4.1' } : { 'user-agent': 'hookbridge-go/1.5.0' };
     const json = body && JSON.stringify(body);
@@ -93,7 +95,7 @@ describe.each(['PHP', 'Go'] as const)('the %s client', (client) => {
     const answered = await response.text();
     return { status: response.status, headers: response.headers, text: answered, body: answered === '' ? undefined : JSON.parse(answered) };
   };
-  /** A success with these fields. */
+  /** Expects a success with these fields. */
   const sent = async (method: string, path: string, shape: Shape, body?: object): Promise<any> => {
     const answer = await send(method, path, body);
     expect([method, path, answer.status < 300, answer.text]).toEqual([method, path, true, answer.text]);
@@ -101,7 +103,7 @@ describe.each(['PHP', 'Go'] as const)('the %s client', (client) => {
     expect(answer.body.meta.request_id).toMatch(/^req_/);
     return answer.body.data;
   };
-  /** A success with a list of these, and the marks of its end where the client reads them. */
+  /** Expects a success with a list of such objects, and the paging fields that the client reads. */
   const listed = async (path: string, shape: Shape, { paged = false } = {}): Promise<any[]> => {
     const { status, body, text: answered } = await send('GET', path);
     expect([path, status, Array.isArray(body?.data), answered]).toEqual([path, 200, true, answered]);
@@ -109,7 +111,7 @@ describe.each(['PHP', 'Go'] as const)('the %s client', (client) => {
     if (paged) expect([path, typeof body.meta.has_more, 'next_cursor' in body.meta]).toEqual([path, 'boolean', true]);
     return body.data;
   };
-  /** The exception that the client makes of an error: by its status, with its code. */
+  /** Expects an error from which the client makes the exception of this status with this code. */
   const refused = async (method: string, path: string, status: number, code: string, body?: object) => {
     const answer = await send(method, path, body);
     expect([method, path, answer.status, answer.body.error.code]).toEqual([method, path, status, code]);
@@ -142,12 +144,12 @@ describe.each(['PHP', 'Go'] as const)('the %s client', (client) => {
     const answer = await send('DELETE', `/v1/endpoints/${id}/signing-keys/${signing_key_id}`);
     expect([answer.status, answer.text]).toEqual([204, '']);
     await refused('DELETE', `/v1/endpoints/${id}/signing-keys/${added.id}`, 409, 'CANNOT_DELETE_LAST_SIGNING_KEY');
-    // The alias reads the answer of the new key: its id is the key's, as the documents say, and not the endpoint's.
+    // The alias returns the answer for the new key, whose id is the key's and not the endpoint's, as documented.
     const rotated = await sent('POST', `/v1/endpoints/${id}/signing-keys`, { ...SIGNING_KEY, signing_secret: string });
     expect([rotated.id === id, rotated.signing_secret === added.signing_secret]).toEqual([false, false]);
   });
 
-  it('sends messages and reads what became of them', async () => {
+  it('sends messages and reads their status', async () => {
     const { id } = await sent('POST', '/v1/endpoints', {}, { url: newUrl() });
     const message = { endpoint_id: id, payload: { event: 'a/b', data: { test: true } }, headers: { 'X-Request-Id': 'test-1' } };
     const { message_id, status } = await sent('POST', '/v1/webhooks/send', { message_id: string }, message);
@@ -187,7 +189,7 @@ describe.each(['PHP', 'Go'] as const)('the %s client', (client) => {
   });
 });
 
-it('a body of no bytes is no body, whatever its type is said to be', async () => {
+it('an empty body counts as no body, whatever its content type', async () => {
   const client = new WebhookClient(service.baseUrl, key);
   const { id } = await client.endpoint();
   for (const type of ['application/json', 'application/x-www-form-urlencoded', 'text/plain', 'application/octet-stream']) {

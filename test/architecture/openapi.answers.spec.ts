@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { OpenAPIObject } from '@nestjs/swagger';
+import type { OpenAPIObject, ReferenceObject, SchemaObject } from '@nestjs/swagger';
+import { RESPONSE_TYPES } from '../../src/apig/apis/gateway-responses.dto.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
+import { freePort } from '../support/process.js';
+import { apiKey, createSignetClient, token } from 'signet-client';
 import { Document, type Operation } from '../support/document.js';
 import { LOOPBACK_ENV } from '../support/receiver.js';
 import { type Answer, type Client, READ_ONLY, TestService } from '../support/service.js';
+import { TestSession } from '../support/session.js';
 
 const NOWHERE = '0123456789abcdef0123456789abcdef';
 const RELEASE = 'DEFAULT_ENVIRONMENT_RELEASE_ID';
@@ -23,7 +27,7 @@ const answered = new Set<string>();
 
 beforeAll(async () => {
   database = await createTestDatabase('sqlite');
-  service = await TestService.start(database, { SIGNET_BODY_LIMIT_BYTES: '8192', SIGNET_WEBHOOK_CHECK_DNS: 'false', ...LOOPBACK_ENV });
+  service = await TestService.start(database, { SIGNET_LIMITS: 'body=8192', ...LOOPBACK_ENV });
   client = await service.client({ role: 'APIG Administrator' });
   document = new Document((await client.get('/openapi.json')).body as OpenAPIObject);
 });
@@ -32,13 +36,13 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** What is not named is nowhere. */
+/** All other values are unknown ids. */
 const pathOf = (operation: Operation, parameters: Record<string, unknown>) => {
   const values = { project_id: client.projectId, ...parameters } as Record<string, string>;
   return operation.path.replaceAll(/\{([^}]+)\}/g, (_, name: string) => values[name] ?? NOWHERE);
 };
 
-/** Nearly every answer holds a secret or says who has one, so none is for a cache. */
+/** No answer may be cached, because nearly every answer contains a secret or names its owner. */
 const judge = (operation: Operation, { status, headers, body, text }: Answer) => [
   ...document.faults(operation, {
     status,
@@ -48,17 +52,31 @@ const judge = (operation: Operation, { status, headers, body, text }: Answer) =>
   ...(headers.get('cache-control') === 'no-store' ? [] : [`${operation.operationId} ${status} may be cached`]),
 ];
 
-/** Calls an operation by its name, and refuses an answer that the document does not describe or that is no success. */
-async function call(operationId: string, { body, query, headers, ...parameters }: Request = {}): Promise<any> {
-  const operation = document.operation(operationId);
-  const search = query ? `?${new URLSearchParams(query).toString()}` : '';
-  const answer = await client.call(operation.method, pathOf(operation, parameters) + search, body, headers);
-  expect([operationId, answer.status < 300 ? '' : answer.text, judge(operation, answer)]).toEqual([operationId, '', []]);
-  answered.add(operationId);
-  return answer.body;
+/** As a caller who knows the operation only by its name. */
+type Untyped = Record<string, (path: string, init: object) => Promise<{ data: unknown; response: Response }>>;
+
+/** A machine's credential and another user's token are those of another client; every other header is a parameter. */
+function clientFor({ authorization, 'x-auth-token': other, ...header }: Record<string, string>) {
+  const credentials = authorization === undefined ? token(other ?? client.token) : apiKey(authorization.replace('Bearer ', ''));
+  return { signet: createSignetClient({ baseUrl: service.baseUrl, credentials }) as unknown as Untyped, header };
 }
 
-describe('every answer is one that the document describes, field for field', () => {
+/** Calls an operation through `signet-client`. Fails if the document does not describe the answer, or if it is no success. */
+async function call(operationId: string, { body, query, headers = {}, ...path }: Request = {}): Promise<any> {
+  const operation = document.operation(operationId);
+  const { signet, header } = clientFor(headers);
+  const json = Object.entries(operation.responses).every(
+    ([status, response]) => !status.startsWith('2') || !response || !('content' in response) || 'application/json' in response.content!,
+  );
+  const params = { path: { project_id: client.projectId, ...path }, query, header };
+  const { data, response } = await signet[operation.method]!(operation.path, { params, body, ...(!json && { parseAs: 'text' }) });
+  const answer = { status: response.status, headers: response.headers, body: data, text: '' };
+  expect([operationId, judge(operation, answer)]).toEqual([operationId, []]);
+  answered.add(operationId);
+  return data;
+}
+
+describe('signet-client gets an answer with exactly the documented fields in the operations', () => {
   let instance_id: string;
   let group_id: string;
   let api_id: string;
@@ -86,7 +104,26 @@ describe('every answer is one that the document describes, field for field', () 
     await call('ShowRestrictionOfInstanceV2', { instance_id });
     await call('ListInstanceFeatures', { instance_id });
     await call('ListInstanceTags', { instance_id });
-    await call('ListInstanceIngressPortsV2', { instance_id });
+    await call('BatchCreateOrDeleteInstanceTags', { instance_id, body: { action: 'create', tags: [{ key: 'team', value: 'a' }] } });
+    await call('ListProjectInstanceTags');
+    expect((await call('ListInstancesByTags', { body: { tags: [{ key: 'team' }] } })).resources).toHaveLength(1);
+    expect((await call('CountInstancesByTags', { body: {} })).total_count).toBe(1);
+    const { ingress_port_id } = await call('AddCustomIngressPort', { instance_id, body: { protocol: 'HTTP', ingress_port: 3662 } });
+    expect((await call('ListCustomIngressPorts', { instance_id })).size).toBe(1);
+    await call('DeleteCustomIngressPort', { instance_id, ingress_port_id });
+    await call('RemoveEngressEipV2', { instance_id });
+    await call('AddEngressEipV2', { instance_id, body: { bandwidth_size: '5' } });
+    await call('UpdateEngressEipV2', { instance_id, body: { bandwidth_size: 8 } });
+    await call('AddEipV2', { instance_id, body: { eip_id: 'elsewhere' } });
+    await call('AddIngressEipV2', { instance_id, body: {} });
+    await call('UpdateIngressEipV2', { instance_id, body: { bandwidth_size: 8 } });
+    await call('AddExtraElbs', { instance_id, body: { elb_details: [{ id: 'elsewhere', force_overwrite_enabled: true }] } });
+    expect((await call('ListExtraElbs', { instance_id })).elbs).toHaveLength(1);
+    await call('ShowDetailsOfInstanceV2', { instance_id });
+    await call('RemoveEipV2', { instance_id });
+    await call('RemoveIngressEipV2', { instance_id });
+    await call('RemoveExtraElbs', { instance_id, body: { elb_ids: ['elsewhere'] } });
+    await call('CreatePostPayResizeOrder', { instance_id, body: { spec_id: 'PROFESSIONAL' } });
     await call('ListInstanceConfigsV2', { instance_id });
     await call('CreateFeatureV2', { instance_id, body: { name: 'public_key', enable: true, config: 'on' } });
     await call('ListFeaturesV2', { instance_id });
@@ -99,8 +136,31 @@ describe('every answer is one that the document describes, field for field', () 
     await call('ShowDetailsOfApiGroupV2', { instance_id, group_id });
     await call('UpdateApiGroupV2', { instance_id, group_id, body: { name: 'group', remark: 'of a test' } });
     await call('UpdateSlDomainSettingV2', { instance_id, group_id, body: { sl_domain_access_enabled: false } });
-    await call('ListEnvironmentVariablesV2', { instance_id, query: { group_id } });
     const { id: env_id } = await call('CreateEnvironmentV2', { instance_id, body: { name: 'test' } });
+    const inGroup = { instance_id, group_id };
+    const responses = { THROTTLED: { body: '{}', status: 430, headers: [{ key: 'a', value: 'b' }] } };
+    const { id: response_id } = await call('CreateGatewayResponseV2', { ...inGroup, body: { name: 'mine', responses } });
+    await call('ListGatewayResponsesV2', inGroup);
+    await call('ShowDetailsOfGatewayResponseV2', { ...inGroup, response_id });
+    await call('UpdateGatewayResponseV2', { ...inGroup, response_id, body: { name: 'mine', responses } });
+    const type = { ...inGroup, response_id, response_type: 'THROTTLED' };
+    await call('ShowDetailsOfGatewayResponseTypeV2', type);
+    await call('UpdateGatewayResponseTypeV2', { ...type, body: responses.THROTTLED });
+    await call('DeleteGatewayResponseTypeV2', type);
+    await call('DeleteGatewayResponseV2', { ...inGroup, response_id });
+    const { id: domain_id } = await call('AssociateDomainV2', { ...inGroup, body: { url_domain: 'a.example' } });
+    await call('UpdateDomainV2', { ...inGroup, domain_id, body: { min_ssl_version: 'TLSv1.2' } });
+    await call('BatchAssociateCertsV2', { ...inGroup, domain_id, body: { certificate_ids: ['certificate'] } });
+    await call('ShowDetailsOfApiGroupV2', inGroup);
+    await call('ListApiGroupsV2', { instance_id });
+    await call('BatchDisassociateCertsV2', { ...inGroup, domain_id, body: { certificate_ids: ['certificate'] } });
+    await call('DisassociateDomainV2', { ...inGroup, domain_id });
+    const variable = { variable_name: 'path', variable_value: '/a', env_id, group_id };
+    const { id: env_variable_id } = await call('CreateEnvironmentVariableV2', { instance_id, body: variable });
+    await call('ListEnvironmentVariablesV2', { instance_id, query: { group_id } });
+    await call('ShowDetailsOfEnvironmentVariableV2', { instance_id, env_variable_id });
+    await call('UpdateEnvironmentVariableV2', { instance_id, env_variable_id, body: { variable_value: '/b' } });
+    await call('DeleteEnvironmentVariableV2', { instance_id, env_variable_id });
     await call('ListEnvironmentsV2', { instance_id });
     await call('UpdateEnvironmentV2', { instance_id, env_id, body: { name: 'test', remark: 'of a test' } });
     await call('DeleteEnvironmentV2', { instance_id, env_id });
@@ -111,7 +171,8 @@ describe('every answer is one that the document describes, field for field', () 
       member_type: 'ip',
       type: 2,
       member_groups: [{ member_group_name: 'default', microservice_labels: [{ label_name: 'a', label_value: 'b' }] }],
-      members: [{ host: '192.0.2.1', weight: 1, is_backup: false, port: 80, status: 1 }],
+      members: [{ host: '192.0.2.1', weight: 1, is_backup: false, port: 80, status: 1, member_group_name: 'default' }],
+      microservice_info: { service_type: 'CCE', cce_info: { cluster_id: 'c', namespace: 'n', workload_type: 'deployment', app_name: 'a' } },
       vpc_health_config: { protocol: 'HTTP', path: '/', threshold_normal: 1, threshold_abnormal: 5, time_interval: 10, timeout: 5 },
     };
     const { id: vpc_channel_id } = await call('CreateVpcChannelV2', { instance_id, body: channel });
@@ -119,7 +180,21 @@ describe('every answer is one that the document describes, field for field', () 
     await call('ShowDetailsOfVpcChannelV2', { instance_id, vpc_channel_id });
     await call('UpdateVpcChannelV2', { instance_id, vpc_channel_id, body: channel });
     await call('AddingBackendInstancesV2', { instance_id, vpc_channel_id, body: { members: [{ host: '192.0.2.2' }] } });
-    await call('ListBackendInstancesV2', { instance_id, vpc_channel_id });
+    const { members } = await call('ListBackendInstancesV2', { instance_id, vpc_channel_id });
+    await call('UpdateBackendInstancesV2', { instance_id, vpc_channel_id, body: { members } });
+    const [{ id: member_id }] = members;
+    await call('BatchDisableMembers', { instance_id, vpc_channel_id, body: { member_ids: [member_id] } });
+    await call('BatchEnableMembers', { instance_id, vpc_channel_id, body: { member_ids: [member_id] } });
+    await call('DeleteBackendInstanceV2', { instance_id, vpc_channel_id, member_id });
+    const { id: another } = await call('CreateVpcChannelV2', { instance_id, body: { ...channel, name: 'another' } });
+    const group = { member_group_name: 'referring', reference_vpc_channel_id: another };
+    const { member_groups } = await call('CreateMemberGroup', { instance_id, vpc_channel_id, body: { member_groups: [group] } });
+    const { member_group_id } = member_groups[0];
+    await call('ListMemberGroups', { instance_id, vpc_channel_id });
+    await call('ShowDetailsOfMemberGroup', { instance_id, vpc_channel_id, member_group_id });
+    await call('UpdateMemberGroup', { instance_id, vpc_channel_id, member_group_id, body: group });
+    await call('DeleteMemberGroup', { instance_id, vpc_channel_id, member_group_id });
+    await call('UpdateHealthCheck', { instance_id, vpc_channel_id, body: channel.vpc_health_config });
     await call('DeleteVpcChannelV2', { instance_id, vpc_channel_id });
   });
 
@@ -165,6 +240,8 @@ describe('every answer is one that the document describes, field for field', () 
     expect(failure).toHaveLength(1);
     await call('ShowDetailsOfApiV2', { instance_id, api_id });
     await call('ListApisV2', { instance_id, query: { env_id: RELEASE } });
+    expect((await call('ListTagsV2', { instance_id })).tags).toEqual(['a']);
+    for (const id of ['ListApiGroupsQuantitiesV2', 'ListApiQuantitiesV2', 'ListAppQuantitiesV2']) await call(id, { instance_id });
     const { api_versions } = await call('ListApiVersionsV2', { instance_id, api_id });
     const [{ version_id }, { version_id: before }] = api_versions;
     await call('ListApiVersionDetailV2', { instance_id, version_id });
@@ -172,7 +249,7 @@ describe('every answer is one that the document describes, field for field', () 
     await call('ChangeApiVersionV2', { instance_id, api_id, body: { version_id: before } });
   });
 
-  it('of the nine operations of signature keys', async () => {
+  it('of signature keys', async () => {
     const keys = [];
     for (const fields of [
       { sign_type: 'hmac' },
@@ -195,6 +272,32 @@ describe('every answer is one that the document describes, field for field', () 
     await call('DeleteSignatureKeyV2', { instance_id, sign_id });
   });
 
+  it('of signature keys of every type', async () => {
+    const fields = { sign_type: 'http-message-signatures', sign_algorithm: 'ed25519' };
+    const { id: sign_id } = await call('CreateSignatureKey', { instance_id, body: { name: 'own', ...fields } });
+    await call('UpdateSignatureKey', { instance_id, sign_id, body: { name: 'own_renamed' } });
+    const { bindings } = await call('BindSignatureKey', { instance_id, body: { sign_id, publish_ids: [publish_id] } });
+    const { signs } = await call('ListSignatureKeys', { instance_id, query: { id: sign_id } });
+    const bound = await call('ListSignatureKeyBindings', { instance_id, query: { sign_id } });
+    expect([signs[0].sign_algorithm, bindings.length, bound.size]).toEqual(['ed25519', 1, 1]);
+    await call('RevealSignatureKey', { instance_id, sign_id });
+    await call('UnbindSignatureKey', { instance_id, sign_bindings_id: bindings[0].id });
+    await call('DeleteSignatureKey', { instance_id, sign_id });
+  });
+
+  it('of signature keys at the older prefix', async () => {
+    const { id: sign_id } = await call('CreateSignatureKeyV2AtApic', { instance_id, body: { name: 'older' } });
+    await call('UpdateSignatureKeyV2AtApic', { instance_id, sign_id, body: { name: 'older_renamed' } });
+    const { bindings } = await call('AssociateSignatureKeyV2AtApic', { instance_id, body: { sign_id, publish_ids: [publish_id] } });
+    await call('ListSignatureKeysV2AtApic', { instance_id });
+    const bound = await call('ListApisBindedToSignatureKeyV2AtApic', { instance_id, query: { sign_id } });
+    const unbound = await call('ListApisNotBoundWithSignatureKeyV2AtApic', { instance_id, query: { sign_id } });
+    const carried = await call('ListSignatureKeysBindedToApiV2AtApic', { instance_id, query: { api_id } });
+    expect([bindings.length, bound.size, unbound.size, carried.size]).toEqual([1, 1, 0, 1]);
+    await call('DisassociateSignatureKeyV2AtApic', { instance_id, sign_bindings_id: bindings[0].id });
+    await call('DeleteSignatureKeyV2AtApic', { instance_id, sign_id });
+  });
+
   it('of the data plane', async () => {
     const { id: sign_id } = await call('CreateSignatureKeyV2', { instance_id, body: { name: 'rotated' } });
     await call('AssociateSignatureKeyV2', { instance_id, body: { sign_id, publish_ids: [publish_id] } });
@@ -204,13 +307,18 @@ describe('every answer is one that the document describes, field for field', () 
     };
     const [gateway, verifier] = [await bearer('gateway'), await bearer('verifier')];
     const usage = [{ publish_id, sign_id, count: 1, last_signed_at: 1 }];
-    const report = { applied_revision: 1, version: '1', usage, started_at: 1, lease_seconds: null };
-    await call('ReportNode', { instance_id, node_id: 'node', body: report, ...gateway });
-    const { revision, publications } = await call('ShowSnapshot', { instance_id, ...gateway });
+    const process = new TestSession(instance_id, 'node');
+    const session_id = process.sessionId;
+    process.epoch = (await call('RegisterSession', { instance_id, session_id, body: process.registration(), ...gateway })).epoch;
+    const named = { headers: { ...gateway.headers, 'signet-session': session_id } };
+    const { revision, publications } = await call('ShowSnapshot', { instance_id, ...named });
+    await call('ReportSession', { instance_id, session_id, body: process.report(1, { usage }), ...gateway });
     expect(publications[0].sign.sign_id).toBe(sign_id);
     await call('WatchChanges', { instance_id, query: { from: String(revision + 1) }, ...gateway });
     await call('ListVerificationKeys', { instance_id, ...verifier });
-    await call('ListGatewayNodes', { instance_id });
+    const { verifiers } = await call('ListVerifiers', { instance_id });
+    await call('VouchForVerifier', { instance_id, verifier_id: verifiers[0].verifier_id });
+    await call('ListSessions', { instance_id });
     await call('ShowReceipt', { instance_id, revision: 1 });
     await call('UpdateInstanceSettings', { instance_id, body: { lease_seconds: 20 } });
     await call('ShowInstanceSettings', { instance_id });
@@ -220,10 +328,14 @@ describe('every answer is one that the document describes, field for field', () 
     await call('ShowSignatureKeyRotation', { instance_id, sign_id });
     await call('PromoteSignatureKeyRotation', { instance_id, sign_id, body: {} });
     await call('ListVerificationKeys', { instance_id, ...verifier });
+    await call('ShowSignatureKeyRotation', { instance_id, sign_id });
     await call('CancelSignatureKeyRotation', { instance_id, sign_id });
+    await call('RetireSignatureKeyRotation', { instance_id, sign_id, body: { force: true } });
+    await call('LeaveVerification', { instance_id, ...verifier });
     const { gateway_tokens } = await call('ListGatewayTokens', { instance_id });
+    await call('RenewGatewayToken', { instance_id, token_id: gateway_tokens[0].id, body: {} });
     await call('DeleteGatewayToken', { instance_id, token_id: gateway_tokens[0].id });
-    await call('DeleteGatewayNode', { instance_id, node_id: 'node' });
+    await call('VouchForSession', { instance_id, session_id });
   });
 
   it('of the identity service, the audit trail and the probes', async () => {
@@ -234,7 +346,8 @@ describe('every answer is one that the document describes, field for field', () 
     await call('KeystoneValidateToken', subject);
     await call('KeystoneCreateProject', { body: { project: { name: 'new_project' } } });
     for (const id of ['Projects', 'AuthProjects', 'AuthDomains', 'Users', 'Regions', 'Versions']) await call(`KeystoneList${id}`);
-    for (const id of ['KeystoneShowVersion', 'KeystoneShowCatalog', 'ShowLiveness', 'ShowReadiness', 'ListMetrics']) await call(id);
+    for (const id of ['KeystoneShowVersion', 'KeystoneShowCatalog', 'ShowHealth', 'ShowLiveness', 'ShowReadiness', 'ListMetrics'])
+      await call(id);
     const { next_cursor } = await call('ListAuditEvents', { query: { limit: '1' } });
     await call('ListAuditEvents', { query: { cursor: next_cursor } });
     await call('ListDomainAuditEvents', { query: { limit: '1' } });
@@ -258,6 +371,7 @@ describe('every answer is one that the document describes, field for field', () 
     await call('GetEndpoint', { id });
     await call('UpdateEndpoint', { id, body: { rate_limit_rps: 10 } });
     await call('PauseEndpoint', { id });
+    await call('ShowEndpointReceipt', { id, revision: 2 });
     await call('ResumeEndpoint', { id });
     const { id: keyId } = (await call('CreateEndpointSigningKey', { id })).data;
     await call('ListEndpointSigningKeys', { id });
@@ -269,8 +383,15 @@ describe('every answer is one that the document describes, field for field', () 
   });
 
   it('of webhook messages', async () => {
-    // Nobody listens there: the first attempt fails, and the next is half an hour away.
-    const { id: endpoint_id } = (await call('CreateEndpoint', { body: { url: 'http://127.0.0.1:1/hook' } })).data;
+    // Nothing listens at this URL, so the first attempt fails, and the next one follows half an hour later.
+    const made = (await call('CreateEndpoint', { body: { url: `http://127.0.0.1:${await freePort()}/hook` } })).data;
+    const endpoint_id = made.id as string;
+    expect(await call('TestSigningKey', { id: endpoint_id, keyId: made.signing_key_id })).toMatchObject({ delivered: false });
+    await call('GetEndpointMetrics', { id: endpoint_id });
+    await call('UpdateEndpointEvents', { id: endpoint_id, body: { events: ['endpoint.disabled'] } });
+    await call('ShowEndpointState', { id: endpoint_id });
+    const stretch = { from: '2026-01-01T00:00:00Z', to: '2099-01-01T00:00:00Z' };
+    await call('ReplayEndpointMessages', { id: endpoint_id, body: { ...stretch, preview: true } });
     const send = async () => (await call('SendWebhook', { body: { endpoint_id, payload: { a: 1 } } })).data.message_id as string;
     const failing = async () => {
       const id = await send();
@@ -305,7 +426,7 @@ describe('every answer is one that the document describes, field for field', () 
     await call('CreateTemporaryAccessKeyByToken', { body: { auth: { identity: { methods: ['token'] } } } });
   });
 
-  it('of the deletions', async () => {
+  it('of deletions', async () => {
     const { api_versions } = await call('ListApiVersionsV2', { instance_id, api_id });
     for (const { version_id } of api_versions) await call('DeleteApiByVersionIdV2', { instance_id, version_id });
     for (const { id } of (await call('ListApisV2', { instance_id })).apis) await call('DeleteApiV2', { instance_id, api_id: id });
@@ -342,13 +463,142 @@ describe('every answer is one that the document describes, field for field', () 
     await call('DeleteCustomPolicy', { role_id });
   });
 
-  it('of every operation there is', () => {
+  it('of every route', () => {
     expect(document.operations.map(({ operationId }) => operationId).filter((id) => !answered.has(id))).toEqual([]);
   });
 });
 
-describe('every refusal is one that the document describes, with its code', () => {
-  /** Sends one thing to many operations. @returns the faults of the answers, and how many of each status there were */
+describe('an object or a list in an answer of the API Gateway contract', () => {
+  /**
+   * The objects and lists that may be absent, with the reason. Clients dereference all others without a check
+   * (docs/contracts/apig-clients.md §1.3).
+   */
+  const MAY_BE_ABSENT: Record<string, string> = {
+    mock_info: 'the backend is of another type',
+    func_info: 'the backend is of another type',
+    backend_api: 'the backend is of another type',
+    header: 'none was given',
+    headers: 'none were given',
+    ...Object.fromEntries(RESPONSE_TYPES.map((type) => [type, 'another error type was requested'])),
+    member_group_url_infos: 'none was given',
+    vpc_health_config: 'none was given, and its zeros would come back with the next PUT',
+    microservice_labels: 'none was given',
+    microservice_info: 'the channel has servers',
+    cce_info: 'the microservices are of another kind',
+    cce_service_info: 'the microservices are of another kind',
+    cse_info: 'the microservices are of another kind',
+  };
+  /** The operations that answer each field according to the contract, independent of the document. */
+  const ALWAYS_THERE: Record<string, string[]> = {
+    endpoint_service: ['ShowDetailsOfInstanceV2'],
+    node_ips: ['ShowDetailsOfInstanceV2'],
+    endpoint_services: ['ShowDetailsOfInstanceV2'],
+    auth_opt: ['ShowDetailsOfApiV2', 'CreateApiV2', 'UpdateApiV2', 'ListApisV2'],
+    vpc_channel_info: ['ShowDetailsOfApiV2', 'CreateApiV2', 'UpdateApiV2', 'ListApisV2'],
+    req_params: ['ShowDetailsOfApiV2'],
+    backend_params: ['ShowDetailsOfApiV2'],
+    conditions: ['ShowDetailsOfApiV2'],
+    policy_https: ['ShowDetailsOfApiV2'],
+    policy_mocks: ['ShowDetailsOfApiV2'],
+    policy_functions: ['ShowDetailsOfApiV2'],
+    tags: ['ShowDetailsOfApiV2', 'ListInstanceTags'],
+    members: ['ShowDetailsOfVpcChannelV2'],
+    member_groups: ['ShowDetailsOfVpcChannelV2'],
+    url_domains: ['ShowDetailsOfApiGroupV2', 'ListApiGroupsV2'],
+    ssl_infos: ['ShowDetailsOfApiGroupV2', 'ListApiGroupsV2'],
+    THROTTLED: ['CreateGatewayResponseV2', 'ShowDetailsOfGatewayResponseV2', 'UpdateGatewayResponseV2'],
+  };
+
+  interface Field {
+    operationId: string;
+    field: string;
+    /** The types include `object` and `array`. */
+    type: string | undefined;
+    required: boolean;
+    nullable: boolean;
+  }
+  /** Every field in the success answer of an operation, at any depth. */
+  function fieldsOf({ operationId, responses }: Operation): Field[] {
+    const schemas = document.json.components!.schemas as Record<string, SchemaObject>;
+    const found: Field[] = [];
+    const seen = new Set<SchemaObject>();
+    const resolve = (schema: SchemaObject | ReferenceObject): SchemaObject => {
+      if ('$ref' in schema) return schemas[schema.$ref.split('/').pop()!]!;
+      return schema.allOf?.length === 1 ? resolve(schema.allOf[0]!) : schema;
+    };
+    const walk = (at: SchemaObject | ReferenceObject): void => {
+      const schema = resolve(at);
+      if (seen.has(schema)) return;
+      seen.add(schema);
+      if (schema.items) walk(schema.items);
+      for (const [field, property] of Object.entries(schema.properties ?? {})) {
+        const { type, properties, nullable } = resolve(property);
+        const types = [type ?? (properties && 'object')].flat();
+        found.push({
+          operationId,
+          field,
+          type: types.find((one) => one !== 'null'),
+          required: schema.required?.includes(field) === true,
+          nullable: nullable === true || types.includes('null'),
+        });
+        walk(property);
+      }
+    };
+    for (const [status, response] of Object.entries(responses)) {
+      const [content] = Object.values((response as { content?: Record<string, { schema?: SchemaObject }> }).content ?? {});
+      if (status.startsWith('2') && content?.schema) walk(content.schema);
+    }
+    return found;
+  }
+  const parts = () =>
+    document.operations
+      .filter(({ path }) => path.startsWith('/v2/'))
+      .flatMap(fieldsOf)
+      .filter(({ type }) => type === 'array' || type === 'object');
+
+  it('is null only in listeners, and absent only for a stated reason', () => {
+    // No gateway of Signet has it, and no client reads it.
+    expect([...new Set(parts().flatMap(({ field, nullable }) => (nullable ? field : [])))]).toEqual(['listeners']);
+    const optional = new Set(parts().flatMap(({ field, required }) => (required ? [] : field)));
+    expect([...optional].sort()).toEqual(Object.keys(MAY_BE_ABSENT).sort());
+  });
+
+  it('has the type that clients assert', () => {
+    /** The operation, the field, and the JSON type without which a provider panics. */
+    const TYPES: [operationId: string, type: string, fields: string][] = [
+      ['ShowDetailsOfInstanceV2', 'string', 'status available_zone_ids service_name'],
+      ['ShowDetailsOfInstanceV2', 'integer', 'create_time'],
+      [
+        'ShowDetailsOfApiV2',
+        'string',
+        'retry_count match_mode sampling_strategy sampling_param publish_id run_env_id register_time update_time',
+      ],
+      ['ShowDetailsOfApiV2', 'integer', 'type'],
+    ];
+    const wrong = TYPES.flatMap(([operationId, type, fields]) => {
+      const found = fieldsOf(document.operation(operationId));
+      return fields.split(' ').flatMap((field) => {
+        const types = new Set(found.filter((each) => each.field === field).map((each) => each.type));
+        // A parameter has another field named type, with the value STRING or NUMBER.
+        if (field === 'type') types.delete('string');
+        return [...types].join() === type ? [] : [`${operationId} ${field}: ${[...types].join()}`];
+      });
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('is present wherever a client reads it without a check', () => {
+    const missing = Object.entries(ALWAYS_THERE).flatMap(([field, operations]) =>
+      operations.filter(
+        (operationId) => !parts().some((part) => part.operationId === operationId && part.field === field && part.required),
+      ),
+    );
+    expect(missing).toEqual([]);
+  });
+});
+
+describe('the document describes every refusal with its code, in answers', () => {
+  /** Sends one request to many operations. @returns the faults of the answers, and the number of answers of each status */
   async function refused(operations: Operation[], send: (operation: Operation) => Promise<Answer>) {
     const statuses: Record<number, number> = {};
     const faults: string[] = [];
@@ -365,21 +615,21 @@ describe('every refusal is one that the document describes, with its code', () =
   const forMachines = ({ security }: Operation) => security?.some((scheme) => 'machine' in scheme) === true;
   const withBody = () => document.operations.filter((operation) => operation.requestBody !== undefined && !forMachines(operation));
   const reading = (operation: Operation) => !('requestBody' in operation);
-  const token = (value: string) => ({ 'x-auth-token': value });
+  const tokenHeader = (value: string) => ({ 'x-auth-token': value });
 
-  it('without a token, and with a bad one', async () => {
-    for (const headers of [token(''), token('bad')]) {
+  it('to requests without a token or with an invalid one', async () => {
+    for (const headers of [tokenHeader(''), tokenHeader('bad')]) {
       const statuses = await refused(guarded(), (operation) => client.call(operation.method, pathOf(operation, {}), undefined, headers));
       expect(statuses).toEqual({ 401: guarded().length });
     }
   });
 
-  it('to machines', async () => {
+  it('of machines', async () => {
     const operations = document.operations.filter(forMachines);
     const instance_id = await client.gateway();
     const credential = async (role: string) =>
       `Bearer ${(await client.post(`/signet/v1/instances/${instance_id}/gateway-tokens`, { role })).body.token as string}`;
-    // A watch from what is ahead ends at once.
+    // A watch from a future revision ends at once.
     const send = (authorization: string, body?: unknown, at: Record<string, string> = { instance_id }) =>
       refused(operations, (operation) =>
         client.call(operation.method, `${pathOf(operation, at)}?from=999`, operation.requestBody && body, { authorization }),
@@ -392,7 +642,7 @@ describe('every refusal is one that the document describes, with its code', () =
     expect(roles.reduce<number>((sum, refusals) => sum + (refusals ?? 0), 0)).toBe(operations.length);
   });
 
-  it('without a right', async () => {
+  it('to callers without the action', async () => {
     const reader = await service.client({ role: READ_ONLY });
     const foreign = guarded().filter(
       (operation) => operation.path.includes('{project_id}') || (forProject(operation) && operation.method !== 'GET'),
@@ -401,7 +651,7 @@ describe('every refusal is one that the document describes, with its code', () =
     expect(statuses).toEqual({ 403: foreign.length });
   });
 
-  it('for what is not there, in a gateway and without one', async () => {
+  it('to requests for unknown ids, in a gateway and outside of one', async () => {
     const about = guarded().filter((operation) => operation.path.includes('{instance_id}') && reading(operation));
     const query = '?sign_id=x&api_id=x&group_id=x';
     const nowhere = await refused(about, (operation) => client.call(operation.method, pathOf(operation, {}) + query));
@@ -411,7 +661,7 @@ describe('every refusal is one that the document describes, with its code', () =
     await refused(within, (operation) => client.call(operation.method, pathOf(operation, { instance_id }) + query));
   });
 
-  it('for a query that is none', async () => {
+  it('to invalid queries', async () => {
     const queried = guarded().filter(({ parameters = [] }) =>
       parameters.some((parameter) => 'in' in parameter && parameter.in === 'query'),
     );
@@ -421,7 +671,7 @@ describe('every refusal is one that the document describes, with its code', () =
       );
   });
 
-  it('for a body that is empty, malformed, of another type or too large', async () => {
+  it('to bodies that are empty, malformed, of another type or too large', async () => {
     const send = (body: unknown, headers?: Record<string, string>) =>
       refused(withBody(), (operation) => client.call(operation.method, pathOf(operation, {}), body, headers));
     const all = withBody().length;
@@ -434,7 +684,7 @@ describe('every refusal is one that the document describes, with its code', () =
     expect(await send(`"${'x'.repeat(8192)}"`)).toEqual({ 400: plain, 413: all - plain });
   });
 
-  it('for a body whose fields are wrong', async () => {
+  it('to bodies with invalid fields', async () => {
     const wrong = { name: 1, auth: { identity: { methods: [] } }, project: { name: '' }, sign_id: 1, members: 1, instance_name: '' };
     await refused(withBody(), (operation) => client.call(operation.method, pathOf(operation, {}), wrong));
   });

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { PermissionSet } from '../../src/auth/permission-set.js';
-import { SYSTEM_POLICIES } from '../../src/auth/system-policies.js';
+import { PermissionSet } from '../../src/platform/auth/permission-set.js';
+import { SYSTEM_POLICIES } from '../../src/platform/auth/system-policies.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { type Route, routesOf } from '../support/routes.js';
 import { TestService } from '../support/service.js';
+import { sources } from '../support/sources.js';
 
 let database: TestDatabase;
 let service: TestService;
@@ -19,10 +20,13 @@ afterAll(async () => {
   await database.drop();
 });
 
+/** Reads that the contract defines as POST, with the query in the body. */
+const READS = ['InstanceTagsController.find', 'InstanceTagsController.count'];
+
 describe('every route', () => {
   it('is found by this test', () => {
-    expect(routes.map(({ name }) => name)).toContain('SignsController.delete');
-    expect(routes.length).toBeGreaterThan(12);
+    const declared = sources.flatMap(({ text }) => [...text.matchAll(/^ {2}@(?:Get|Head|Post|Put|Patch|Delete|Options|All)\(/gm)]);
+    expect(new Set(routes.map(({ name }) => name)).size).toBe(declared.length);
   });
 
   it('declares who may call it', () => {
@@ -37,7 +41,7 @@ describe('every route', () => {
     }
   });
 
-  it('that is for machines is refused to callers and to other roles, and answers for another gateway as for one that does not exist', async () => {
+  it('for machines refuses users and other roles, and gives another gateway the answer for an unknown one', async () => {
     const admin = await service.client({ role: 'APIG Administrator' });
     const [mine, other] = [await admin.gateway(), await admin.gateway()];
     const credential = async (role: string) =>
@@ -73,10 +77,10 @@ describe('every route', () => {
     expect(grantless.map(({ name }) => name)).toEqual([]);
   });
 
-  it('that writes is refused to a reader, before its body is looked at', async () => {
+  it('that writes refuses a reader before the body is read', async () => {
     const reader = await service.client({ role: 'APIG ReadOnlyAccess' });
     for (const { name, method, path, access } of routes) {
-      if (!['action', 'domain', 'project'].includes(access?.kind ?? '') || method === 'GET') continue;
+      if (!['action', 'domain', 'project'].includes(access?.kind ?? '') || method === 'GET' || READS.includes(name)) continue;
       const answer = await reader.call(
         method,
         path.replace(':project_id', '{project}').replace(/:[A-Za-z_]+/g, 'x'),
@@ -86,7 +90,7 @@ describe('every route', () => {
     }
   });
 
-  it('answers 403 in the same words for another project and for one that does not exist', async () => {
+  it('answers the same 403 for a foreign and for an unknown project', async () => {
     const [mine, theirs] = [await service.client(), await service.client()];
     for (const { name, method, path } of routes) {
       if (!path.includes(':project_id')) continue;

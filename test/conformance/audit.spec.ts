@@ -1,16 +1,19 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { AuditTrailService } from '../../src/audit/audit-trail.service.js';
-import type { AuditEvent } from '../../src/audit/audit-event.entity.js';
-import { chainHash, insertEvent, SELECT_EVENTS } from '../../src/audit/chain.js';
-import type { ChainFault } from '../../src/audit/chain-walk.js';
-import { Denials } from '../../src/audit/denials.service.js';
-import { RetentionService } from '../../src/audit/retention.service.js';
-import { CHECKPOINTS, DENIED } from '../../src/audit/service-chains.js';
-import { Database } from '../../src/database/database.js';
-import { operator } from '../../src/projects/operator.js';
+import { AuditTrailService } from '../../src/platform/audit/audit-trail.service.js';
+import type { AuditEvent } from '../../src/platform/audit/audit-event.entity.js';
+import { chainHash, insertEvent, SELECT_EVENTS } from '../../src/platform/audit/chain.js';
+import type { ChainFault } from '../../src/platform/audit/chain-walk.js';
+import { ChainHeads, HEAD_EVERY, RECORD_HEAD } from '../../src/platform/audit/chain-heads.service.js';
+import { Denials } from '../../src/platform/audit/denials.service.js';
+import { RetentionService } from '../../src/platform/audit/retention.service.js';
+import { CHECKPOINTS, DENIED } from '../../src/platform/audit/service-chains.js';
+import { ChangeFeed } from '../../src/platform/changes/change-feed.js';
+import { Database } from '../../src/platform/database/database.js';
+import { operator } from '../../src/identity/projects/operator.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { routesOf } from '../support/routes.js';
 import { type Client, TestService } from '../support/service.js';
+import { WEBHOOK_ENV, WebhookClient } from '../support/webhooks.js';
 
 const WRITES = 12;
 
@@ -27,7 +30,7 @@ onBothDatabases((name) => {
 
   beforeAll(async () => {
     test = await createTestDatabase(name);
-    service = await TestService.start(test, { SIGNET_AUDIT_DENIED_ROWS: '1000', SIGNET_INSTANCE_NUM_LIMIT: '1000' });
+    service = await TestService.start(test, { SIGNET_RETENTION: 'denied-rows=1000', SIGNET_LIMITS: 'instances=1000', ...WEBHOOK_ENV });
     client = await service.client();
   });
   afterAll(async () => {
@@ -40,8 +43,8 @@ onBothDatabases((name) => {
       expect((await client.post(`/v2/{project}/apigw/instances/${gateway}/signs`, { name: `key_${i}` })).status).toBe(201);
   });
 
-  describe('signet audit verify', () => {
-    /** Moves rows within a chain, whatever stands where they go. */
+  describe('signet admin audit verify', () => {
+    /** Moves rows within a chain, and overwrites rows at the target. */
     const move = async (...moves: [from: number, to: number][]) => {
       for (const [from, to] of moves) await run('UPDATE audit_events SET seq = ? WHERE scope_id = ? AND seq = ?', [-to, gateway, from]);
       for (const [, to] of moves) await run('DELETE FROM audit_events WHERE scope_id = ? AND seq = ?', [gateway, to]);
@@ -68,19 +71,19 @@ onBothDatabases((name) => {
       ['a changed access key', () => update(7, "access_key_id = 'AK'"), () => [fault('changed', 7)]],
       ['a changed address', () => update(1, "source_address = '192.0.2.1'"), () => [fault('changed', 1)]],
       [
-        'a changed hash, and not the row behind it',
+        'a changed hash, and not the next row',
         () => update(7, `hash = '${'a'.repeat(64)}'`),
         () => [fault('changed', 7), fault('changed', 8)],
       ],
-      ['a row made one of the older format', () => update(7, 'format = 1'), () => [fault('changed', 7)]],
-      ['a row of a format that there is not', () => update(7, 'format = 3'), () => [fault('changed', 7)]],
+      ['a row changed to the older format', () => update(7, 'format = 1'), () => [fault('changed', 7)]],
+      ['a row of an unknown format', () => update(7, 'format = 3'), () => [fault('changed', 7)]],
       ['a dropped row', () => drop('seq = 7'), () => [fault('missing', 7, { through: 7 })]],
       ['dropped rows', () => drop('seq IN (4, 5, 6, 9)'), () => [fault('missing', 4, { through: 6 }), fault('missing', 9, { through: 9 })]],
       ['a cut tail', () => drop('seq > 9'), () => [fault('missing', 10, { through: WRITES })]],
       ['a cut head', () => drop('seq < 4'), () => [fault('missing', 1, { through: 3 })]],
       ['an emptied chain', () => drop('seq > 0'), () => [fault('missing', 1, { through: WRITES })]],
       [
-        'two rows that changed places, and neither of their neighbours',
+        'two swapped rows, and neither of their neighbours',
         () => move([7, 8], [8, 7]),
         () => [fault('moved', 7, { from: 8 }), fault('moved', 8, { from: 7 })],
       ],
@@ -90,12 +93,12 @@ onBothDatabases((name) => {
         () => [fault('moved', 3, { from: 4 }), fault('moved', 4, { from: 5 }), fault('moved', 5, { from: 3 })],
       ],
       [
-        'a dropped row whose gap was closed by the next',
+        'a deleted row whose number the next row took',
         () => move([8, 7]),
         () => [fault('changed', 7), fault('missing', 8, { through: 8 })],
       ],
       [
-        'a row moved behind the end',
+        'a row moved to the end',
         () => move([7, WRITES + 5]),
         () => [
           fault('missing', 7, { through: 7 }),
@@ -114,13 +117,13 @@ onBothDatabases((name) => {
       expect((await trail().verify()).faults.filter(({ scopeId }) => scopeId === gateway)).toEqual(expected());
     });
 
-    it('takes a row with a number beyond all others for one gap, however wide', async () => {
+    it('reports one gap before a row whose number is far too high', async () => {
       await move([7, 9_000_000_000_000]);
       const { faults } = await trail().verify();
       expect(faults).toContainEqual(fault('missing', WRITES + 1, { through: 8_999_999_999_999 }));
     });
 
-    it('does not see a chain that was made anew from some row on, and does against its noted heads or an export', async () => {
+    it('detects a chain that was rebuilt from a row on, but only by comparison with stored heads or an export', async () => {
       const noted = await trail().heads();
       const exported = before.map(({ scopeId, seq, hash }) => ({ scopeId, seq, hash }));
       let previous = before[5]!.hash;
@@ -134,7 +137,7 @@ onBothDatabases((name) => {
       expect((await trail().verify(exported)).faults).toEqual(before.slice(6).map(({ seq }) => fault('rewritten', seq)));
     });
 
-    it('still proves rows of the first format, and rows of the second behind them', async () => {
+    it('still verifies rows of the first format, followed by rows of the second', async () => {
       await drop('seq > 0');
       let previous = '0'.repeat(64);
       for (const event of before) {
@@ -147,7 +150,7 @@ onBothDatabases((name) => {
     });
   });
 
-  it('the chain of a gateway that was deleted is missed when it is dropped as a whole', async () => {
+  it('the chain of a deleted gateway is reported as missing if it is removed', async () => {
     expect((await client.delete(`/v2/{project}/apigw/instances/${gateway}`)).status).toBeLessThan(300);
     const gone = await rowsOf(gateway);
     await run('DELETE FROM audit_events WHERE scope_id = ?', [gateway]);
@@ -158,12 +161,103 @@ onBothDatabases((name) => {
     expect((await trail().verify()).faults).toEqual([]);
   });
 
-  describe('signet audit prune', () => {
+  describe('the chain of an existing gateway or of an endpoint', () => {
+    const stored = (table: string) =>
+      database().rows<Record<string, string | number>>(`SELECT * FROM ${table} WHERE scope_id = ?`, [gateway]);
+    const putBack = async (table: string, rows: Record<string, string | number>[]) => {
+      for (const row of rows) {
+        const columns = Object.keys(row);
+        await run(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`, Object.values(row));
+      }
+    };
+    /** Deletes everything about a chain, except the rows of its project's chain. */
+    const removed = async () => {
+      const [events, counters] = [await stored('audit_events'), await stored('change_counters')];
+      await run('DELETE FROM audit_events WHERE scope_id = ?', [gateway]);
+      await run('DELETE FROM change_counters WHERE scope_id = ?', [gateway]);
+      return async () => {
+        await putBack('change_counters', counters);
+        await putBack('audit_events', events);
+        expect((await trail().verify()).faults).toEqual([]);
+      };
+    };
+
+    it('is reported as missing when it is removed together with its counter', async () => {
+      const restore = await removed();
+      expect((await trail().verify()).faults).toEqual([{ scopeId: gateway, seq: 1, through: 1, fault: 'missing' }]);
+      await restore();
+    });
+
+    it('is reported as missing also after its project’s chain was pruned', async () => {
+      expect((await retention().prune(Date.now() + 60_000, operator('signet-cli'))).map(({ scopeId }) => scopeId)).toContain(
+        client.projectId,
+      );
+      const restore = await removed();
+      expect((await trail().verify()).faults).toEqual([{ scopeId: gateway, seq: WRITES, through: WRITES, fault: 'missing' }]);
+      await restore();
+    });
+
+    it('has its head recorded regularly in its project’s chain, which reveals if earlier rows are rebuilt or truncated', async () => {
+      const announce = (revision: number) =>
+        service.app.get(ChangeFeed, { strict: false }).announce({ scope: { kind: 'instance', id: gateway }, revision, local: true });
+      announce(HEAD_EVERY - 1);
+      announce(HEAD_EVERY);
+      await service.app.get(ChainHeads, { strict: false }).whenRecorded();
+      const rows = await rowsOf(gateway);
+      const heads = (await rowsOf(client.projectId)).filter(({ action, resourceId }) => action === RECORD_HEAD && resourceId === gateway);
+      expect(heads.map(({ detail }) => JSON.parse(detail!))).toEqual([{ chain: { seq: WRITES, hash: rows.at(-1)!.hash } }]);
+      expect((await trail().verify()).faults).toEqual([]);
+      let previous = rows[5]!.hash;
+      for (const event of rows.slice(6)) {
+        const forged = { ...event, userName: 'nobody' };
+        previous = chainHash(forged, previous);
+        await run("UPDATE audit_events SET user_name = 'nobody', hash = ? WHERE scope_id = ? AND seq = ?", [previous, gateway, event.seq]);
+      }
+      expect((await trail().verify()).faults).toEqual([{ scopeId: gateway, seq: WRITES, fault: 'rewritten' }]);
+      await run('DELETE FROM audit_events WHERE scope_id = ? AND seq > 6', [gateway]);
+      await run('UPDATE change_counters SET revision = 6 WHERE scope_id = ?', [gateway]);
+      expect((await trail().verify()).faults).toEqual([{ scopeId: gateway, seq: WRITES, through: WRITES, fault: 'missing' }]);
+      await run('UPDATE change_counters SET revision = ? WHERE scope_id = ?', [WRITES, gateway]);
+      await database().transaction(async (tx) => {
+        for (const event of rows.slice(6)) await insertEvent(tx, event, rows[rows.indexOf(event) - 1]!.hash);
+      });
+      expect((await trail().verify()).faults).toEqual([]);
+    });
+
+    it('is recorded in its project’s chain also if it belongs to an endpoint', async () => {
+      const webhooks = await WebhookClient.of(client);
+      const { id } = await webhooks.endpoint();
+      gateway = id;
+      await webhooks.post(`/v1/endpoints/${id}/pause`);
+      const restore = await removed();
+      expect((await trail().verify()).faults).toEqual([{ scopeId: id, seq: 1, through: 1, fault: 'missing' }]);
+      await restore();
+    });
+
+    it('cannot be rebuilt undetected after its gateway is deleted', async () => {
+      expect((await client.delete(`/v2/{project}/apigw/instances/${gateway}`)).status).toBeLessThan(300);
+      const rows = await rowsOf(gateway);
+      const forge = async (name: string) => {
+        let previous = '0'.repeat(64);
+        for (const event of rows) {
+          previous = chainHash({ ...event, userName: name === '' ? event.userName : name }, previous);
+          const values = [name === '' ? event.userName : name, previous, gateway, event.seq];
+          await run('UPDATE audit_events SET user_name = ?, hash = ? WHERE scope_id = ? AND seq = ?', values);
+        }
+      };
+      await forge('nobody');
+      expect((await trail().verify()).faults).toEqual([{ scopeId: gateway, seq: WRITES + 1, fault: 'rewritten' }]);
+      await forge('');
+      expect((await trail().verify()).faults).toEqual([]);
+    });
+  });
+
+  describe('signet admin audit prune', () => {
     const future = () => Date.now() + 60_000;
     const prune = async (before = future()) =>
       (await retention().prune(before, operator('signet-cli'))).find(({ scopeId }) => scopeId === gateway);
 
-    it('leaves the newest row and a checkpoint, and the chain goes on and verifies', async () => {
+    it('leaves the newest row and a checkpoint, so that the chain continues and verifies', async () => {
       expect(await prune()).toEqual({ scopeId: gateway, events: WRITES - 1, faults: [] });
       expect((await rowsOf(gateway)).map(({ seq }) => seq)).toEqual([WRITES]);
       expect(await prune()).toBeUndefined();
@@ -180,7 +274,7 @@ onBothDatabases((name) => {
       expect((await trail().verify()).faults).toEqual([]);
     });
 
-    it('cuts before the first row that is not older', async () => {
+    it('removes rows up to the first one that is not older', async () => {
       const rows = await rowsOf(gateway);
       for (const { seq } of rows) await run('UPDATE audit_events SET created_at = ? WHERE scope_id = ? AND seq = ?', [seq, gateway, seq]);
       let previous = '0'.repeat(64);
@@ -191,12 +285,12 @@ onBothDatabases((name) => {
       expect(await prune(6)).toEqual({ scopeId: gateway, events: 5, faults: [] });
       expect((await rowsOf(gateway)).map(({ seq }) => seq)).toEqual(Array.from({ length: WRITES - 5 }, (_, i) => i + 6));
       expect((await trail().verify()).faults).toEqual([]);
-      // What is noted of rows that are gone is no fault.
+      // A stored head that names a pruned row is not a fault.
       const noted = rows.map(({ seq, hash }) => ({ scopeId: gateway, seq, hash })).slice(0, 3);
       expect((await trail().verify(noted)).faults).toEqual([]);
     });
 
-    it('leaves alone what does not verify, and says why', async () => {
+    it('keeps rows that do not verify, and names the reason', async () => {
       await run("UPDATE audit_events SET user_name = 'x' WHERE scope_id = ? AND seq = 4", [gateway]);
       expect(await prune()).toEqual({ scopeId: gateway, events: 0, faults: [{ scopeId: gateway, seq: 4, fault: 'changed' }] });
       expect(await rowsOf(gateway)).toHaveLength(WRITES);
@@ -207,7 +301,7 @@ onBothDatabases((name) => {
       expect((await trail().verify()).faults).toEqual([]);
     });
 
-    it('that was interrupted behind its checkpoint verifies, and is finished by the next', async () => {
+    it('leaves a chain that verifies even if it is interrupted after its checkpoint, and is completed by the next run', async () => {
       const rows = await rowsOf(gateway);
       await prune();
       await database().transaction(async (tx) => {
@@ -218,7 +312,7 @@ onBothDatabases((name) => {
       expect(await rowsOf(gateway)).toHaveLength(1);
     });
 
-    it('cannot be feigned: a head cut off behind a checkpoint that is gone or altered is missed', async () => {
+    it('cannot be imitated, because missing rows without a valid checkpoint are reported', async () => {
       await prune();
       const rows = await rowsOf(CHECKPOINTS);
       const { seq, detail, hash } = rows.at(-1)!;
@@ -237,14 +331,14 @@ onBothDatabases((name) => {
     });
   });
 
-  describe('what was denied', () => {
+  describe('the log of refused requests', () => {
     const denials = () => service.app.get(Denials);
     const denied = async () => (await rowsOf(DENIED)).map((row) => ({ ...row, detail: JSON.parse(row.detail!) }));
     const total = async () => (await denied()).reduce((sum, { detail }) => sum + detail.count, 0);
     const refused = (count: number, path = '/v2/x/apigw/instances', headers: Record<string, string> = {}) =>
       Promise.all(Array.from({ length: count }, () => fetch(service.baseUrl + path, { headers })));
 
-    it('is one row for all requests that differ in nothing but their time, and no request is left out', async () => {
+    it('has one row for all requests that differ only in time, and counts every request', async () => {
       await denials().flush();
       const before = await total();
       await refused(200);
@@ -260,13 +354,13 @@ onBothDatabases((name) => {
       expect((await trail().verify()).faults).toEqual([]);
     });
 
-    it('is written by itself when its window ends', async () => {
+    it('is written automatically when its window ends', async () => {
       await denials().flush();
       const before = await total();
-      const other = await TestService.start(test, { SIGNET_AUDIT_DENIED_WINDOW_SECONDS: '1' });
+      const other = await TestService.start(test, {}, { auditDeniedWindowSeconds: 1 });
       try {
         await fetch(`${other.baseUrl}/v2/x/apigw/instances`);
-        // The time-out of the test is the only clock.
+        // Only the time limit of the test ends this wait.
         while ((await total()) === before) await new Promise((resolve) => setTimeout(resolve, 20));
         expect(await total()).toBe(before + 1);
       } finally {
@@ -274,7 +368,7 @@ onBothDatabases((name) => {
       }
     });
 
-    it('takes a bounded number of rows, whatever a flood varies, and still counts every request', async () => {
+    it('writes a bounded number of rows in any flood, and still counts every request', async () => {
       await denials().flush();
       const [before, rows] = [await total(), (await denied()).length];
       const guarded = routesOf(service.app).filter(({ access }) => access?.kind !== 'public');
@@ -282,7 +376,7 @@ onBothDatabases((name) => {
       for (const { method, path } of guarded) await fetch(service.baseUrl + path.replace(/:[a-z_]+/g, 'x'), { method });
       await denials().flush();
       const added = (await denied()).slice(rows);
-      // Eight kinds of one address have rows of their own; the rest of that address is one.
+      // The first eight kinds of refusals from one address have separate rows, and all further kinds share one.
       expect(added).toHaveLength(9);
       expect(added.at(-1)).toMatchObject({
         resourceId: 'others',
@@ -292,8 +386,8 @@ onBothDatabases((name) => {
       expect(await total()).toBe(before + guarded.length);
     });
 
-    it('is chained in order when two processes write at once, and the oldest rows go under a checkpoint', async () => {
-      const other = await TestService.start(test, { SIGNET_AUDIT_DENIED_ROWS: '1000' });
+    it('is chained in order when two processes write at once, and a checkpoint replaces the oldest rows', async () => {
+      const other = await TestService.start(test, { SIGNET_RETENTION: 'denied-rows=1000' });
       try {
         const before = await total();
         await Promise.all(
@@ -309,15 +403,15 @@ onBothDatabases((name) => {
       } finally {
         await other.stop();
       }
-      await retention().keep(DENIED, 10);
+      await retention().pruneTo(DENIED, 10);
       expect(await denied()).toHaveLength(10);
       expect((await trail().verify()).faults).toEqual([]);
     });
 
-    it('waits for no write of a gateway, and keeps what the database does not take', async () => {
+    it('does not wait for writes of gateways, and keeps its counts if the database refuses them', async () => {
       const before = await total();
       if (name === 'mariadb') {
-        // A write that holds the gateway's lock for as long as the refusals take.
+        // This write holds the gateway's lock while the refusals are written.
         let letGo = () => {};
         const held = new Promise<void>((resolve) => (letGo = resolve));
         let begun = () => {};

@@ -5,7 +5,7 @@ import { TestService } from '../support/service.js';
 import { newUrl, WEBHOOK_ENV, WebhookClient } from '../support/webhooks.js';
 
 onBothDatabases((name) => {
-  it('a webhook secret, an API key and a header’s value are in no log line, no error, no audit row and no file or table of the database', async () => {
+  it('a webhook secret, an API key and a header’s value appear in no log line, error, audit row, file or table of the database', async () => {
     const test = await createTestDatabase(name);
     const service = await TestService.start(test, { ...WEBHOOK_ENV, SIGNET_LOG_LEVEL: 'trace' });
     const errors: string[] = [];
@@ -28,7 +28,7 @@ onBothDatabases((name) => {
 
       const headers = { 'X-Receiver': 'canary-header-value-0123456789' };
       secrets.add(headers['X-Receiver']);
-      const imported = `whsec_${Buffer.from('canary of a secret made elsewhere').toString('base64')}`;
+      const imported = `whsec_${Buffer.from('canary of an imported secret').toString('base64')}`;
       secrets.add(imported);
       for (let i = 0; i < 3; i++) {
         const endpoint = await client.endpoint({ headers });
@@ -55,14 +55,14 @@ onBothDatabases((name) => {
       expect(logs).toContain('/signing-keys');
       expect(secrets.size).toBe(10);
       for (const secret of secrets) {
-        // Without its prefix too, which is public.
+        // The secret is also searched without its public prefix.
         for (const form of [...formsOf(secret), secret.replace(/^(?:whsec_|hb_live_|hb_test_)/, '')]) {
           for (const [where, text] of Object.entries({ logs, errors: errors.join(''), stored })) {
             expect([form.slice(0, 14), where, text.includes(form)]).toEqual([form.slice(0, 14), where, false]);
           }
         }
       }
-      // The search itself works: what is stored in clear on purpose is found.
+      // This shows that the search works: it finds a value that is stored in plain text on purpose.
       expect(stored.includes('canary-label')).toBe(true);
     } finally {
       await service.stop();

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { AuditTrailService } from '../../src/audit/audit-trail.service.js';
+import { AuditTrailService } from '../../src/platform/audit/audit-trail.service.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { type Client, TestService } from '../support/service.js';
-import { Database } from '../../src/database/database.js';
+import { Database } from '../../src/platform/database/database.js';
 
-/** Two services on one database, as two processes would be: separate pools, caches and keys. */
+/** Two services on one database, with separate pools, caches and keys like two processes. */
 onBothDatabases((name) => {
   let test: TestDatabase;
   let services: TestService[];
@@ -16,8 +16,8 @@ onBothDatabases((name) => {
   beforeAll(async () => {
     test = await createTestDatabase(name);
     services = [
-      await TestService.start(test, { SIGNET_SIGN_NUM_LIMIT: '100000' }),
-      await TestService.start(test, { SIGNET_SIGN_NUM_LIMIT: '100000' }),
+      await TestService.start(test, { SIGNET_LIMITS: 'signs=100000' }),
+      await TestService.start(test, { SIGNET_LIMITS: 'signs=100000' }),
     ];
     const first = await services[0]!.client({ project: 'shared' });
     clients = [first, await services[1]!.client({ project: 'shared' })];
@@ -32,7 +32,7 @@ onBothDatabases((name) => {
     it('has every revision once, in commit order, under 40 parallel writers in two services', async () => {
       const seen: number[] = [];
       let watching = true;
-      // A watcher that polls `revision > last`, as a gateway does: a revision that appears behind its back would be skipped.
+      // A watcher that polls `revision > last`, as a gateway does: it would skip a revision that appears late.
       const watcher = (async () => {
         let last = 0;
         while (watching) {
@@ -79,7 +79,7 @@ onBothDatabases((name) => {
   });
 
   describe('the audit trail', () => {
-    it('has one row a write, chained', async () => {
+    it('has one chained row for each write', async () => {
       const { events, faults } = await services[0]!.app.get(AuditTrailService).verify();
       expect(faults).toEqual([]);
       expect(events).toBeGreaterThan(300);

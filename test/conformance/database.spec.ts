@@ -1,20 +1,23 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readConfig } from '../../src/config/config.js';
-import type { Database } from '../../src/database/database.js';
-import { openDatabase } from '../../src/database/open.js';
-import { assertDurable } from '../../src/database/sqlite.js';
+import { readConfig } from '../../src/platform/config/config.js';
+import type { Database } from '../../src/platform/database/database.js';
+import { openDatabase } from '../../src/platform/database/open.js';
+import { assertDurable } from '../../src/platform/database/sqlite.js';
 import { entities } from '../../src/entities.js';
-import { createTestDatabase, onBothDatabases, onMariadb, type TestDatabase } from '../support/databases.js';
+import { createEmptyDatabase, onBothDatabases, onMariadb, type TestDatabase } from '../support/databases.js';
 import BetterSqlite3 from 'better-sqlite3';
+import { createConnection } from 'mysql2/promise';
 
 const open = (test: TestDatabase) => openDatabase(readConfig(test.env), entities);
-const insert = 'INSERT INTO change_counters (scope_id, project_id, revision) VALUES (?, ?, 0)';
+const insert = "INSERT INTO change_counters (scope_kind, scope_id, project_id, revision) VALUES ('project', ?, ?, 0)";
 
 onBothDatabases((name) => {
   let test: TestDatabase;
   let database: Database;
   beforeAll(async () => {
-    test = await createTestDatabase(name);
+    test = await createEmptyDatabase(name);
     database = await open(test);
   });
   afterAll(async () => {
@@ -27,7 +30,7 @@ onBothDatabases((name) => {
     );
 
   describe('a transaction', () => {
-    it('that is rolled back leaves concurrent ones alone', async () => {
+    it('that is rolled back does not affect concurrent ones', async () => {
       const refused = new Error('refused');
       const results = await Promise.allSettled(
         ['a', 'b', 'c', 'd'].map((id) =>
@@ -42,7 +45,7 @@ onBothDatabases((name) => {
       expect(await ids()).toEqual(['b', 'd']);
     });
 
-    it('shows nothing to others before it commits', async () => {
+    it('is invisible to other connections before it commits', async () => {
       let seen: string[] | undefined;
       const { promise, resolve } = Promise.withResolvers<void>();
       const reader = promise.then(async () => void (seen = await ids()));
@@ -55,7 +58,7 @@ onBothDatabases((name) => {
       expect(await ids()).toContain('unseen');
     });
 
-    it('loses no update: 300 increments at once make 300', async () => {
+    it('loses no update, so 300 concurrent increments add up to 300', async () => {
       await database.transaction((tx) => tx.run(insert, ['counter', 'p']));
       await Promise.all(
         Array.from({ length: 300 }, () =>
@@ -65,10 +68,10 @@ onBothDatabases((name) => {
       expect(await database.rows("SELECT revision AS n FROM change_counters WHERE scope_id = 'counter'")).toEqual([{ n: 300 }]);
     });
 
-    it('refuses a statement that would go past it', async () => {
-      await expect(database.transaction(() => database.rows('SELECT 1 AS one'))).rejects.toThrow('went past the open transaction');
+    it('refuses a statement outside of it', async () => {
+      await expect(database.transaction(() => database.rows('SELECT 1 AS one'))).rejects.toThrow('database used outside its transaction');
       await expect(database.transaction(() => database.transaction(async () => undefined))).rejects.toThrow(
-        'went past the open transaction',
+        'database used outside its transaction',
       );
     });
   });
@@ -101,9 +104,9 @@ onBothDatabases((name) => {
     });
   });
 
-  describe('starting', () => {
-    it('eight at once on an empty database migrate once', async () => {
-      const empty = await createTestDatabase(name);
+  describe('the start', () => {
+    it('of eight processes on an empty database migrates it once', async () => {
+      const empty = await createEmptyDatabase(name);
       try {
         const opened = await Promise.all(Array.from({ length: 8 }, () => open(empty)));
         const migrations = await opened[0]!.rows<{ name: string }>('SELECT name FROM migrations');
@@ -117,13 +120,27 @@ onBothDatabases((name) => {
 });
 
 describe('on SQLite', () => {
+  it('a start waits for the process that migrates, and continues when that process dies', async () => {
+    const test = await createEmptyDatabase('sqlite');
+    // The system releases the lock of a dead process. Closing the file does the same here.
+    const other = new BetterSqlite3(join(test.dataDir, 'signet.db-migration'));
+    other.exec('BEGIN EXCLUSIVE');
+    let opened: Database | undefined;
+    const opening = open(test).then((database) => (opened = database));
+    for (let i = 0; i < 10; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(opened).toBeUndefined();
+    other.close();
+    await (await opening).close();
+    await test.drop();
+  });
+
   it('a connection that would lose acknowledged commits is refused', () => {
     const connection = new BetterSqlite3(':memory:');
     expect(() => assertDurable(connection)).toThrow('synchronous=FULL');
   });
 
   it('the service starts on a durable connection', async () => {
-    const test = await createTestDatabase('sqlite');
+    const test = await createEmptyDatabase('sqlite');
     const database = await open(test);
     const [row] = await database.dataSource.query<{ synchronous: number }[]>('PRAGMA synchronous');
     expect(row).toEqual({ synchronous: 2 });
@@ -133,11 +150,34 @@ describe('on SQLite', () => {
 });
 
 onMariadb(() => {
-  it('tables of a collation in which names are not compared byte by byte are refused', async () => {
-    const test = await createTestDatabase('mariadb');
+  it('a start does not wait for a process that died while it migrated, and waits for no process if no migration is pending', async () => {
+    const test = await createEmptyDatabase('mariadb');
+    const connection = await createConnection({ uri: test.env['DATABASE_URL']! });
+    const ask = async (sql: string) => ((await connection.query(sql))[0] as Record<string, string | number>[])[0]!;
+    const server = createHash('sha256')
+      .update(String((await ask('SELECT CONCAT(@@hostname, @@port, @@datadir) AS name'))['name']))
+      .digest('hex')
+      .slice(0, 8);
+    await connection.query(
+      'CREATE TABLE migration_lock (id INT NOT NULL PRIMARY KEY, holder VARCHAR(36) NOT NULL, expires_at BIGINT NOT NULL)',
+    );
+    const inAnHour = new Date().getTime() + 3_600_000;
+    // No connection has this id.
+    await connection.query('INSERT INTO migration_lock VALUES (1, ?, ?)', [`${server}-4294967290-dead`, inAnHour]);
+    await (await open(test)).close();
+    // The lock's holder has an open connection, but no migration is pending.
+    const { id } = await ask('SELECT CONNECTION_ID() AS id');
+    await connection.query('UPDATE migration_lock SET holder = ?, expires_at = ?', [`${server}-${id}-alive`, inAnHour]);
+    await (await open(test)).close();
+    await connection.end();
+    await test.drop();
+  });
+
+  it('tables whose collation does not compare names byte by byte are refused', async () => {
+    const test = await createEmptyDatabase('mariadb');
     try {
       const first = await open(test);
-      // A table that no foreign key holds to its collation.
+      // A table whose collation can be changed, because no foreign key depends on it.
       await first.dataSource.query('ALTER TABLE kek_checks CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci');
       await first.close();
       await expect(open(test)).rejects.toThrow('must have the collation utf8mb4_nopad_bin: kek_checks.');

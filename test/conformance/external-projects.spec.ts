@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { readdirSync, readFileSync } from 'node:fs';
-import { ID_PATTERN, newId, RESERVED_IDS } from '../../src/common/ids.js';
-import { Database } from '../../src/database/database.js';
-import { AuditTrailService } from '../../src/audit/audit-trail.service.js';
-import { ProjectsService } from '../../src/projects/projects.service.js';
+import { ID_PATTERN, newId, RESERVED_IDS } from '../../src/platform/common/ids.js';
+import { Database } from '../../src/platform/database/database.js';
+import { AuditTrailService } from '../../src/platform/audit/audit-trail.service.js';
+import { ProjectsService } from '../../src/identity/projects/projects.service.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { TestService } from '../support/service.js';
 
@@ -22,7 +22,7 @@ onBothDatabases((name) => {
   const rows = (sql: string, ...values: string[]) => services[0]!.app.get(Database).rows<Record<string, unknown>>(sql, values);
   const ensure = (service: TestService, id: string) => service.app.get(ProjectsService).ensureExternal(id, 'keystone', 'Default/shop');
 
-  it('a project of an external identity service is made once, however many processes see it first', async () => {
+  it('a project of an external identity service is created once, even if several processes see it first at the same time', async () => {
     for (let round = 0; round < 10; round++) {
       const id = newId();
       await Promise.all(Array.from({ length: 8 }, (_, i) => ensure(services[i % 2]!, id)));
@@ -33,16 +33,18 @@ onBothDatabases((name) => {
     expect((await services[0]!.app.get(AuditTrailService).verify()).faults).toEqual([]);
   });
 
-  it('a process that died between the counter and the project leaves nothing that hinders', async () => {
+  it('a process that dies between the counter and the project does not prevent a later creation', async () => {
     const id = newId();
     await services[0]!.app
       .get(Database)
-      .transaction((tx) => tx.run('INSERT INTO change_counters (scope_id, project_id, revision) VALUES (?, ?, 0)', [id, id]));
+      .transaction((tx) =>
+        tx.run("INSERT INTO change_counters (scope_kind, scope_id, project_id, revision) VALUES ('project', ?, ?, 0)", [id, id]),
+      );
     await ensure(services[1]!, id);
     expect(await rows('SELECT id FROM projects WHERE id = ?', id)).toHaveLength(1);
   });
 
-  it('the id of a gateway or of a domain becomes nobody’s project', async () => {
+  it('the id of a gateway or of a domain is refused as a project id', async () => {
     const gateway = await (await services[0]!.client()).gateway();
     const domain = (await services[0]!.app.get(ProjectsService).ensureDomain('default')).id;
     for (const id of [gateway, domain]) {
@@ -52,7 +54,7 @@ onBothDatabases((name) => {
   });
 });
 
-it('what the service keeps in the vault for itself stands where no external project can stand', () => {
+it('the service’s own secrets in the vault have project ids that no external project can have', () => {
   const src = new URL('../../src/', import.meta.url);
   const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
   const boxes = files.flatMap((file) =>

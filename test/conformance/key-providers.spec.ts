@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Fault } from '../../src/common/api-error.js';
-import { Clock } from '../../src/common/clock.js';
-import { readConfig } from '../../src/config/config.js';
-import { Database } from '../../src/database/database.js';
-import { operatorWords, ProviderUnavailable, RootKeyUnknown } from '../../src/vault/key-provider.js';
-import { KeyProviders } from '../../src/vault/key-providers.js';
-import { RewrapService } from '../../src/vault/rewrap.service.js';
-import { SealBroken } from '../../src/vault/sealed.js';
+import { ApiFault } from '../../src/platform/common/api-error.js';
+import { Clock } from '../../src/platform/common/clock.js';
+import { readConfig } from '../../src/platform/config/config.js';
+import { Database } from '../../src/platform/database/database.js';
+import { operatorError, ProviderUnavailable, UnknownKek } from '../../src/platform/vault/key-provider.js';
+import { KeyProviders } from '../../src/platform/vault/key-providers.js';
+import { RewrapService } from '../../src/platform/vault/rewrap.service.js';
+import { DecryptionFailed } from '../../src/platform/vault/sealed.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { type Behaviour, KmsService, TransitService } from '../support/key-services.js';
 import { type Client, TestService } from '../support/service.js';
@@ -52,16 +52,16 @@ const SUITE: [string, { env: () => Record<string, string>; rotate: () => void; s
 ];
 
 describe.each(SUITE)('the key provider %s', (_, { env, rotate, service }) => {
-  it('gives back what it wrapped, and never the same text twice', async () => {
+  it('unwraps what it has wrapped, and never produces the same text twice', async () => {
     const { primary } = await providers(env());
     const dataKey = randomBytes(32);
     const [one, two] = [await primary.wrap(dataKey, CONTEXT), await primary.wrap(dataKey, CONTEXT)];
     expect((await primary.unwrap(one, CONTEXT)).equals(dataKey)).toBe(true);
     expect(one.wrapped).not.toBe(two.wrapped);
-    // What the columns take and their CHECK asks for.
-    for (const { rootId, wrapped } of [one, two]) {
+    // The format that the columns and their CHECK require.
+    for (const { kekId, wrapped } of [one, two]) {
       expect(wrapped).toMatch(/^K1\.[A-Za-z0-9_-]{88,1021}$/);
-      expect(rootId.length).toBeLessThanOrEqual(255);
+      expect(kekId.length).toBeLessThanOrEqual(255);
       expect(wrapped).not.toContain(dataKey.toString('base64url').slice(0, 12));
     }
     await primary.health();
@@ -74,20 +74,20 @@ describe.each(SUITE)('the key provider %s', (_, { env, rotate, service }) => {
     ['list that joins to the same text', ['signet/1', 'data-key', 'p11']],
   ])('refuses another %s', async (__, context) => {
     const { primary } = await providers(env());
-    await expect(primary.unwrap(await primary.wrap(randomBytes(32), CONTEXT), context)).rejects.toThrow(SealBroken);
+    await expect(primary.unwrap(await primary.wrap(randomBytes(32), CONTEXT), context)).rejects.toThrow(DecryptionFailed);
   });
 
-  it('refuses what was altered', async () => {
+  it('refuses altered text', async () => {
     const { primary } = await providers(env());
-    const { rootId, wrapped } = await primary.wrap(randomBytes(32), CONTEXT);
+    const { kekId, wrapped } = await primary.wrap(randomBytes(32), CONTEXT);
     const record = Buffer.from(wrapped.slice(3), 'base64url');
     record[record.length - 3]! ^= 1;
     const altered = [`K1.${record.toString('base64url')}`, wrapped.slice(0, -8), wrapped.slice(3), 'K1.', ''];
-    for (const text of altered) await expect(primary.unwrap({ rootId, wrapped: text }, CONTEXT)).rejects.toThrow();
-    await expect(primary.unwrap({ rootId, wrapped: altered[0]! }, CONTEXT)).rejects.not.toThrow(RootKeyUnknown);
+    for (const text of altered) await expect(primary.unwrap({ kekId, wrapped: text }, CONTEXT)).rejects.toThrow();
+    await expect(primary.unwrap({ kekId, wrapped: altered[0]! }, CONTEXT)).rejects.not.toThrow(UnknownKek);
   });
 
-  it('tells what a newer key-encryption key would wrap, and still unwraps it', async () => {
+  it('recognises text that an older key-encryption key wrapped, and still unwraps it', async () => {
     const before = await providers(env());
     const dataKey = randomBytes(32);
     const key = await before.primary.wrap(dataKey, CONTEXT);
@@ -99,12 +99,12 @@ describe.each(SUITE)('the key provider %s', (_, { env, rotate, service }) => {
     expect(after.stale(await after.primary.wrap(dataKey, CONTEXT))).toBe(false);
   });
 
-  it('calls a key-encryption key that it does not hold an outage, not a broken secret', async () => {
+  it('reports an unknown key-encryption key as an outage, not as a damaged secret', async () => {
     const all = await providers(env());
     const { wrapped } = await all.primary.wrap(randomBytes(32), CONTEXT);
-    for (const rootId of ['someone-elses', 'vault:transit/other:v1', 'vault:elsewhere/signet:v1']) {
-      const refusal = await all.unwrap({ rootId, wrapped }, CONTEXT).catch((error: unknown) => error);
-      expect(refusal).toBeInstanceOf(RootKeyUnknown);
+    for (const kekId of ['someone-elses', 'vault:transit/other:v1', 'vault:elsewhere/signet:v1']) {
+      const refusal = await all.unwrap({ kekId, wrapped }, CONTEXT).catch((error: unknown) => error);
+      expect(refusal).toBeInstanceOf(UnknownKek);
       expect(refusal).toMatchObject({ kind: 'unavailable' });
     }
   });
@@ -112,7 +112,7 @@ describe.each(SUITE)('the key provider %s', (_, { env, rotate, service }) => {
   if (!service) return;
 
   it.each<Behaviour>(['refuses connections', 'hangs', 'answers 503', 'answers no JSON', 'denies'])(
-    'is unavailable, soon, and shows no secret when it %s',
+    'is reported as unavailable within seconds, without a secret in the message, when it %s',
     async (behaviour) => {
       const { primary } = await providers(env());
       const dataKey = randomBytes(32);
@@ -129,7 +129,7 @@ describe.each(SUITE)('the key provider %s', (_, { env, rotate, service }) => {
       expect(start?.message).toMatch(/^the key provider (vault|aws-kms) does not answer: /);
       for (const failure of failures) {
         expect(failure).toBeInstanceOf(ProviderUnavailable);
-        const shown = inspect(failure, { depth: 20, showHidden: true }) + failure!.stack + operatorWords(failure).message;
+        const shown = inspect(failure, { depth: 20, showHidden: true }) + failure!.stack + operatorError(failure).message;
         const forms = (['base64', 'base64url', 'hex'] as const).map((form) => dataKey.toString(form));
         for (const secret of [transit.token, kms.accessKey.secret, ...forms])
           expect([behaviour, shown.includes(secret)]).toEqual([behaviour, false]);
@@ -138,12 +138,12 @@ describe.each(SUITE)('the key provider %s', (_, { env, rotate, service }) => {
     60_000,
   );
 
-  it('is refused at the start when it gives data keys back under any context', async () => {
+  it('prevents the start if it does not check the context of a data key', async () => {
     service.behaviour = 'ignores contexts';
-    await expect(providers(env())).rejects.toThrow('does not bind a data key to its context');
+    await expect(providers(env())).rejects.toThrow('does not bind data keys to their context');
   });
 
-  describe('behind a running service', () => {
+  describe('used by a running service', () => {
     let database: TestDatabase;
     const running: TestService[] = [];
     beforeEach(async () => {
@@ -174,7 +174,7 @@ describe.each(SUITE)('the key provider %s', (_, { env, rotate, service }) => {
       return { path, secret: made.body.sign_secret as string, status: made.status };
     };
 
-    it('a provider that is down stops nothing that is unwrapped, for an hour; what is not is 503 with Retry-After; no secret is logged', async () => {
+    it('does not affect unwrapped keys for an hour when it is down, while all other keys get 503 with Retry-After', async () => {
       const started = await start();
       const [one, two] = [await started.client(), await started.client()];
       const { path, secret } = await withKey(one);
@@ -208,9 +208,9 @@ describe.each(SUITE)('the key provider %s', (_, { env, rotate, service }) => {
         for (const form of [plaintext, bytes.toString('hex'), bytes.toString('base64url')]) expect(said.includes(form)).toBe(false);
       }
       for (const canary of [transit.token, kms.accessKey.secret]) expect(said.includes(canary)).toBe(false);
-    }, 60_000);
+    });
 
-    it('a provider that only unwraps any more may be down: what was moved from it to the ring goes on, /readyz says degraded, a start says why not', async () => {
+    it('may be down after its keys have moved to the keyring, but /readyz reports degraded, and a start fails with the reason', async () => {
       const before = await start();
       const { path, secret } = await withKey(await before.client({ project: 'ours' }));
       const both = { ...ringFile(line('ring')), SIGNET_KEK_PROVIDER: 'ring' };
@@ -228,7 +228,7 @@ describe.each(SUITE)('the key provider %s', (_, { env, rotate, service }) => {
       await expect(start(both)).rejects.toThrow(/^the key provider (vault|aws-kms) does not answer: /);
     });
 
-    it('a data key is moved from the ring to it by a rewrap; the ring is needed until then, and not after', async () => {
+    it('can take over a data key from the keyring with a rewrap, after which the keyring is not needed', async () => {
       const lines = ringFile(line('ring'));
       const before = await TestService.start(database, lines);
       running.push(before);
@@ -241,23 +241,23 @@ describe.each(SUITE)('the key provider %s', (_, { env, rotate, service }) => {
       expect(result.rewrapped).toBeGreaterThan(1);
       const after = await start();
       expect((await (await after.client({ project: 'ours' })).get(path)).body.signs[0].sign_secret).toBe(secret);
-      const roots = await after.app.get(Database).rows<{ rootId: string }>('SELECT DISTINCT root_id AS rootId FROM data_keys');
-      expect(roots).toEqual([{ rootId: expect.stringMatching(/^(vault:transit\/signet:v\d+|aws-kms:[a-f0-9-]{36})$/) }]);
+      const roots = await after.app.get(Database).rows<{ kekId: string }>('SELECT DISTINCT root_id AS kekId FROM data_keys');
+      expect(roots).toEqual([{ kekId: expect.stringMatching(/^(vault:transit\/signet:v\d+|aws-kms:[a-f0-9-]{36})$/) }]);
     });
   });
 });
 
-it('Vault: a version below min_decryption_version is an outage until it is lowered again', async () => {
+it('in Vault, a key version below min_decryption_version is an outage until that setting is lowered again', async () => {
   const { primary } = await providers(transit.env);
   const key = await primary.wrap(randomBytes(32), CONTEXT);
   transit.rotate();
   transit.minDecryptionVersion = transit.versions.length;
-  await expect(primary.unwrap(key, CONTEXT)).rejects.toThrow(RootKeyUnknown);
+  await expect(primary.unwrap(key, CONTEXT)).rejects.toThrow(UnknownKek);
   transit.minDecryptionVersion = 1;
   await expect(primary.unwrap(key, CONTEXT)).resolves.toHaveLength(32);
 });
 
-it('Vault: a token that an agent has renewed in its file is used at the next call', async () => {
+it('for Vault, a token that an agent renews in its file is used from the next call on', async () => {
   const tokenFile = join(folder, 'vault-token');
   const { SIGNET_VAULT_TOKEN: token, ...env } = transit.env;
   writeFileSync(tokenFile, 'hvs.expired\n');
@@ -265,7 +265,7 @@ it('Vault: a token that an agent has renewed in its file is used at the next cal
   writeFileSync(tokenFile, `${token}\n`);
   const { primary } = await providers({ ...env, SIGNET_VAULT_TOKEN_FILE: tokenFile });
   writeFileSync(tokenFile, 'hvs.expired\n');
-  await expect(primary.health()).rejects.toThrow(Fault);
+  await expect(primary.health()).rejects.toThrow(ApiFault);
   writeFileSync(tokenFile, token!);
   await primary.health();
 });

@@ -2,20 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Clock } from '../../src/common/clock.js';
-import { readConfig } from '../../src/config/config.js';
-import { Database } from '../../src/database/database.js';
-import { openDatabase } from '../../src/database/open.js';
+import { Clock } from '../../src/platform/common/clock.js';
+import { readConfig } from '../../src/platform/config/config.js';
+import { Database } from '../../src/platform/database/database.js';
+import { openDatabase } from '../../src/platform/database/open.js';
 import { entities } from '../../src/entities.js';
-import { DURATION_SECONDS } from '../../src/iam/access-keys.dto.js';
-import { AccessKeySecrets } from '../../src/iam/access-key-secrets.js';
-import { TokenKeys } from '../../src/iam/token-keys.js';
-import { SEALED_ELSEWHERE_MAX_MS } from '../../src/vault/data-keys.js';
-import { KekStatusService } from '../../src/vault/kek-status.service.js';
-import { RewrapService, UNUSED_FOR_MS } from '../../src/vault/rewrap.service.js';
-import { SEALED_COLUMNS, selectSealed, type SealedRow, toSealedRow } from '../../src/vault/sealed-columns.js';
-import { dataKeyIdOf, fromColumn, SealBroken } from '../../src/vault/sealed.js';
-import { VaultService } from '../../src/vault/vault.service.js';
+import { DURATION_SECONDS } from '../../src/identity/iam/access-keys.dto.js';
+import { AccessKeySecrets } from '../../src/identity/iam/access-key-secrets.js';
+import { TokenKeys } from '../../src/identity/iam/token-keys.js';
+import { SEALED_ELSEWHERE_MAX_MS } from '../../src/platform/vault/data-keys.js';
+import { KekStatusService } from '../../src/platform/vault/kek-status.service.js';
+import { RewrapService, UNUSED_FOR_MS } from '../../src/platform/vault/rewrap.service.js';
+import { SEALED_COLUMNS, selectSealed, type SealedRow, toSealedRow } from '../../src/platform/vault/sealed-columns.js';
+import { dataKeyIdOf, fromColumn, DecryptionFailed } from '../../src/platform/vault/sealed.js';
+import { VaultService } from '../../src/platform/vault/vault.service.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { Machine } from '../support/machine.js';
 import { Client, TestService } from '../support/service.js';
@@ -46,20 +46,20 @@ onBothDatabases((name) => {
   const rewrap = (service: TestService, reseal: boolean, keyAgeMs = 168 * HOUR_MS) =>
     service.app.get(RewrapService, { strict: false }).run({ reseal, keyAgeMs });
   const status = (service: TestService) => service.app.get(KekStatusService, { strict: false }).read();
-  /** Time passes for one service. */
+  /** Advances the clock of one service. */
   const later = (service: TestService, ms: number) => {
     const clock = service.app.get(Clock);
     const now = clock.now.bind(clock);
     clock.now = () => now() + ms;
   };
-  /** Data keys as if they had been made this long ago. */
+  /** Makes data keys appear this old. */
   const aged = (service: TestService, ms: number) =>
     service.app.get(Database).transaction((tx) => tx.run('UPDATE data_keys SET created_at = created_at - ?', [ms]));
   async function rowsOf(service: TestService, i: number): Promise<SealedRow[]> {
     const rows = await service.app.get(Database).rows<Record<string, string>>(selectSealed(SEALED_COLUMNS[i]!, false, 1000));
     return rows.map((row) => toSealedRow(SEALED_COLUMNS[i]!, row)).filter((row) => row !== undefined);
   }
-  /** A secret in every sealed column, in each client's project. @returns what the lists of keys show */
+  /** Creates a secret in every sealed column, in each client's project. @returns the lists of keys */
   async function filled(clients: readonly Client[]): Promise<() => Promise<unknown>> {
     const gateways: { client: Client; path: string }[] = [];
     for (const client of clients) {
@@ -70,7 +70,7 @@ onBothDatabases((name) => {
         if (key === 'three') await client.post(`/signet/v1/instances/${path.split('/').pop()}/signs/${body.id}/rotation`, {});
       }
       expect((await client.post('/v3.0/OS-CREDENTIAL/credentials', { credential: {} })).status).toBe(201);
-      // Making the client makes an API key, and the first one makes the pepper.
+      // Creating the client creates an API key, and the first API key creates the pepper.
       const webhooks = await WebhookClient.of(client);
       const headers = { 'x-canary': randomBytes(8).toString('hex') };
       const { id } = await webhooks.endpoint({ headers });
@@ -98,8 +98,8 @@ onBothDatabases((name) => {
     await test.drop();
   });
 
-  describe('signet rewrap', () => {
-    it('brings every data key under the primary; the key before can then be taken out of the ring, and not earlier', async () => {
+  describe('signet admin rewrap', () => {
+    it('wraps every data key with the primary key, after which the earlier key can be removed from the keyring', async () => {
       const first = await start(ring(old));
       const shows = await filled([await first.client(), await first.client()]);
       const before = await shows();
@@ -110,7 +110,7 @@ onBothDatabases((name) => {
         { root_id: 'new', state: 'primary', data_keys: 0 },
         { root_id: 'old', state: 'in use', data_keys: all },
       ]);
-      await expect(start(ring(next))).rejects.toThrow(`old (${all} data keys). Put them back, run signet rewrap`);
+      await expect(start(ring(next))).rejects.toThrow(`old (${all} data keys). Put them back, run signet admin rewrap`);
       expect(await rewrap(second, false)).toMatchObject({ rewrapped: all, resealed: 0, broken: [] });
       expect(await rewrap(second, false)).toMatchObject({ rewrapped: 0 });
       expect(new Set((await dataKeys(second)).map(({ root_id }) => root_id))).toEqual(new Set(['new']));
@@ -120,7 +120,7 @@ onBothDatabases((name) => {
       expect(await shows()).toEqual(before);
     });
 
-    it('shows a process that was not given the new key: degraded at once, 503 when what it holds has run out, never another value', async () => {
+    it('makes a process without the new key degraded at once, which answers 503 when its cached data keys expire and never a wrong value', async () => {
       const first = await start(ring(old));
       const client = await first.client();
       const path = `/v2/{project}/apigw/instances/${await client.gateway()}/signs`;
@@ -136,7 +136,7 @@ onBothDatabases((name) => {
       expect(text).not.toContain('secret');
     });
 
-    it('run by several processes at once wraps each data key once', async () => {
+    it('wraps each data key once, also if several processes run it', async () => {
       const first = await start(ring(old));
       await filled([await first.client(), await first.client(), await first.client()]);
       const after = ring(line('new'), old);
@@ -146,8 +146,8 @@ onBothDatabases((name) => {
     });
   });
 
-  describe('signet rewrap --reseal', () => {
-    it('gives every project a new data key and seals every secret again; what anybody sees, and every revision, stay', async () => {
+  describe('signet admin rewrap --reseal', () => {
+    it('gives every project a new data key and re-seals every secret, without changing visible values or revisions', async () => {
       const service = await start(ring(old));
       const other = await start(ring(old));
       const shows = await filled([await service.client(), await service.client()]);
@@ -161,7 +161,7 @@ onBothDatabases((name) => {
       expect(await rewrap(other, true)).toMatchObject({ rotated, resealed: secrets, left: 0, broken: [] });
       for (const [i, { field }] of SEALED_COLUMNS.entries()) {
         const rows = await rowsOf(service, i);
-        // A column that is new needs its secret in `filled`.
+        // A new column needs a secret in `filled`.
         expect([field, rows.length > 0]).toEqual([field, true]);
         expect(rows.map(({ sealed }) => dataKeyIdOf(sealed.slice(0, 13)))).toEqual(rows.map(() => 2));
       }
@@ -170,7 +170,7 @@ onBothDatabases((name) => {
       await service.app.get(TokenKeys, { strict: false }).prepare();
     });
 
-    it('lets a process write that has not heard of the new data key, and an interrupted run goes on with it', async () => {
+    it('does not stop writes of a process without the new data key, and continues after an interruption', async () => {
       const service = await start(ring(old));
       const other = await start(ring(old));
       const client = await service.client();
@@ -203,7 +203,7 @@ onBothDatabases((name) => {
       expect(await shows()).toEqual(before);
     });
 
-    it('keeps a superseded data key under which a process went on sealing', async () => {
+    it('keeps a superseded data key that a process still uses', async () => {
       const service = await start(ring(old));
       const client = await service.client();
       const path = `/v2/{project}/apigw/instances/${await client.gateway()}/signs`;
@@ -221,7 +221,7 @@ onBothDatabases((name) => {
       expect((await dataKeys(service)).filter(({ project_id }) => project_id === client.projectId)).toHaveLength(2);
     });
 
-    it('leaves a secret alone that does not open where it stands, says where, and destroys nothing', async () => {
+    it('leaves a secret that it cannot decrypt unchanged, names it, and destroys no data key', async () => {
       const service = await start(ring(old));
       await filled([await service.client()]);
       await aged(service, YEAR_MS);
@@ -236,27 +236,29 @@ onBothDatabases((name) => {
     });
   });
 
-  it('a secret opens in its own column, row, project and version, and in no other place of the database', async () => {
+  it('a secret can be decrypted only in its own column, row, project and version', async () => {
     const service = await start(ring(old));
     await filled([await service.client(), await service.client()]);
     const vault = service.app.get(VaultService, { strict: false });
     const all = (await Promise.all(SEALED_COLUMNS.map((_, i) => rowsOf(service, i)))).flat();
-    expect(new Set(all.map(({ place }) => JSON.stringify(place))).size).toBe(all.length);
-    for (const { place, sealed } of all) {
-      expect(await vault.open(place, sealed)).toMatch(/./);
+    expect(new Set(all.map(({ context }) => JSON.stringify(context))).size).toBe(all.length);
+    for (const { context, sealed } of all) {
+      expect(await vault.open(context, sealed)).toMatch(/./);
       for (const elsewhere of all) {
         if (elsewhere.sealed === sealed) continue;
-        await expect(vault.open(elsewhere.place, sealed)).rejects.toThrow(SealBroken);
-        await expect(vault.withBox(place.projectId, (box) => box.open(elsewhere.place, fromColumn(sealed)))).rejects.toThrow(SealBroken);
+        await expect(vault.open(elsewhere.context, sealed)).rejects.toThrow(DecryptionFailed);
+        await expect(vault.withCipher(context.projectId, (box) => box.open(elsewhere.context, fromColumn(sealed)))).rejects.toThrow(
+          DecryptionFailed,
+        );
       }
     }
   });
 
-  it('a security token, which is sealed and not in the database, does not live longer than a data key without use', () => {
+  it('a security token, which is sealed and not in the database, expires before an unused data key is destroyed', () => {
     expect(DURATION_SECONDS.max * 1000).toBeLessThanOrEqual(SEALED_ELSEWHERE_MAX_MS);
   });
 
-  it('a security token made before its data key was superseded is good until it ends', async () => {
+  it('a security token stays valid until its expiry after its data key is superseded', async () => {
     const service = await start(ring(old));
     const other = await start(ring(old));
     const secrets = other.app.get(AccessKeySecrets, { strict: false });
@@ -271,12 +273,12 @@ onBothDatabases((name) => {
       expect(await each.app.get(AccessKeySecrets, { strict: false }).openTemporary('A'.repeat(20), securityToken)).toEqual(key);
   });
 
-  it('a value that names a data key that is not there makes nobody read the keys more than once a second', async () => {
+  it('a value with an unknown data key makes a process read the keys at most once a second', async () => {
     const service = await start(ring(old));
     const client = await service.client();
     const vault = service.app.get(VaultService, { strict: false });
-    const place = { projectId: client.projectId, field: 'f', rowId: 'r', version: 1 };
-    await vault.box(client.projectId);
+    const place = { projectId: client.projectId, ownerId: '', field: 'f', rowId: 'r', version: 1 };
+    await vault.cipher(client.projectId);
     const sealed = Buffer.concat([Buffer.from('K1'), Buffer.from([1]), Buffer.alloc(4, 9), randomBytes(60)]).toString('base64url');
     const database = service.app.get(Database);
     const rows = database.rows.bind(database);
@@ -287,19 +289,19 @@ onBothDatabases((name) => {
     };
     const from = performance.now();
     const results = await Promise.allSettled(Array.from({ length: 200 }, () => vault.open(place, `K1.${sealed}`)));
-    for (let i = 0; i < 3; i++) await expect(vault.open(place, `K1.${sealed}`)).rejects.toThrow(SealBroken);
-    expect(results.every((result) => result.status === 'rejected' && result.reason instanceof SealBroken)).toBe(true);
+    for (let i = 0; i < 3; i++) await expect(vault.open(place, `K1.${sealed}`)).rejects.toThrow(DecryptionFailed);
+    expect(results.every((result) => result.status === 'rejected' && result.reason instanceof DecryptionFailed)).toBe(true);
     expect(loads).toBeLessThanOrEqual(2 + (performance.now() - from) / 1000);
   });
 
-  it('a data key that is a year old, or has sealed 2^31 times, gives way to a new one; what it sealed still opens', async () => {
+  it('a data key that is a year old, or has sealed 2^31 times, is superseded, and its secrets can still be decrypted', async () => {
     const service = await start(ring(old));
     const client = await service.client();
     const path = `/v2/{project}/apigw/instances/${await client.gateway()}/signs`;
     const made = await client.post(path, { name: 'first' });
     const idsIn = async (started: TestService) =>
       (await dataKeys(started)).filter((row) => row.project_id === client.projectId).map(({ id }) => id);
-    // Ends, and tells what it has sealed.
+    // The service stores its count of seals when it stops.
     await running.pop()!.stop();
     const database = await openDatabase(readConfig({ ...test.env }), entities);
     const [counted] = await database.rows<{ seals: number }>('SELECT seals FROM data_keys WHERE project_id = ?', [client.projectId]);
@@ -330,7 +332,7 @@ onBothDatabases((name) => {
     });
     const other = await start(ring(old));
     const vault = other.app.get(VaultService, { strict: false });
-    await expect(vault.box(one!)).resolves.toBeDefined();
-    await expect(vault.box(two!)).rejects.toThrow(SealBroken);
+    await expect(vault.cipher(one!)).resolves.toBeDefined();
+    await expect(vault.cipher(two!)).rejects.toThrow(DecryptionFailed);
   });
 });

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
+import { createEmptyDatabase, createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { ServedProcess } from '../support/process.js';
 import type { Client } from '../support/service.js';
 
 const ROUNDS = 25;
 
-/** Two `signet serve` processes on one database: what one decides in its own memory, the other does not know. */
+/** Two `signet serve` processes on one database. They share no memory. */
 onBothDatabases((name) => {
   let test: TestDatabase;
   let processes: ServedProcess[];
@@ -33,7 +33,7 @@ onBothDatabases((name) => {
     expect(status).toBe(201);
     return body.id;
   };
-  /** Every binding there is, by publication, found without asking for any key. */
+  /** All bindings by publication, read without the id of a key. */
   const bindings = async (): Promise<{ publish_id: string; sign_id: string; id: string }[]> => {
     const apis = (await one.get(at('/apis?limit=500'))).body.apis as { id: string }[];
     const pages = await Promise.all(
@@ -42,7 +42,7 @@ onBothDatabases((name) => {
     return pages.flat();
   };
 
-  it(`of two deletes of one key through two processes, one is 204 and one 404, ${ROUNDS} times`, async () => {
+  it(`two concurrent deletes of one key through two processes answer 204 once and 404 once, ${ROUNDS} times`, async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const id = await create(one, `twice_${round}`);
       const answers = await Promise.all([one.delete(at(`/signs/${id}`)), two.delete(at(`/signs/${id}`))]);
@@ -66,7 +66,7 @@ onBothDatabases((name) => {
     }
   });
 
-  it(`two keys that are bound to the same publications at once end with one key each, whole, ${ROUNDS} times`, async () => {
+  it(`when two keys are bound to the same publications at once, all publications have the same key afterwards, ${ROUNDS} times`, async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const ids = [await create(one, `left_${round}`), await create(two, `right_${round}`)];
       const answers = await Promise.all(
@@ -81,12 +81,12 @@ onBothDatabases((name) => {
     }
   });
 
-  it('creates of one name through two processes make one key', async () => {
+  it('concurrent creates of one name through two processes create one key', async () => {
     const answers = await Promise.all(Array.from({ length: 10 }, (_, i) => (i % 2 ? one : two).post(at('/signs'), { name: 'same_name' })));
     expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 9 }, () => 400)]);
   });
 
-  it('the quota holds to the key through two processes', async () => {
+  it('two processes together never exceed the quota of keys', async () => {
     const { total } = (await one.get(at('/signs'))).body;
     const answers = await Promise.all(
       Array.from({ length: 200 - total + 20 }, (_, i) => (i % 2 ? one : two).post(at('/signs'), { name: `quota_${i}` })),
@@ -95,7 +95,7 @@ onBothDatabases((name) => {
     expect(answers.filter(({ status }) => status !== 201).every(({ body }) => body.error_code === 'APIG.3105')).toBe(true);
   });
 
-  it('what one process wrote the other reads at once, secrets included', async () => {
+  it('one process reads at once what another has written, including secrets', async () => {
     const keys = (await one.get(at('/signs?limit=1'))).body.signs;
     expect((await two.get(at(`/signs?id=${keys[0].id}`))).body.signs).toEqual(keys);
   });
@@ -104,12 +104,12 @@ onBothDatabases((name) => {
 describe('eight processes', () => {
   onBothDatabases((name) => {
     it('that start at once on an empty database share one administrator, one project and one gateway', async () => {
-      const test = await createTestDatabase(name);
+      const test = await createEmptyDatabase(name);
       const processes = await Promise.all(Array.from({ length: 8 }, () => ServedProcess.start(test.env, 60_000)));
       try {
         const admins = await Promise.all(processes.map((served) => served.admin()));
         expect(new Set(admins.map(({ projectId }) => projectId)).size).toBe(1);
-        // Each token is taken by a process that did not issue it.
+        // Each token is used at the process that did not issue it.
         const lists = await Promise.all(
           admins.map((admin, i) =>
             fetch(`${processes[(i + 1) % 8]!.baseUrl}/v2/${admin.projectId}/apigw/instances`, { headers: { 'x-auth-token': admin.token } }),

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, request as httpRequest, type Reques
 import type { AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { KeyMaterial } from '../../src/lib/signing/index.js';
+import type { KeyMaterial } from 'signet-signing';
 import { expressJsonBackend } from './examples/express-json.js';
 import { expressBackend } from './examples/express.js';
 import { fastifyBackend } from './examples/fastify.js';
@@ -38,8 +38,8 @@ export async function listen(handler: RequestListener): Promise<Backend> {
   return { port: (server.address() as AddressInfo).port, stop: async () => server.close().closeAllConnections() };
 }
 
-/** A fetch handler behind node:http, as a runtime with `Request` would have it. */
-const served =
+/** A fetch handler behind node:http, as in a runtime with `Request`. */
+export const served =
   (handler: (request: Request) => Promise<Response>): RequestListener =>
   async (incoming, outgoing) => {
     const body = Buffer.concat(await incoming.toArray());
@@ -57,7 +57,11 @@ export interface Answer {
 
 /** Sends exactly this target and these bytes. */
 export async function send(port: number, method: string, path: string, headers: object, body: string | Buffer = ''): Promise<Answer> {
-  const length = body.length > 0 ? { 'content-length': Buffer.byteLength(body), 'content-type': 'application/json' } : {};
+  const chunked = 'transfer-encoding' in headers;
+  const length = {
+    ...(body.length > 0 && { 'content-type': 'application/json' }),
+    ...(body.length > 0 && !chunked && { 'content-length': Buffer.byteLength(body) }),
+  };
   const request = httpRequest({ host: '127.0.0.1', port, method, path, headers: { ...length, ...headers }, agent: false }).end(body);
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   const text = Buffer.concat(await response.toArray()).toString();

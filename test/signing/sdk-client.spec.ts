@@ -4,7 +4,7 @@ import { type Backend, BACKENDS } from './backends.js';
 
 const KEY = { signType: 'hmac', signKey: 'sdk-access-key', signSecret: 'SdkSecret-0123456789' } as const;
 
-/** The client of Huawei Cloud, unmodified, in a process of its own. */
+/** The unmodified client of Huawei Cloud, in a separate process. */
 const CLIENT = `
   const { BasicCredentials } = require('@huaweicloud/huaweicloud-sdk-core');
   const { ClientBuilder } = require('@huaweicloud/huaweicloud-sdk-core/ClientBuilder');
@@ -37,11 +37,11 @@ const run = (secret: string) =>
     );
   });
 
-it('an unmodified client of Huawei Cloud is verified: GET with an odd query, POST with a body, DELETE', async () => {
+it('a GET with an unusual query, a POST with a body and a DELETE of an unmodified client of Huawei Cloud are verified', async () => {
   const answers = /ANSWERS(.*)/.exec(await run(KEY.signSecret))?.[1];
   expect(JSON.parse(answers ?? '[]')).toEqual(Array.from({ length: 3 }, () => [200, KEY.signKey, true]));
 });
 
-it('and refused with another secret', async () => {
+it('the requests of an unmodified client of Huawei Cloud are refused if it has another secret', async () => {
   expect(await run('AnotherSecret-012345')).toContain('FAILED 401');
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { type KeyMaterial, sign, signWebhook, verifySignature, verifyWebhook, type WebhookDialect } from '../../src/lib/signing/index.js';
+import { type KeyMaterial, sign, signWebhook, verifySignature, verifyWebhook, type WebhookDialect } from 'signet-signing';
 import { generate, type VectorFile } from '../vectors/generate.js';
 
 const read = <T>(name: string) => JSON.parse(readFileSync(`test/vectors/${name}`, 'utf8')) as T;
@@ -17,7 +17,7 @@ describe('requests signed by the SDK of Huawei Cloud', () => {
       },
     );
 
-  it('are what the SDK signs today', () => {
+  it('equal what the SDK signs today', () => {
     expect(generate()).toEqual(file);
     expect(file.vectors.length).toBeGreaterThanOrEqual(500);
   });
@@ -26,7 +26,7 @@ describe('requests signed by the SDK of Huawei Cloud', () => {
     expect(file.vectors.filter((vector) => !verify(vector).ok)).toEqual([]);
   });
 
-  it('none verifies with one character of its signature changed', () => {
+  it('are refused if one character of their signature is changed', () => {
     const forged = file.vectors.map((vector) => ({
       ...vector,
       authorization: vector.authorization.replace(/.$/, (c) => (c === '0' ? '1' : '0')),
@@ -61,7 +61,7 @@ describe.each(read<{ vectors: SchemeVector[] }>('schemes.json').vectors)(
       expect(verifySignature({ method, url, body, headers: { host, ...headers } }, { keys: [key], now })).toMatchObject({ ok: true });
     });
 
-    it('is what sign() gives, where a signature has no salt', () => {
+    it('equals the result of sign(), unless signatures have a salt', () => {
       const again = sign({ method, url, host, body }, key, { now });
       const unsalted = (text = '') => (key.signType === 'public_key' ? text.replace(/Signature=\w+/, '') : text);
       expect({ ...again, authorization: unsalted(again.authorization) }).toEqual({
@@ -86,11 +86,11 @@ interface WebhookVector {
 describe.each(read<{ vectors: WebhookVector[] }>('webhooks.json').vectors)(
   'webhook $dialect of $secrets.length keys ($source)',
   ({ dialect, secrets, verifySecrets, headers, ...message }) => {
-    it('is signed exactly so', () => {
+    it('equals the result of signing it again', () => {
       expect(signWebhook(message, dialect, secrets)).toEqual(headers);
     });
 
-    it.each(verifySecrets)('verifies for a receiver that knows one of its secrets', (secret) => {
+    it.each(verifySecrets)('verifies for a receiver with one of its secrets', (secret) => {
       const options = { dialect, secrets: [secret], now: () => message.timestamp * 1000 };
       expect(verifyWebhook({ headers, body: message.body }, options)).toMatchObject({ ok: true, timestamp: message.timestamp });
     });

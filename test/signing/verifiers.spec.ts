@@ -42,7 +42,7 @@ describe.each([
     expect(CASES.map(({ fields }, i) => [answers[i], ...fields]).filter(([answer]) => answer !== 'ok')).toEqual([]);
   });
 
-  it('refuses each kind with another body', () => {
+  it('refuses each kind of signature with another body', () => {
     const others = CASES.filter(({ fields }) => fields[4] !== 'basic' && !/UNSIGNED-PAYLOAD|x-sdk-content-sha256/.test(fields[2] ?? ''));
     const tampered = others.slice(-40).map(({ kind, fields }) => {
       const at = kind === 'request' ? 3 : 2;

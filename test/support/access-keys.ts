@@ -15,21 +15,21 @@ export async function signer(service: TestService, options: { project?: string; 
   return { client, key: { access: body.credential.access, secret: body.credential.secret } };
 }
 
-export const portOf = (baseUrl: string) => Number(new URL(baseUrl).port);
-export const hostOf = (baseUrl: string) => new URL(baseUrl).host;
+const portOf = (baseUrl: string) => Number(new URL(baseUrl).port);
+const hostOf = (baseUrl: string) => new URL(baseUrl).host;
 
 export interface SignedRequest extends Partial<Unsigned> {
   target: string;
   form?: 'Access' | 'Credential';
-  /** Milliseconds since the epoch at which it is signed. */
+  /** The time of the signature, in milliseconds since the epoch. */
   at?: number;
-  /** Sent without being signed, last: they win over what is signed. */
+  /** Headers that are sent unsigned after the signed ones, and override them. */
   unsigned?: Record<string, string>;
-  /** Sent in place of the signed method, target or body. */
+  /** Values that are sent in place of the signed method, target or body. */
   sent?: { method?: string; target?: string; body?: string };
 }
 
-/** Signs and sends a request over a socket of its own. `host` is signed unless the headers say otherwise. */
+/** Signs and sends a request on a new socket. Signs `host` unless the headers override it. */
 export function send(baseUrl: string, key: Pair, request: SignedRequest): Promise<RawAnswer> {
   const { form = 'Access', method = 'GET', target, body, at, unsigned = {}, sent = {} } = request;
   const headers = request.headers ?? { host: hostOf(baseUrl) };

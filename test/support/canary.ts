@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Database } from '../../src/database/database.js';
-import { DATA_KEY_COLUMNS, type DataKeyRow, wrapContext } from '../../src/vault/data-keys.js';
-import { VaultService } from '../../src/vault/vault.service.js';
+import { Database } from '../../src/platform/database/database.js';
+import { DATA_KEY_COLUMNS, type DataKeyRow, wrapContext } from '../../src/platform/vault/data-keys.js';
+import { VaultService } from '../../src/platform/vault/vault.service.js';
 import type { TestDatabase } from './databases.js';
 import type { TestService } from './service.js';
 
-/** Everything a service wrote: every file of its folder, and every row of every table as its server hands it out. */
+/** Everything that a service has written: every file of its folder, and every row of every table as the server returns it. */
 export async function everythingStored(test: TestDatabase, service: TestService): Promise<Buffer> {
   const files = readdirSync(test.dataDir, { recursive: true })
     .map((file) => join(test.dataDir, String(file)))
@@ -18,14 +18,14 @@ export async function everythingStored(test: TestDatabase, service: TestService)
   return Buffer.concat([...files, Buffer.from(JSON.stringify(rows))]);
 }
 
-/** The data keys, unwrapped, as the service holds them. */
+/** The unwrapped data keys of the service. */
 export async function dataKeysOf(service: TestService): Promise<Buffer[]> {
   const { providers } = service.app.get(VaultService, { strict: false });
   const rows = await service.app.get(Database).rows<DataKeyRow>(`SELECT ${DATA_KEY_COLUMNS} FROM data_keys`);
   return Promise.all(rows.map((row) => providers.unwrap(row, wrapContext(row.projectId, row.id))));
 }
 
-/** A secret in the forms in which it could have been written. */
+/** The encodings in which a secret could have been written. */
 export const formsOf = (secret: string) => [
   secret,
   Buffer.from(secret).toString('base64').replace(/=+$/, ''),

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 
-/** An authority of its own for a test, and what it signs, as PEM files made by OpenSSL. */
+/** A certificate authority for one test, with its certificates as PEM files from OpenSSL. */
 export class Authority {
   readonly caFile: string;
 
@@ -13,8 +13,8 @@ export class Authority {
     openssl(['req', '-x509', ...KEY, '-keyout', join(dir, `${name}.key`), '-out', this.caFile, '-days', '2', '-subj', `/CN=${name}`]);
   }
 
-  /** A certificate for 127.0.0.1 and its key. */
-  issue(subject: string): { certFile: string; keyFile: string } {
+  /** A certificate for 127.0.0.1, or for other names, and its key. */
+  issue(subject: string, names = 'IP:127.0.0.1'): { certFile: string; keyFile: string } {
     const at = (ending: string) => join(this.dir, `${this.name}-${subject}.${ending}`);
     openssl([
       'req',
@@ -27,7 +27,7 @@ export class Authority {
       '-subj',
       `/CN=${subject}`,
       '-addext',
-      'subjectAltName=IP:127.0.0.1',
+      `subjectAltName=${names}`,
     ]);
     const signer = ['-CA', this.caFile, '-CAkey', join(this.dir, `${this.name}.key`), '-CAcreateserial'];
     openssl(['x509', '-req', '-in', at('csr'), ...signer, '-out', at('crt'), '-days', '2', '-copy_extensions', 'copyall']);

@@ -1,7 +1,18 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import type { ChangePointer, GatewayPublication, GatewaySign, NodeReport, Snapshot } from '../../src/lib/protocol/protocol.js';
+import type {
+  ChangePointer,
+  EncodedSlashes,
+  OpenConnections,
+  GatewayPublication,
+  GatewaySign,
+  SessionRegistration,
+  SessionReport,
+  Snapshot,
+  WireTombstone,
+} from '../../src/lib/protocol/protocol.js';
+import type { Refusal } from '../../src/lib/receipts/protocol.js';
 
 export const INSTANCE = 'instance1';
 export const TOKEN = 'gateway-token';
@@ -36,16 +47,35 @@ export function publication(overrides: Partial<GatewayPublication> = {}): Gatewa
   };
 }
 
-/** The far side of a gateway node, in this process: speaks the protocol and does exactly what a test says. */
+/** A fake control plane in this process: it implements the protocol, and the test controls its answers. */
 export class TestControlPlane {
+  /** The accepted credentials. */
+  readonly tokens = new Set([TOKEN]);
   revision = 1;
   leaseSeconds: number | null = null;
   publications: GatewayPublication[] = [];
-  /** Everything that was asked, as `METHOD path`. */
+  /** All requests so far, as `METHOD path`. */
   readonly calls: string[] = [];
-  readonly reports: NodeReport[] = [];
-  /** What each snapshot waits for before it is answered; the state is taken when it was asked. */
+  readonly reports: SessionReport[] = [];
+  readonly registrations: SessionRegistration[] = [];
+  /** The epoch of its revisions. */
+  epoch = 'epoch1';
+  /** Tombstones that an operator has accepted. */
+  accepted: WireTombstone[] = [];
+  encodedSlashes: EncodedSlashes = 'refuse';
+  openConnections: OpenConnections = 'keep';
+  /** Refuses reports for this reason. */
+  refuseSession: Refusal | undefined;
+  /** The newest counter of each session. */
+  readonly #counters = new Map<string, number>();
+  /** Delays the answer to each snapshot; the snapshot has the state at the time of the request. */
   holdSnapshots: Promise<void> | undefined;
+  /** The gateway is deleted, so only reports of its sessions are answered. */
+  deleted = false;
+  /** The time that its clock shows. */
+  timeMs = () => new Date().getTime();
+  /** Delays the answers to reports. */
+  holdReports: Promise<void> | undefined;
   /** Answers every call with this status. */
   refuseWith: number | undefined;
   /** Answers reports with this status. */
@@ -78,7 +108,7 @@ export class TestControlPlane {
     return this.#watchers.size;
   }
 
-  /** A write: the state as `change` leaves it, and its pointers. */
+  /** Performs a write: changes the state and sends the pointers. */
   commit(changes: ChangePointer[], change: () => void = () => undefined): number {
     change();
     this.revision++;
@@ -103,16 +133,21 @@ export class TestControlPlane {
     watcher.write(`id: ${revision}\nevent: change\ndata: ${JSON.stringify({ revision, changes })}\n\n`);
   }
 
-  /** Sends something to every watcher as it is. */
+  /** Sends a text to every watcher unchanged. */
   emit(text: string): void {
     for (const watcher of this.#watchers) watcher.write(text);
+  }
+
+  /** The streams end after the events that are still to be sent. */
+  endWatchers(): void {
+    for (const watcher of this.#watchers) watcher.end();
   }
 
   dropWatchers(): void {
     for (const watcher of this.#watchers) watcher.destroy();
   }
 
-  /** Resolves when `condition` holds; looked at after every call and every event. */
+  /** Resolves when `condition` holds, which is checked after every call and every event. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
@@ -141,16 +176,32 @@ export class TestControlPlane {
     const json = (status: number, body: object) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     if (this.refuseWith !== undefined) json(this.refuseWith, {});
-    else if (request.headers.authorization !== `Bearer ${TOKEN}`) json(401, {});
+    else if (!this.tokens.has((request.headers.authorization ?? '').replace('Bearer ', ''))) json(401, {});
+    else if (this.refuseSession !== undefined && path.endsWith('/report')) json(409, { code: `session_${this.refuseSession}` });
+    else if (this.deleted && !path.endsWith('/report')) json(409, { code: 'session_gone' });
     else if (path === '/snapshot') {
       const snapshot = structuredClone(this.#snapshot(url.searchParams));
       await this.holdSnapshots;
       json(200, snapshot);
     } else if (path === '/watch') this.#watch(request, response);
-    else if (request.method === 'PUT' && this.refuseReportsWith !== undefined) json(this.refuseReportsWith, {});
-    else if (request.method === 'PUT' && path.startsWith('/nodes/')) {
-      this.reports.push(JSON.parse(text) as NodeReport);
-      json(200, { revision: this.revision, lease_seconds: this.leaseSeconds });
+    else if (path.endsWith('/report') && this.refuseReportsWith !== undefined) json(this.refuseReportsWith, {});
+    else if (request.method === 'PUT' && path.endsWith('/report')) {
+      const report = JSON.parse(text) as SessionReport;
+      this.reports.push(report);
+      const previous_counter = this.#counters.get(path) ?? 0;
+      this.#counters.set(path, report.counter);
+      await this.holdReports;
+      json(200, {
+        epoch: this.epoch,
+        counter: report.counter,
+        previous_counter,
+        revision: this.revision,
+        lease_seconds: this.deleted ? 0 : this.leaseSeconds,
+        time_ms: this.timeMs(),
+      });
+    } else if (request.method === 'PUT') {
+      this.registrations.push(JSON.parse(text) as SessionRegistration);
+      json(200, { epoch: this.epoch, accepted: this.accepted, receipt_retention_days: 400 });
     } else json(404, {});
     this.#wake();
   }
@@ -162,7 +213,15 @@ export class TestControlPlane {
     const publications = this.publications.filter(
       ({ publish_id, sign: key }) => !partial || publishIds?.includes(publish_id) || (key && signIds?.includes(key.sign_id)),
     );
-    return { instance_id: INSTANCE, revision: this.revision, partial, publications };
+    return {
+      instance_id: INSTANCE,
+      epoch: this.epoch,
+      revision: this.revision,
+      partial,
+      encoded_slashes: this.encodedSlashes,
+      open_connections: this.openConnections,
+      publications,
+    };
   }
 
   #watch(request: IncomingMessage, response: ServerResponse): void {

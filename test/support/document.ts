@@ -5,14 +5,14 @@ import addFormats from 'ajv-formats';
 export interface Operation extends OperationObject {
   operationId: string;
   method: string;
-  /** With `{name}` for a parameter. */
+  /** The path, with `{name}` for a parameter. */
   path: string;
 }
 
 const pointer = (...parts: string[]) => parts.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
 /**
- * The OpenAPI document as a judge of answers. It is stricter than it reads: an object has no field but those described.
+ * Validates answers by the OpenAPI document. It is stricter than the document: an object may have only described fields.
  */
 export class Document {
   readonly operations: Operation[];
@@ -44,11 +44,11 @@ export class Document {
     return { response: this.json.components!.responses![name] as ResponseObject, at: pointer('components', 'responses', name) };
   }
 
-  /** What is wrong with an answer: nothing, if it is one that the document describes. */
+  /** The faults of an answer, of which there are none if the document describes it. */
   faults(operation: Operation, { status, mediaType, body }: { status: number; mediaType: string | undefined; body: unknown }): string[] {
     const found = this.response(operation, status);
     if (!found) return [`${operation.operationId} does not document ${status}`];
-    // The answer to HEAD has no body, whatever it says of one.
+    // The answer to HEAD has no body, whatever its headers say.
     if (operation.method === 'HEAD' && body === undefined) return [];
     const { response, at } = found;
     if (!response.content) return body === undefined ? [] : [`${operation.operationId} ${status} documents no content`];
@@ -74,7 +74,7 @@ export class Document {
   }
 }
 
-/** What tells one error of a family from another. */
+/** The field that distinguishes the errors of a format. */
 function codeOf(body: unknown): string | undefined {
   const { error_code, code, error } = body as { error_code?: string; code?: string; error?: { code: unknown; message: string } };
   return error_code ?? code ?? (typeof error?.code === 'string' ? error.code : error?.message.replace(/: .*/, ''));

@@ -1,12 +1,16 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TestDatabase } from './databases.js';
 import { Forwarder } from './forwarder.js';
 import { GatewayProcess } from './gateway-process.js';
 import { freePort, ServedProcess, signet } from './process.js';
 import type { Client } from './service.js';
+import { overdue } from './slowness.js';
 
 const APIS = 6;
 const IN_STEP_MS = 30_000;
-/** Several processes start at once, and other suites run beside them. */
+/** The limit is long, because several processes start at once while other suites run. */
 const READY_MS = 90_000;
 
 export interface FleetApi {
@@ -21,16 +25,18 @@ export interface FleetNode {
   process: GatewayProcess;
 }
 
-/** What signs a request for each API: the name of a key, or the status of the refusal. */
+/** The result of a request for each API: the name of the signing key, or the status of the refusal. */
 export type Signing = (string | number)[];
 
-/** A control plane and some gateway nodes, processes all of them, each node behind a network of its own. */
+/** A control plane and gateway nodes as processes; each node has its own simulated network. */
 export class Fleet {
   served!: ServedProcess;
   admin!: Client;
   instance = '';
   token = '';
   readonly nodes: FleetNode[] = [];
+  /** The folder that contains the folder of each node. */
+  private readonly states = mkdtempSync(join(tmpdir(), 'signet-fleet-'));
   readonly apis: FleetApi[] = [];
 
   private constructor(readonly env: Record<string, string>) {}
@@ -39,7 +45,7 @@ export class Fleet {
     const port = await freePort();
     const fleet = new Fleet({ ...env, SIGNET_PORT: String(port) });
     await fleet.serve();
-    // It listens before its first gateway is there.
+    // The control plane listens before its first gateway exists.
     const instances = async () => (await fleet.admin.get('/v2/{project}/apigw/instances')).body.instances as { id: string }[];
     let [instance] = await instances();
     for (; !instance; [instance] = await instances()) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -49,7 +55,7 @@ export class Fleet {
       const path = (await fleet.admin.get(fleet.at(`/apis/${apiId}`))).body.req_uri as string;
       fleet.apis.push({ path, apiId, publishId: publishIds[0]! });
     }
-    const made = await signet(['gateway-token', '--instance', fleet.instance], fleet.env);
+    const made = await signet(['admin', 'gateway-token', '--instance', fleet.instance], fleet.env);
     fleet.token = made.stdout.trim();
     const names = Array.from({ length: nodes }, (_, i) => `node-${i}`);
     fleet.nodes.push(
@@ -66,28 +72,51 @@ export class Fleet {
   at = (path: string) => `/v2/{project}/apigw/instances/${this.instance}${path}`;
   atSignet = (path: string) => `/signet/v1/instances/${this.instance}${path}`;
 
-  /** Starts the control plane, at the place where it was. */
+  /** Starts the control plane again at the same address. */
   async serve(): Promise<void> {
     this.served = await ServedProcess.start(this.env, READY_MS);
     this.admin = await this.served.admin();
   }
 
-  gateway(name: string, network: Forwarder): Promise<GatewayProcess> {
-    const env = {
+  /** Replaces a node's process by a new one with the same folder, without waiting until it signs. */
+  async startAgain(node: FleetNode, env: Record<string, string> = {}): Promise<void> {
+    node.process = await GatewayProcess.start({ ...this.envOf(node.name, node.network), ...env }, READY_MS, '/healthz');
+  }
+
+  /** Deletes a node's folder. */
+  forget({ name }: FleetNode): void {
+    rmSync(join(this.states, name), { recursive: true, force: true });
+  }
+
+  /** @param env variables of this node alone */
+  gateway(name: string, network: Forwarder, env: Record<string, string> = {}): Promise<GatewayProcess> {
+    return GatewayProcess.start({ ...this.envOf(name, network), ...env }, READY_MS);
+  }
+
+  /** Adds a node. */
+  async join(name: string, env: Record<string, string>): Promise<FleetNode> {
+    const network = await Forwarder.to(Number(this.env['SIGNET_PORT']));
+    const node = { name, network, process: await this.gateway(name, network, env) };
+    this.nodes.push(node);
+    return node;
+  }
+
+  private envOf(name: string, network: Forwarder): Record<string, string> {
+    return {
       SIGNET_CONTROL_PLANE_URL: `http://127.0.0.1:${network.port}`,
       SIGNET_GATEWAY_TOKEN: this.token,
       SIGNET_INSTANCE_ID: this.instance,
       SIGNET_NODE_ID: name,
+      SIGNET_GATEWAY_STATE_DIR: join(this.states, name),
       SIGNET_LOG_LEVEL: 'fatal',
     };
-    return GatewayProcess.start(env, READY_MS);
   }
 
   signing(node: FleetNode): Promise<Signing> {
     return Promise.all(this.apis.map(({ path }) => signedWith(node, path)));
   }
 
-  /** What the control plane says that each API is signed with. */
+  /** The key of each API according to the control plane. */
   bound(): Promise<Signing> {
     return Promise.all(
       this.apis.map(async ({ apiId }) => {
@@ -98,13 +127,12 @@ export class Fleet {
   }
 
   /**
-   * Waits until the receipt of one more deletion is complete.
-   * @returns its revision, and the one that each node says to have applied
+   * Deletes a key and waits until the receipt is complete. @returns its revision, and the applied revision that each node reports
    * @throws Error when that takes too long
    */
   async inStep(): Promise<{ revision: number; applied: number[] }> {
     let receipt: unknown;
-    for (const end = performance.now() + IN_STEP_MS; performance.now() < end; ) {
+    for (const began = performance.now(); !overdue(began, IN_STEP_MS); ) {
       const { body } = await this.admin.post(this.at('/signs'), { name: `last_${Math.round(performance.now())}`, sign_type: 'hmac' });
       const gone = await this.admin.call('DELETE', this.at(`/signs/${body?.id}`), undefined, { prefer: 'wait=5' });
       if (gone.status === 204) {

@@ -1,15 +1,16 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A network between two processes, in this one: hands bytes on until it is cut, and then swallows connections whole. */
+/** A TCP proxy that can simulate a network partition. */
 export class Forwarder {
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   readonly #held = new Set<Socket>();
   #whole = true;
+  #losing: string | undefined;
   readonly #server = createServer((near) => {
     near.on('error', () => undefined);
     if (!this.#whole) {
-      // As in a real partition: no answer, no refusal.
+      // As in a real partition, there is neither a response nor a reset.
       this.#held.add(near.pause());
       return;
     }
@@ -24,6 +25,10 @@ export class Forwarder {
       });
       from.pipe(to);
     }
+    near.on('data', (bytes: Buffer) => {
+      // Requests on a connection are sequential, so no byte of this connection returns from here on.
+      if (this.#losing !== undefined && bytes.includes(this.#losing)) far.unpipe(near).resume();
+    });
   });
 
   private constructor(private readonly target: number) {}
@@ -39,7 +44,7 @@ export class Forwarder {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Nothing gets through any more, in either direction, and nobody is told. */
+  /** Drops all bytes silently, in both directions. */
   cut(): void {
     this.#whole = false;
     for (const pair of this.#pairs)
@@ -49,9 +54,15 @@ export class Forwarder {
       }
   }
 
-  /** New connections get through; what was under way is lost. */
+  /** Forwards requests, and drops the answers to requests that contain this text. */
+  loseAnswersTo(text: string): void {
+    this.#losing = text;
+  }
+
+  /** Accepts new connections. Data in flight is lost. */
   heal(): void {
     this.#whole = true;
+    this.#losing = undefined;
     for (const socket of [...this.#held, ...[...this.#pairs].flat()]) socket.destroy();
     this.#held.clear();
   }

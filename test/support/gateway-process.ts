@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { CHILD_ENV } from './process.js';
+import { overdue } from './slowness.js';
 import { stockPort } from './stock-gateways.js';
 
 /** `signet gateway` as a process of its own. */
@@ -14,31 +15,38 @@ export class GatewayProcess {
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (this.output += String(chunk)));
   }
 
-  /** @throws Error with what the process printed when it does not sign within `readyMs` */
-  static async start(env: Record<string, string>, readyMs = 30_000): Promise<GatewayProcess> {
+  /**
+   * @param probe the path that must answer 200; by default readiness, which means that the node signs
+   * @throws Error with what the process printed when it does not within `readyMs`
+   */
+  static async start(env: Record<string, string>, readyMs = 30_000, probe = '/readyz'): Promise<GatewayProcess> {
     const [signPort, proxyPort] = [await stockPort(), await stockPort()];
     const child = spawn(process.execPath, ['dist/main.gateway.js'], {
       env: {
         ...CHILD_ENV,
         SIGNET_LOG_LEVEL: 'warn',
+        SIGNET_TIMEOUTS: 'drain=0,shutdown=1000ms',
         ...env,
-        SIGNET_GATEWAY_SIGN_PORT: String(signPort),
-        SIGNET_GATEWAY_PORT: String(proxyPort),
+        SIGNET_GATEWAY_LISTEN: `sign=${signPort},proxy=${proxyPort}`,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const node = new GatewayProcess(child, `http://127.0.0.1:${signPort}`, proxyPort);
-    const end = performance.now() + readyMs;
-    while (performance.now() < end && child.exitCode === null) {
-      if (await node.ready()) return node;
+    const began = performance.now();
+    while (!overdue(began, readyMs) && child.exitCode === null) {
+      if (await node.answers(probe)) return node;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
     child.kill('SIGKILL');
     throw new Error(`signet gateway was not ready:\n${node.output}`);
   }
 
-  async ready(): Promise<boolean> {
-    return fetch(`${this.signUrl}/readyz`).then(
+  ready(): Promise<boolean> {
+    return this.answers('/readyz');
+  }
+
+  private answers(probe: string): Promise<boolean> {
+    return fetch(`${this.signUrl}${probe}`).then(
       ({ status }) => status === 200,
       () => false,
     );

@@ -1,15 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const FILE = 'README.md';
-const [BEGIN, END] = ['<!-- gateways: written by npm run gateways -->', '<!-- /gateways -->'];
-
-/** What was seen of each gateway, cell by cell, as the table in the README shows it. */
+/** The measured results of each gateway, which are compared with a table between two marks of a page. */
 export class GatewayTable {
   readonly #cells = new Map<string, string>();
 
   constructor(
     private readonly rows: readonly string[],
     private readonly columns: readonly string[],
+    private readonly file = 'README.md',
+    private readonly mark = 'gateways',
   ) {}
 
   seen(row: string, column: string, cell: string): void {
@@ -25,24 +24,32 @@ export class GatewayTable {
     ].join('\n');
   }
 
-  /** @throws Error when something was not seen: a run that failed is not written down */
+  /** @throws Error when a result is missing, because the results of a failed run are not written */
   write(): void {
     if (this.markdown.includes('not shown')) throw new Error(`something is missing:\n${this.markdown}`);
-    const [before, after] = around();
-    writeFileSync(FILE, `${before}${BEGIN}\n${this.markdown}\n${END}${after}`);
+    const [before, after] = this.#around();
+    writeFileSync(this.file, `${before}${this.#begin}\n${this.markdown}\n${this.#end}${after}`);
   }
 
-  static get written(): string {
-    const [before, after] = around();
-    return readFileSync(FILE, 'utf8')
-      .slice(before.length + BEGIN.length, -after.length - END.length)
+  get written(): string {
+    const [before, after] = this.#around();
+    return readFileSync(this.file, 'utf8')
+      .slice(before.length + this.#begin.length, -after.length - this.#end.length)
       .trim();
   }
-}
 
-function around(): [string, string] {
-  const text = readFileSync(FILE, 'utf8');
-  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`${FILE} has no place for the table of gateways`);
-  return [text.slice(0, begin), text.slice(end + END.length)];
+  get #begin(): string {
+    return `<!-- ${this.mark}: written by npm run gateways -->`;
+  }
+
+  get #end(): string {
+    return `<!-- /${this.mark} -->`;
+  }
+
+  #around(): [string, string] {
+    const text = readFileSync(this.file, 'utf8');
+    const [begin, end] = [text.indexOf(this.#begin), text.indexOf(this.#end)];
+    if (begin < 0 || end < begin) throw new Error(`${this.file} has no place for the table ${this.mark}`);
+    return [text.slice(0, begin), text.slice(end + this.#end.length)];
+  }
 }

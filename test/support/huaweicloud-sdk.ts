@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Pair } from './raw-signer.js';
 
-/** Reads calls as JSON lines and answers each with one line; the package writes lines of its own between them. */
+/** Reads calls as JSON lines and answers each with one line. The package prints other lines between them. */
 const CLIENT = `
   const { BasicCredentials, GlobalCredentials, Region } = require('@huaweicloud/huaweicloud-sdk-core');
   const { ClientBuilder } = require('@huaweicloud/huaweicloud-sdk-core/ClientBuilder');
@@ -24,15 +24,15 @@ const CLIENT = `
 
 export interface SdkOptions extends Pair {
   endpoint: string;
-  /** With a project the package asks the identity service for nothing. */
+  /** With a project, the package does not call the identity service. */
   projectId?: string;
-  /** With a region and no project it looks the project up. */
+  /** With a region and no project, it looks up the project. */
   region?: string;
-  /** `global`: a credential of a domain. */
+  /** `global` is a credential of a domain. */
   kind?: 'basic' | 'global';
 }
 
-/** The client of Huawei Cloud, npm `@huaweicloud/huaweicloud-sdk-core`, unmodified and in a process of its own. */
+/** The unmodified client of Huawei Cloud, npm `@huaweicloud/huaweicloud-sdk-core`, in a separate process. */
 export class HuaweiCloudSdk {
   readonly #waiting: ((answer: any) => void)[] = [];
 
@@ -48,7 +48,7 @@ export class HuaweiCloudSdk {
     return new HuaweiCloudSdk(spawn(process.execPath, args, { env: { HOME: '/nonexistent' }, stdio: ['pipe', 'pipe', 'inherit'] }));
   }
 
-  /** What the package resolves to, or the parts of what it throws. One call at a time. */
+  /** Makes one call at a time. @returns the package's result, or the parts of its error */
   send(method: string, url: string, { query, data }: { query?: Record<string, unknown>; data?: unknown } = {}): Promise<any> {
     const answered = new Promise<any>((resolve) => this.#waiting.push(resolve));
     this.child.stdin!.write(`${JSON.stringify({ method, url, queryParams: query, data })}\n`);

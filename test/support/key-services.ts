@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** How a key service behaves from now on. */
+/** The behaviour of a key service from now on. */
 export type Behaviour = 'works' | 'refuses connections' | 'hangs' | 'answers 503' | 'answers no JSON' | 'denies' | 'ignores contexts';
 
 const seal = (key: Buffer, aad: string, plaintext: Buffer): Buffer => {
@@ -26,10 +26,10 @@ interface Reply {
   body: unknown;
 }
 
-/** A server on loopback that speaks as much of a key service's HTTP interface as Signet uses. */
+/** A server on loopback with the part of a key service's HTTP interface that Signet uses. */
 abstract class KeyService {
   behaviour: Behaviour = 'works';
-  /** Every plaintext that went in or out, base64: it must be in no log. */
+  /** Every plaintext in requests and answers, in base64. No log may contain one. */
   readonly plaintexts = new Set<string>();
   requests = 0;
   readonly #server: Server = createServer((request, response) => void this.serve(request, response));
@@ -58,7 +58,7 @@ abstract class KeyService {
     response.end(this.behaviour === 'answers no JSON' ? '<html>proxy</html>' : JSON.stringify(body));
   }
 
-  /** What is bound to a ciphertext. */
+  /** The data that is bound to a ciphertext. */
   protected bound(context: string): string {
     return this.behaviour === 'ignores contexts' ? '' : context;
   }
@@ -68,7 +68,7 @@ abstract class KeyService {
 }
 
 /**
- * Transit engine of Vault and OpenBao: encrypt and decrypt, key versions, `min_decryption_version`
+ * The transit engine of Vault and OpenBao, with encrypt, decrypt, key versions and `min_decryption_version`
  * (https://developer.hashicorp.com/vault/api-docs/secret/transit).
  */
 export class TransitService extends KeyService {
@@ -83,9 +83,8 @@ export class TransitService extends KeyService {
   get env(): Record<string, string> {
     return {
       SIGNET_KEK_PROVIDER: 'vault',
-      SIGNET_VAULT_ADDR: this.url,
+      SIGNET_VAULT: `address=${this.url},key=signet`,
       SIGNET_VAULT_TOKEN: this.token,
-      SIGNET_VAULT_TRANSIT_KEY: 'signet',
     };
   }
 
@@ -134,12 +133,12 @@ export class TransitService extends KeyService {
   }
 }
 
-/** Encrypt and Decrypt of AWS KMS in JSON 1.1 (https://docs.aws.amazon.com/kms/latest/APIReference/). */
+/** The calls Encrypt and Decrypt of AWS KMS in JSON 1.1 (https://docs.aws.amazon.com/kms/latest/APIReference/). */
 export class KmsService extends KeyService {
   readonly accessKey = { id: 'AKIACANARY0000000000', secret: `canary-${randomBytes(16).toString('hex')}` };
   readonly keys = new Map<string, Buffer>([['1234abcd-12ab-34cd-56ef-1234567890ab', randomBytes(32)]]);
 
-  /** The alias names another key from now on. */
+  /** Moves the alias to another key. */
   rotate(): void {
     this.keys.set(`9999abcd-12ab-34cd-56ef-${randomBytes(6).toString('hex')}`, randomBytes(32));
   }
@@ -148,12 +147,12 @@ export class KmsService extends KeyService {
     return {
       SIGNET_KEK_PROVIDER: 'aws-kms',
       SIGNET_AWS_KMS_KEY_ID: 'alias/signet',
-      SIGNET_AWS_REGION: 'eu-central-1',
-      SIGNET_AWS_KMS_ENDPOINT: this.url,
+      AWS_REGION: 'eu-central-1',
+      AWS_ENDPOINT_URL_KMS: this.url,
     };
   }
 
-  /** For the SDK's default chain. */
+  /** Credentials for the SDK's default chain. */
   get credentials(): Record<string, string> {
     return { AWS_ACCESS_KEY_ID: this.accessKey.id, AWS_SECRET_ACCESS_KEY: this.accessKey.secret };
   }
@@ -178,7 +177,7 @@ export class KmsService extends KeyService {
     switch (request.headers['x-amz-target']) {
       case 'TrentService.Encrypt': {
         this.plaintexts.add(String(body['Plaintext']));
-        // As long as the real one's metadata makes it.
+        // The ciphertext is as long as a real one with its metadata.
         const sealed = Buffer.concat([
           Buffer.alloc(92, 1),
           Buffer.from(id),

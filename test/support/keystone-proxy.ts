@@ -4,17 +4,17 @@ import type { AddressInfo } from 'node:net';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Stands between the service and Keystone: counts, keeps the service's own tokens, and answers in Keystone's place when it is told to. */
+/** A proxy between the service and Keystone. It counts requests, records the service's own tokens, and can answer instead of Keystone. */
 export class KeystoneProxy {
-  /** `POST /v3/auth/tokens`: logins of the service user. */
+  /** The number of `POST /v3/auth/tokens`, which are the logins of the service user. */
   logins = 0;
-  /** `GET /v3/auth/tokens`. */
+  /** The number of `GET /v3/auth/tokens`, which are validations. */
   validations = 0;
   /** Tokens of the service user, the newest last. */
   readonly ownTokens: string[] = [];
-  /** Answers validations instead of Keystone. */
+  /** If set, answers validations in place of Keystone. */
   instead: Answer | undefined;
-  /** Answers logins instead of Keystone. */
+  /** If set, answers logins in place of Keystone. */
   insteadOfLogin: Answer | undefined;
 
   private constructor(
@@ -28,7 +28,7 @@ export class KeystoneProxy {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/v3`;
   }
 
-  /** @param target base URL with `/v3`, asked for at each request */
+  /** @param target returns the base URL with `/v3`; called for each request */
   static async to(target: () => string): Promise<KeystoneProxy> {
     const server = createServer({ maxHeaderSize: 65_536 });
     const proxy = new KeystoneProxy(server, target);

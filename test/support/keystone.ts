@@ -6,17 +6,19 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { overdue } from './slowness.js';
 
 const run = promisify(execFile);
 const MANAGE = '/usr/bin/keystone-manage';
 const WSGI = '/usr/bin/keystone-wsgi-public';
+const READY_MS = 60_000;
 const PASSWORD = 'pw-of-everyone';
-/** Making the database is hundreds of small transactions, and nothing here has to survive. */
+/** Syncs are off, because creating the database takes hundreds of small transactions, and the data need not be durable. */
 const MEMORY = '/dev/shm';
-/** The packages want Debian's own Python, whatever else is first on the path. */
+/** The packages need Debian's Python, whichever Python is first on the path. */
 const ENV = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/root', LANG: 'C.UTF-8' };
 
-/** Whether Debian's `keystone` is here. CI installs it (.ci/run). */
+/** Whether Debian's `keystone` is installed. CI installs it (.ci/run). */
 export const keystoneInstalled = existsSync(MANAGE) && existsSync(WSGI);
 if (!keystoneInstalled && process.env['CI']) throw new Error('no Keystone: CI runs against the Debian package');
 
@@ -30,18 +32,20 @@ interface KeystoneAnswer {
 }
 
 /**
- * A real OpenStack Keystone in a folder of its own: SQLite, and one server for each kind of token over the same database. Users:
- * `alice` (member of proj-a), `rita` (reader of proj-a), `ada` (admin of proj-a), `bob` (member of proj-b), `nora` (a role that means nothing to
- * us in proj-a) and the service user `signet` (role service in the project service).
+ * A real OpenStack Keystone in a folder of its own: SQLite, and one server for each kind of token over the same database. Users: `alice`
+ * (member of proj-a), `rita` (reader of proj-a), `ada` (admin of proj-a), `bob` (member of proj-b), `nora` (a role in proj-a that Signet
+ * does not map) and the service user `signet` (role service in the project service).
  */
 export class Keystone {
   readonly #servers = new Map<Provider, ChildProcess>();
   readonly #ports = new Map<Provider, number>();
   #admin = '';
+  /** By kind and name: each request costs Keystone a tenth of a second of processor time. */
+  readonly #ids = new Map<string, string>();
 
   private constructor(private readonly dir: string) {}
 
-  /** Time it took to be ready, milliseconds: it is told, since CI pays for it. */
+  /** Start-up time in milliseconds, reported because CI waits for it. */
   startedMs = 0;
 
   readonly password = PASSWORD;
@@ -50,7 +54,7 @@ export class Keystone {
     return join(this.dir, 'jws-public');
   }
 
-  /** What Keystone signs JWS tokens with right now. */
+  /** The key with which Keystone currently signs JWS tokens. */
   get jwsKeys(): { privateKey: KeyObject; publicKey: KeyObject } {
     const privateKey = createPrivateKey(readFileSync(join(this.dir, 'jws-private', 'private.pem')));
     return { privateKey, publicKey: createPublicKey(privateKey) };
@@ -80,20 +84,24 @@ export class Keystone {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  /** Starts the server of one kind of token, on the port it had before. */
+  /** Starts the server of one kind of token, on its earlier port. */
   async serve(provider: Provider): Promise<void> {
     const port = this.#ports.get(provider) ?? (await lowPort());
     this.#ports.set(provider, port);
-    const args = ['--plugin', 'python3', '--master', '--die-on-term', '--lazy-apps', '--buffer-size', '65535', '--processes', '2'];
-    const child = spawn('/usr/bin/uwsgi', [...args, '--http-socket', `127.0.0.1:${port}`, '--wsgi-file', WSGI], {
-      env: { ...ENV, OS_KEYSTONE_CONFIG_DIR: join(this.dir, provider) },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const args = ['--plugin', 'python3', '--master', '--die-on-term', '--lazy-apps', '--buffer-size', '65535'];
+    const child = spawn(
+      '/usr/bin/uwsgi',
+      [...args, '--processes', PROCESSES[provider], '--http-socket', `127.0.0.1:${port}`, '--wsgi-file', WSGI],
+      {
+        env: { ...ENV, OS_KEYSTONE_CONFIG_DIR: join(this.dir, provider) },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
     let output = '';
     child.stderr.on('data', (chunk) => (output = (output + String(chunk)).slice(-4000)));
     this.#servers.set(provider, child);
-    const end = performance.now() + 60_000;
-    while (performance.now() < end && child.exitCode === null) {
+    const began = performance.now();
+    while (!overdue(began, READY_MS) && child.exitCode === null) {
       const ready = await fetch(this.url(provider)).then(
         ({ status }) => status === 200,
         () => false,
@@ -121,13 +129,13 @@ export class Keystone {
     return token;
   }
 
-  /** Ends a token before its time. */
+  /** Revokes a token. */
   async revoke(token: string, provider: Provider = 'fernet'): Promise<void> {
     const { status } = await this.#call('DELETE', '/auth/tokens', { token, headers: { 'x-subject-token': token }, provider });
     if (status !== 204) throw new Error(`the token was not revoked: ${status}`);
   }
 
-  /** A call as the administrator. */
+  /** Calls Keystone as the administrator. */
   async api(method: string, path: string, body?: object): Promise<any> {
     const answer = await this.#call(method, path, { token: this.#admin, body });
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
@@ -135,7 +143,11 @@ export class Keystone {
   }
 
   async id(kind: 'users' | 'projects' | 'roles', name: string): Promise<string> {
-    return (await this.api('GET', `/${kind}?name=${name}`))[kind][0].id as string;
+    const known = this.#ids.get(`${kind}/${name}`);
+    if (known !== undefined) return known;
+    const id = (await this.api('GET', `/${kind}?name=${name}`))[kind][0].id as string;
+    this.#ids.set(`${kind}/${name}`, id);
+    return id;
   }
 
   async grant(method: 'PUT' | 'DELETE', user: string, project: string, role: string): Promise<void> {
@@ -147,7 +159,7 @@ export class Keystone {
     await this.api('PATCH', `/users/${await this.id('users', user)}`, { user: { enabled } });
   }
 
-  /** A new JWS key signs from now on; every public key in the folder still verifies. */
+  /** Adds a new JWS key that signs from now on; every public key in the folder still verifies. */
   async rotateJws(): Promise<void> {
     this.#jwsKey(`rotated-${Math.round(performance.now())}`);
     await this.halt('jws');
@@ -167,7 +179,7 @@ export class Keystone {
       writeFileSync(join(this.dir, provider, 'keystone.conf'), configuration(this.dir, provider));
     this.#jwsKey('first');
     await this.#manage('db_sync');
-    // Without it a request's second connection finds the database locked.
+    // Without this setting, the second connection of a request finds the database locked.
     await run('/usr/bin/python3', ['-c', `import sqlite3; sqlite3.connect('${this.dir}/keystone.db').execute('PRAGMA journal_mode=WAL')`]);
     await Promise.all([this.#manage('fernet_setup', ...OWNER), this.#manage('credential_setup', ...OWNER)]);
     await this.#manage('bootstrap', '--bootstrap-password', PASSWORD);
@@ -208,7 +220,7 @@ export class Keystone {
         headers: { ...headers, ...(token && { 'x-auth-token': token }), ...(body && { 'content-type': 'application/json' }) },
         ...(body && { body: JSON.stringify(body) }),
       });
-    // uWSGI closes connections without a word, and fetch keeps them.
+    // uWSGI closes idle connections without notice, and fetch would reuse them.
     const response = await send().catch(send);
     const text = await response.text();
     return {
@@ -220,7 +232,7 @@ export class Keystone {
   }
 }
 
-/** A free port below the ephemeral range: a server that comes back must find it free, and no outgoing connection may take it meanwhile. */
+/** A free port below the ephemeral range, so that no outgoing connection takes it before the server restarts. */
 async function lowPort(): Promise<number> {
   for (;;) {
     const probe = createServer();
@@ -234,6 +246,8 @@ async function lowPort(): Promise<number> {
   }
 }
 
+/** Each process loads Keystone separately, which takes seconds of CPU time. */
+const PROCESSES = { fernet: '2', jws: '1' };
 const OWNER = ['--keystone-user', 'root', '--keystone-group', 'root'];
 
 const USERS = [

@@ -1,6 +1,6 @@
-import type { Tx } from '../../src/database/database.js';
+import type { Tx } from '../../src/platform/database/database.js';
 
-/** A revision with 5,000 pointers, half a megabyte as an event, as a write of many things would leave it. */
+/** A revision with 5,000 pointers, half a megabyte as an event, like a write of many rows. */
 export async function largeRevision(tx: Tx, instance: string, revision: number): Promise<void> {
   await tx.run('UPDATE change_counters SET revision = ? WHERE scope_id = ?', [revision, instance]);
   const numbers = 'SELECT a.i + 10 * b.i + 100 * c.i + 1000 * d.i AS n FROM digits a, digits b, digits c, digits d';

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 
 /**
- * Every file that a bare process loads for one import, as the module loader reports them.
- * @throws Error with what the process said when it cannot be imported by itself
+ * Every file that a new process loads for one import, as reported by the module loader. @throws Error with the process's output when the
+ * import fails
  */
 export function loadedBy(specifier: string): { loaded: string[]; exports: string[] } {
   const script = `

@@ -13,11 +13,11 @@ interface KeyPair {
 export class OidcIssuer {
   readonly issuer = 'https://login.example/realms/signet';
   readonly audience = 'signet';
-  /** Times the keys were asked for. */
+  /** The number of requests for the keys. */
   fetches = 0;
-  /** Answers in place of the keys. */
+  /** If set, answers in place of the keys. */
   instead: ((response: ServerResponse) => void) | undefined;
-  /** Published keys beside those that sign, as they stand in the set. */
+  /** Further keys in the published set. */
   readonly more: object[] = [];
   readonly #pairs = new Map<string, KeyPair>();
   #kid = '';
@@ -57,7 +57,7 @@ export class OidcIssuer {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/keys`;
   }
 
-  /** A new key signs from now on; older ones stay published. */
+  /** Adds a key that signs from now on. Older keys stay published. */
   rotate(): void {
     this.#kid = `key-${this.#pairs.size + 1}`;
     const pair =
@@ -65,13 +65,13 @@ export class OidcIssuer {
     this.#pairs.set(this.#kid, pair);
   }
 
-  /** Takes the oldest key out of the set. */
+  /** Removes the oldest key from the set. */
   withdraw(): void {
     const [oldest] = this.#pairs.keys();
     this.#pairs.delete(oldest!);
   }
 
-  /** What a token made now is made of. */
+  /** Header and payload of a token issued now. */
   genuine(claims: object = {}): Genuine {
     const now = Math.floor(Date.now() / 1000);
     return {

@@ -5,22 +5,31 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { freePort } from './process.js';
+import { overdue } from './slowness.js';
 
 const PATH = `${process.env['PATH']}:/usr/sbin`;
 const READY_MS = 30_000;
 
-/** Whether this machine has the server's own programs. */
+/** Whether the MariaDB server programs are installed. */
 export const hasMariadbServer = spawnSync('mariadbd', ['--version'], { env: { PATH } }).status === 0;
 
-/** A MariaDB of a test's own, which it may kill. */
+/** A separate MariaDB server for one test, which may kill the server. */
 export class OwnMariadb {
   #child: ChildProcess | undefined;
   private constructor(
     private readonly folder: string,
-    private readonly port: number,
+    readonly port: number,
+    private options: readonly string[],
+    private readonly env: Readonly<Record<string, string>> = {},
   ) {}
 
-  static async start(): Promise<OwnMariadb> {
+  /** @param options further server options */
+  static start(...options: string[]): Promise<OwnMariadb> {
+    return OwnMariadb.startWith({}, ...options);
+  }
+
+  /** @param env variables of the server's process */
+  static async startWith(env: Readonly<Record<string, string>>, ...options: string[]): Promise<OwnMariadb> {
     const folder = mkdtempSync(join(tmpdir(), 'signet-mariadb-'));
     const user = process.getuid?.() === 0 ? ['--user=mysql'] : [];
     if (user.length > 0) {
@@ -30,7 +39,7 @@ export class OwnMariadb {
     const install = ['--no-defaults', ...user, `--datadir=${folder}`, '--auth-root-authentication-method=normal', '--skip-test-db'];
     const made = spawnSync('mariadb-install-db', install, { env: { PATH }, encoding: 'utf8' });
     if (made.status !== 0) throw new Error(`mariadb-install-db: ${made.stderr}`);
-    const server = new OwnMariadb(folder, await freePort());
+    const server = new OwnMariadb(folder, await freePort(), options, env);
     await server.run(user);
     const connection = await createConnection({ uri: `mysql://root@127.0.0.1:${server.port}` });
     await connection.query('CREATE DATABASE signet');
@@ -42,23 +51,51 @@ export class OwnMariadb {
     return `mysql://root@127.0.0.1:${this.port}/signet`;
   }
 
+  async restart(...options: string[]): Promise<void> {
+    await this.kill();
+    this.options = options;
+    await this.run();
+  }
+
   async kill(): Promise<void> {
     if (!this.#child || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     this.#child.kill('SIGKILL');
     await once(this.#child, 'exit');
   }
 
+  /** Stops the server with SIGSTOP: it does not answer, but the kernel still accepts connections. */
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** Runs a statement as root, on a separate connection. */
+  async query(sql: string): Promise<void> {
+    const connection = await createConnection({ uri: this.url, connectTimeout: 5000 });
+    try {
+      await connection.query(sql);
+    } finally {
+      await connection.end();
+    }
+  }
+
   async run(user = process.getuid?.() === 0 ? ['--user=mysql'] : []): Promise<void> {
     const files = [`--datadir=${this.folder}`, `--socket=${this.folder}/my.sock`, `--pid-file=${this.folder}/my.pid`];
     const network = ['--bind-address=127.0.0.1', `--port=${this.port}`, '--skip-name-resolve'];
-    this.#child = spawn('mariadbd', ['--no-defaults', ...user, ...files, ...network], { env: { PATH }, stdio: 'ignore' });
-    for (const end = performance.now() + READY_MS; ; ) {
+    this.#child = spawn('mariadbd', ['--no-defaults', ...user, ...files, ...network, ...this.options], {
+      env: { PATH, ...this.env },
+      stdio: 'ignore',
+    });
+    for (const began = performance.now(); ; ) {
       const up = await createConnection({ uri: `mysql://root@127.0.0.1:${this.port}`, connectTimeout: 1000 }).then(
         (connection) => connection.end().then(() => true),
         () => false,
       );
       if (up) return;
-      if (performance.now() > end) throw new Error('the MariaDB of the test does not answer');
+      if (overdue(began, READY_MS)) throw new Error('the MariaDB of the test does not answer');
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

@@ -2,14 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { ADMIN_PASSWORD, Client } from './service.js';
+import { overdue } from './slowness.js';
 
-/**
- * All that a process of ours inherits. Tests start hundreds, and each would compile the same code for a quarter of a second: what is
- * compiled is kept.
- */
+/** The inherited environment of Signet processes. Tests start hundreds of them, and the compile cache saves each a quarter of a second. */
 export const CHILD_ENV = { PATH: process.env['PATH'], NODE_COMPILE_CACHE: 'node_modules/.cache/compiled' };
 
-/** A loopback port that is free now. */
+/** A free loopback port. */
 export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
@@ -19,7 +17,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Runs the built command line to its end. */
+/** Runs the built command line until it exits. */
 export async function signet(
   args: readonly string[],
   env: Record<string, string>,
@@ -47,7 +45,12 @@ export class ServedProcess {
   }
 
   /** @throws Error with what the process printed when it is not ready within `readyMs` */
-  static async start(env: Record<string, string>, readyMs = 30_000): Promise<ServedProcess> {
+  static start(env: Record<string, string>, readyMs = 30_000): Promise<ServedProcess> {
+    return ServedProcess.begin(env, '/readyz', readyMs);
+  }
+
+  /** @param probe the path that must answer 200 */
+  static async begin(env: Record<string, string>, probe: string, readyMs = 30_000): Promise<ServedProcess> {
     const port = env['SIGNET_PORT'] ?? String(await freePort());
     const child = spawn(process.execPath, ['dist/cli.js', 'serve'], {
       env: {
@@ -60,9 +63,9 @@ export class ServedProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const served = new ServedProcess(child, `http://127.0.0.1:${port}`);
-    const end = performance.now() + readyMs;
-    while (performance.now() < end && child.exitCode === null) {
-      const ready = await fetch(`${served.baseUrl}/readyz`).then(
+    const began = performance.now();
+    while (!overdue(began, readyMs) && child.exitCode === null) {
+      const ready = await fetch(served.baseUrl + probe).then(
         ({ status }) => status === 200,
         () => false,
       );
@@ -73,20 +76,11 @@ export class ServedProcess {
     throw new Error(`signet serve was not ready:\n${served.output}`);
   }
 
-  /** The administrator of the project `default`, by password. */
-  async admin(): Promise<Client> {
-    const response = await fetch(`${this.baseUrl}/v3/auth/tokens`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({
-        auth: {
-          identity: { methods: ['password'], password: { user: { name: 'admin', password: ADMIN_PASSWORD, domain: { name: 'default' } } } },
-          scope: { project: { name: 'default' } },
-        },
-      }),
+  /** As {@link Client.admin}, with the output of the process in the error. */
+  admin(): Promise<Client> {
+    return Client.admin(this.baseUrl).catch((error: unknown) => {
+      throw new Error(`${(error as Error).message}\n${this.output}`);
     });
-    const { token } = (await response.json()) as { token: { project: { id: string } } };
-    return new Client(this.baseUrl, token.project.id, response.headers.get('x-subject-token')!);
   }
 
   /** Sends a signal and waits for the end. @returns the exit code, or null after SIGKILL */

@@ -3,19 +3,19 @@ import { request as httpRequest } from 'node:http';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import type { KeyLookup } from '../../src/lib/signing/verify.js';
-import { verifySignature } from '../../src/lib/signing/verify.js';
+import type { KeyLookup } from '#signing/verify.js';
+import { verifySignature } from '#signing/verify.js';
 
 export interface RawAnswer {
   status: number;
   headers: IncomingMessage['headers'];
   text: string;
   body: any;
-  /** The gateway said `100 Continue` before its answer. */
+  /** Whether the gateway sent `100 Continue` before its answer. */
   continued: boolean;
 }
 
-/** A request exactly as it is given: no path is tidied, no header is refused, as `fetch` would. */
+/** Sends a request unchanged. Unlike `fetch`, it does not normalise paths and accepts every header. */
 export async function raw(
   port: number,
   method: string,
@@ -53,7 +53,7 @@ export async function raw(
   return { status: response.statusCode!, headers: response.headers, text, body: json, continued };
 }
 
-/** A server on a loopback port that a test answers by hand. */
+/** A server on a loopback port whose answers the test writes. */
 export async function backend(
   listener: (request: IncomingMessage, response: ServerResponse) => void,
   port = 0,
@@ -70,7 +70,7 @@ export async function stop(server: Server): Promise<void> {
   await closed;
 }
 
-/** Accepts signed upgrades to WebSocket, and sends every short text frame back. */
+/** Accepts signed WebSocket upgrades, and echoes every short text frame. */
 export function echoWebSockets(server: Server, keys: KeyLookup): void {
   server.on('upgrade', (request, socket) => {
     const { method = '', url = '', headers } = request;

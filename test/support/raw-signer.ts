@@ -9,9 +9,9 @@ export interface Pair {
 
 export interface Unsigned {
   method: string;
-  /** As it goes over the wire. */
+  /** The target as it is sent. */
   target: string;
-  /** Every header that is signed, in whatever case, `host` among them if it is. */
+  /** The signed headers, in any case, including `host` if it is signed. */
   headers: Record<string, string>;
   body?: string;
 }
@@ -19,13 +19,13 @@ export interface Unsigned {
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
 const encode = (text: string) => encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-/** By code points, as clients that sort bytes do; `<` would compare UTF-16 units. */
+/** Sorts by code point, as clients that sort bytes do; `<` would compare UTF-16 units. */
 const order = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
-export const sdkDate = (at: number) => new Date(at).toISOString().replace(/[-:]|\.\d+/g, '');
+const sdkDate = (at: number) => new Date(at).toISOString().replace(/[-:]|\.\d+/g, '');
 
 /**
- * Signs as the clients do: written from what they were seen to send (the documents' §6.2 and §6.3), and from nothing of ours.
+ * Signs as the clients do. Written from their recorded requests (docs/contracts/apig.md §6.2 and §6.3), independent of src/.
  * @param form `Access`: the standard one; `Credential`: the older one with a derived key
  * @param at milliseconds since the epoch
  * @returns every header, signed and not

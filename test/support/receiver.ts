@@ -3,24 +3,24 @@ import { createServer, type IncomingHttpHeaders, type RequestListener, type Serv
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
-/** What arrived at a receiver. */
+/** A request that arrived at a receiver. */
 export interface Delivery {
   path: string;
   headers: IncomingHttpHeaders;
-  /** The bytes, as text. */
+  /** The bytes of the body, as text. */
   body: string;
 }
 
-/** How a receiver answers: a status, or a status and headers; a function does what it likes with the request. */
+/** How a receiver answers: a status, a status with headers, or a function that handles the request. */
 export type Reply = number | { status: number; headers?: Record<string, string> } | RequestListener;
 
-/** Lets webhooks reach receivers on loopback. */
-export const LOOPBACK_ENV = { SIGNET_WEBHOOK_ALLOW_HTTP: 'true', SIGNET_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8' };
+/** The settings with which webhooks reach receivers on loopback. */
+export const LOOPBACK_ENV = { SIGNET_WEBHOOKS: 'http=allow,check-dns=off', SIGNET_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8' };
 
-/** A receiver of webhooks on loopback, which keeps what it gets. */
+/** A receiver of webhooks on loopback that records deliveries. */
 export class Receiver {
   readonly deliveries: Delivery[] = [];
-  /** Answers to the next requests, in turn; then {@link reply}. */
+  /** The answers to the next requests, in order. Further requests get {@link reply}. */
   readonly script: Reply[] = [];
   reply: Reply = 200;
   readonly #waiting: { count: number; resolve: () => void }[] = [];
@@ -38,10 +38,7 @@ export class Receiver {
       request.on('end', () => {
         const body = Buffer.concat(chunks).toString('utf8');
         receiver.deliveries.push({ path: request.url ?? '', headers: request.headers, body });
-        const reply = receiver.script.shift() ?? receiver.reply;
-        if (typeof reply === 'function') reply(request, response);
-        else if (typeof reply === 'number') response.writeHead(reply).end();
-        else response.writeHead(reply.status, reply.headers).end();
+        Receiver.answer(receiver.script.shift() ?? receiver.reply, request, response);
         receiver.tell();
       });
     };
@@ -52,7 +49,13 @@ export class Receiver {
     return receiver;
   }
 
-  /** Deliveries to one path. */
+  static answer(reply: Reply, ...[request, response]: Parameters<RequestListener>): void {
+    if (typeof reply === 'function') reply(request, response);
+    else if (typeof reply === 'number') response.writeHead(reply).end();
+    else response.writeHead(reply.status, reply.headers).end();
+  }
+
+  /** The deliveries to one path. */
   at(path: string): Delivery[] {
     return this.deliveries.filter((delivery) => delivery.path === path);
   }

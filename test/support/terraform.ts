@@ -1,20 +1,20 @@
 import { type RawAnswer, raw } from './raw-http.js';
 import { type Pair, signRaw } from './raw-signer.js';
 
-/** How a provider proves itself. */
+/** The credentials of a provider. */
 export type Proof = { key: Pair } | { token: string };
 
 export interface Shape {
   form: 'Access' | 'Credential';
-  /** Signed on every request of its kind, next to the date. */
+  /** Headers that it signs on every request, in addition to the date. */
   headers: (request: { method: string; body: boolean; host: string }) => Record<string, string>;
-  /** Sent and never signed. */
+  /** Headers that are sent and never signed. */
   unsigned?: Record<string, string>;
-  /** Statuses taken for success, by method. */
+  /** The success statuses by method. */
   accepts: Record<string, readonly number[]>;
 }
 
-/** golangsdk of the provider `huaweicloud` (apig §6.6): never the host. */
+/** golangsdk of the provider `huaweicloud`, which never signs the host (docs/contracts/apig.md §6.6). */
 export const GOLANGSDK: Shape = {
   form: 'Access',
   headers: ({ body }) => ({
@@ -25,7 +25,7 @@ export const GOLANGSDK: Shape = {
   accepts: { GET: [200], POST: [200, 201, 202], PUT: [200, 201, 202], DELETE: [200, 202, 204] },
 };
 
-/** gophertelekomcloud of the provider `opentelekomcloud` (apig §6.7): a connection for each request. */
+/** gophertelekomcloud of the provider `opentelekomcloud`, which opens one connection per request (docs/contracts/apig.md §6.7). */
 export const GOPHERTELEKOMCLOUD: Shape = {
   form: 'Credential',
   headers: ({ body, host }) => ({
@@ -40,31 +40,33 @@ export const GOPHERTELEKOMCLOUD: Shape = {
 
 export interface Call {
   body?: unknown;
-  /** Signed, beyond the shape's. */
+  /** Signed headers in addition to those of the client. */
   headers?: Record<string, string>;
-  /** Not signed, beyond the shape's. */
+  /** Unsigned headers, in addition to those of the client. */
   unsigned?: Record<string, string>;
   accepts?: readonly number[];
 }
 
-/** Sends what a Terraform provider was seen to send, byte for byte where it matters, and takes only the statuses that it takes. */
+/**
+ * Sends recorded requests of a Terraform provider, with exact bytes where they matter, and accepts only the provider's success statuses.
+ */
 export class Provider {
-  /** Method and target of every request. */
+  /** The method and target of every request. */
   readonly sent: string[] = [];
 
   constructor(
     private readonly shape: Shape,
     private readonly proof: Proof | undefined,
-    /** Ids that it has found: sent as hints. */
+    /** Known ids, which are sent as hints. */
     readonly ids: { project?: string; domain?: string } = {},
   ) {}
 
-  /** @throws Error for a status that the provider does not take */
+  /** @throws Error for a status that the provider does not accept */
   async request(method: string, url: string, { body, headers, unsigned, accepts }: Call = {}): Promise<RawAnswer> {
     const { host, port, pathname, search } = new URL(url);
     const target = pathname + search;
     this.sent.push(`${method} ${target}`);
-    // Go's encoder ends a document with a line break and leaves <, > and & alone; both are part of the hash.
+    // Go's encoder appends a line feed and does not escape <, > and &; the hash covers both.
     const text = body === undefined ? undefined : `${JSON.stringify(body)}\n`;
     const own = { ...this.shape.headers({ method, body: text !== undefined, host }), ...headers };
     const proved =

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 
 export type JwsAlgorithm = 'ES256' | 'RS256';
 
-/** What a genuine token is made of: each attack changes one thing. */
+/** The parts of a genuine token; each attack changes one. */
 export interface Genuine {
   alg: JwsAlgorithm;
   /** The header of a genuine token. */
@@ -14,15 +14,14 @@ export interface Genuine {
   publicKey: KeyObject;
 }
 
-/** As it stands in a token. */
-export const encode = (value: unknown): string =>
-  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+/** The encoding of a part in a token. */
+const encode = (value: unknown): string => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 
 function signature({ alg }: Genuine, key: KeyObject, input: string, dsaEncoding: 'ieee-p1363' | 'der' = 'ieee-p1363'): string {
   return sign('sha256', Buffer.from(input), alg === 'RS256' ? key : { key, dsaEncoding }).toString('base64url');
 }
 
-/** A token signed with the genuine key: only what is changed is wrong with it. */
+/** A token signed with the genuine key, in which only the change is wrong. */
 export function forge(of: Genuine, claims: object = {}, header: object = {}, key: KeyObject = of.privateKey): string {
   const input = `${encode({ ...of.header, ...header })}.${encode({ ...of.claims, ...claims })}`;
   return `${input}.${signature(of, key, input)}`;
@@ -33,13 +32,13 @@ function withPayload(of: Genuine, payload: string): string {
   return `${input}.${signature(of, of.privateKey, input)}`;
 }
 
-/** Other characters for the same bytes: the last one has four bits that stand for nothing (RFC 4648 §3.5). */
+/** Another encoding of the same bytes: four bits of the last character are unused (RFC 4648 §3.5). */
 function respelt(base64url: string): string {
   const bytes = Buffer.from(base64url, 'base64url');
   const other = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_']
     .map((last) => base64url.slice(0, -1) + last)
     .find((text) => text !== base64url && Buffer.from(text, 'base64url').equals(bytes));
-  if (other === undefined) throw new Error('there is one spelling alone');
+  if (other === undefined) throw new Error('the base64url text has no other encoding of the same bytes');
   return other;
 }
 
@@ -49,7 +48,7 @@ const foreignKeys = {
 };
 const seconds = () => Date.now() / 1000;
 
-/** Answers whoever follows a URL in a token's header; nobody may. */
+/** A server for URLs in token headers, which must never be requested. */
 export class Trap {
   visits = 0;
   private constructor(private readonly server: Server) {
@@ -76,8 +75,8 @@ export class Trap {
 }
 
 /**
- * What every verifier of signed tokens refuses, whoever issues them (RFC 8725 and what was got wrong in the field): by kind, the tokens.
- * @param of asked for at each token, since keys are made when a suite runs
+ * Tokens that every verifier must refuse, by kind (RFC 8725 and known vulnerabilities). Each entry is a function of the genuine token,
+ * because a suite creates its keys when it runs.
  */
 export const ATTACKS: Record<string, (of: Genuine, trap: Trap) => string[]> = {
   'alg none in every spelling, with and without a signature': (of) =>
@@ -128,7 +127,7 @@ export const ATTACKS: Record<string, (of: Genuine, trap: Trap) => string[]> = {
     forge(of, {}, { jku: url }),
     forge(of, {}, { x5u: url }),
   ],
-  'a key id that is more than an id': (of) =>
+  'a key id that is absent, not a string, unknown, too long, or contains a path or SQL': (of) =>
     [
       null,
       '',
@@ -189,7 +188,7 @@ export const ATTACKS: Record<string, (of: Genuine, trap: Trap) => string[]> = {
   'a token of more than 16 KB': (of) => [forge(of, { filler: 'x'.repeat(17_000) }), 'x'.repeat(20_000)],
 };
 
-/** Refused as invalid as well where a token names its issuer and its audience. */
+/** Further attacks on tokens that name their issuer and audience. */
 export const PARTY_ATTACKS: Record<string, (of: Genuine) => string[]> = {
   'another issuer or audience': (of) => [
     forge(of, { iss: 'other' }),

@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { type Answer, Client } from './service.js';
 
-/** Endpoints of tests are at names that need not exist. */
-export const WEBHOOK_ENV = { SIGNET_WEBHOOK_CHECK_DNS: 'false' };
+/** Host names are not resolved, because endpoints of tests may have names that do not exist. */
+export const WEBHOOK_ENV = { SIGNET_WEBHOOKS: 'check-dns=off' };
 
 export const newUrl = () => `https://example.com/${randomBytes(8).toString('hex')}`;
 
-/** Calls the webhook contract with an API key of a project, as its clients do: both JSON headers on every request. */
+/** Calls the webhook contract with a project's API key and, like its clients, with both JSON headers on every request. */
 export class WebhookClient {
   constructor(
     readonly baseUrl: string,
     readonly key: string,
   ) {}
 
-  /** With a new API key of the project of `client`. */
+  /** Creates a client with a new API key of the project of `client`. */
   static async of(client: Client, input: Record<string, unknown> = {}): Promise<WebhookClient> {
     const answer = await client.post('/v1/api-keys', input);
     if (answer.status !== 201) throw new Error(`the API key was not made: ${answer.status} ${answer.text}`);
@@ -35,7 +35,7 @@ export class WebhookClient {
   put = (path: string, body?: unknown) => this.call('PUT', path, body);
   delete = (path: string) => this.call('DELETE', path);
 
-  /** Creates an endpoint, with one signing key, and answers what create answered. */
+  /** Creates an endpoint with one signing key, and returns the response. */
   async endpoint(input: Record<string, unknown> = {}): Promise<NewEndpoint> {
     const answer = await this.post('/v1/endpoints', { url: newUrl(), ...input });
     if (answer.status !== 201) throw new Error(`the endpoint was not created: ${answer.status} ${answer.text}`);

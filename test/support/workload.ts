@@ -1,15 +1,11 @@
 import { type Fleet, type FleetNode, signedWith } from './fleet.js';
+import { pause, until } from './until.js';
 
-/** Keys beyond this are deleted, the oldest first: fewer than there are APIs, so that a key signs until its deletion. */
+/**
+ * The maximum number of keys, beyond which the oldest are deleted. It is lower than the number of APIs, so that a key signs until its
+ * deletion.
+ */
 const KEYS_KEPT = 3;
-const PATIENCE_MS = 60_000;
-
-/** Resolves when the condition holds. @throws Error when it does not, for long */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + PATIENCE_MS; !(await condition()); await pause(10))
-    if (performance.now() > end) throw new Error(`waited in vain: ${condition.toString()}`);
-}
-const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 
 interface Deletion {
   /** The name under which the key signed. */
@@ -18,17 +14,17 @@ interface Deletion {
 }
 
 /**
- * A writer, requests at every node, and somebody who reads receipts, none of whom rests whatever fails meanwhile. They keep books
- * of what the control plane has acknowledged; what it did not answer may or may not have happened.
+ * A writer, a sender of requests to every node, and a reader of receipts, which continue during all failures. They record what the control
+ * plane has acknowledged. A write without an answer may or may not have happened.
  */
 export class Workload {
-  /** By id: keys whose creation was acknowledged, and that nobody tried to delete. */
+  /** The keys by id whose creation was acknowledged and whose deletion was not attempted. */
   readonly kept = new Map<string, string>();
-  /** Deletions that were acknowledged. */
+  /** The acknowledged deletions. */
   readonly deleted: Deletion[] = [];
-  /** By the name of a deleted key: when its receipt was seen to be complete. */
+  /** The time at which the receipt of each deleted key was complete, by name of the key. */
   readonly provedAt = new Map<string, number>();
-  /** Requests signed with a key that began after its receipt was complete. */
+  /** The requests that began after the receipt was complete and were signed with the deleted key. */
   readonly late: string[] = [];
   #writes = 0;
   #stop = false;
@@ -50,7 +46,7 @@ export class Workload {
     await this.#working;
   }
 
-  /** Resolves when so many more keys were made and bound. */
+  /** Resolves when this many more keys were created and bound. */
   async written(more: number): Promise<void> {
     const wanted = this.#writes + more;
     await until(() => this.#writes >= wanted);
@@ -60,7 +56,7 @@ export class Workload {
     while (!this.#stop) await work().catch(() => pause(20));
   }
 
-  /** One key more, bound to the next API, and the oldest one less. */
+  /** Creates a key, binds it to the next API, and deletes the oldest key. */
   async #write(): Promise<void> {
     await pause(10);
     const { admin, apis } = this.fleet;
@@ -79,7 +75,7 @@ export class Workload {
   }
 
   #next = 0;
-  /** Whether the oldest deletion that is not proved is by now. */
+  /** Whether the oldest open receipt is complete now. */
   async #prove(): Promise<void> {
     const deletion = this.deleted[this.#next];
     if (!deletion) return pause(5);

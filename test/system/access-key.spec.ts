@@ -4,7 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { ServedProcess, signet } from '../support/process.js';
 import type { Pair } from '../support/raw-signer.js';
 
-describe('signet access-key, beside a service that runs', () => {
+describe('signet admin access-key, while the service runs,', () => {
   let test: TestDatabase;
   let served: ServedProcess;
   let key: Pair;
@@ -17,14 +17,14 @@ describe('signet access-key, beside a service that runs', () => {
     await test.drop();
   });
 
-  const run = (...args: string[]) => signet(['access-key', ...args], test.env);
+  const run = (...args: string[]) => signet(['admin', 'access-key', ...args], test.env);
   const status = async () => (await send(served.baseUrl, key, { target: '/v3/auth/domains' })).status;
-  /** What another process did counts here within five seconds. */
+  /** Changes that another process makes take effect in this one within five seconds. */
   const becomes = async (wanted: number) => {
     while ((await status()) !== wanted) await new Promise((resolve) => setTimeout(resolve, 100));
   };
 
-  it('create prints a key that works at once, and its secret', async () => {
+  it('creates a key that works at once, and prints it with its secret', async () => {
     const { code, stdout, stderr } = await run('create', '--user', 'admin', '--description', 'for CI');
     expect([code, stderr]).toEqual([0, '']);
     const [, access, secret] = /^access: ([A-Z0-9]{20})\nsecret: ([A-Za-z0-9]{40})\n$/.exec(stdout) ?? [];
@@ -32,13 +32,13 @@ describe('signet access-key, beside a service that runs', () => {
     expect(await status()).toBe(200);
   });
 
-  it('list shows it without its secret', async () => {
+  it('lists the key without its secret', async () => {
     const { stdout } = await run('list', '--user', 'admin');
     expect(stdout).not.toContain(key.secret);
     expect(JSON.parse(stdout)).toMatchObject({ access: key.access, status: 'active', description: 'for CI' });
   });
 
-  it('disable, enable and delete take effect in the running service', async () => {
+  it('disables, enables and deletes the key, with effect in the running service', async () => {
     expect((await run('disable', key.access)).code).toBe(0);
     await becomes(401);
     expect((await run('enable', key.access)).code).toBe(0);
@@ -48,13 +48,13 @@ describe('signet access-key, beside a service that runs', () => {
   });
 
   it.each([
-    ['there is no such access key', ['delete', 'AAAAAAAAAAAAAAAAAAAA']],
-    ['there is no such access key', ['disable', 'x']],
-    ['there is no user nobody in the domain default', ['create', '--user', 'nobody']],
-    ["required option '--user <name>' not specified", ['list']],
-  ])('exits with 1 and says: %s', async (words, args) => {
+    ['there is no such access key', 1, ['delete', 'AAAAAAAAAAAAAAAAAAAA']],
+    ['there is no such access key', 1, ['disable', 'x']],
+    ['there is no user nobody in the domain default', 1, ['create', '--user', 'nobody']],
+    ["required option '--user <name>' not specified", 2, ['list']],
+  ])('prints %s, and exits with %i', async (words, expected, args) => {
     const { code, stdout, stderr } = await run(...args);
-    expect([code, stdout]).toEqual([1, '']);
+    expect([code, stdout]).toEqual([expected, '']);
     expect(stderr).toContain(words);
   });
 });

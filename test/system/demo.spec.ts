@@ -4,13 +4,13 @@ import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { createTestDatabase, onBothDatabases } from '../support/databases.js';
+import { createEmptyDatabase } from '../support/databases.js';
 import { ServedProcess } from '../support/process.js';
 
-/** Some five thousand requests, on a machine that runs other suites meanwhile. */
-const PATIENCE_MS = 240_000;
+/** Time limit for some five thousand requests on a machine that runs other suites. */
+const PATIENCE_MS = 900_000;
 
-/** Runs the demo to its end. */
+/** Runs the demo until it exits. */
 async function demo(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, ['demo/main.ts', ...args], {
     env: { PATH: process.env['PATH'] },
@@ -21,7 +21,7 @@ async function demo(...args: string[]): Promise<{ code: number | null; stdout: s
   return { code, stdout, stderr };
 }
 
-/** Hands requests on to `target` and gives `alter` every answer that is an error. */
+/** Forwards requests to `target`, and passes every error answer to `alter`. */
 async function proxyTo(target: string, alter: (status: number, body: string) => string): Promise<{ url: string; close(): Promise<void> }> {
   const server = createServer((incoming, outgoing) => {
     const onward = request(target + incoming.url, { method: incoming.method, headers: incoming.headers }, (answer) => {
@@ -43,13 +43,14 @@ async function proxyTo(target: string, alter: (status: number, body: string) => 
   };
 }
 
-onBothDatabases((name) => {
+// CI also runs the command of the demo on MariaDB.
+describe('against its own service,', () => {
   it(
     'npm run demo finds no difference between the contract and the service',
     async () => {
-      const test = await createTestDatabase(name);
+      const test = await createEmptyDatabase('sqlite');
       try {
-        const { code, stdout, stderr } = await demo(...(test.env['DATABASE_URL'] ? ['--mariadb', test.env['DATABASE_URL']] : []));
+        const { code, stdout, stderr } = await demo();
         expect(stderr).toBe('');
         expect(stdout).toMatch(/^SUMMARY$/m);
         expect(stdout).toMatch(/^All +\d+ +[\d.]+ +pass$/m);
@@ -68,11 +69,11 @@ onBothDatabases((name) => {
   );
 });
 
-describe('against a service that departs from the contract', () => {
+describe('against a service that violates the contract,', () => {
   it(
-    'npm run demo ends with 1 and shows request, expected and received when one byte of the 404 is another',
+    'npm run demo exits with 1 and shows the request, the expected and the received answer if one byte of a 404 differs',
     async () => {
-      const test = await createTestDatabase('sqlite');
+      const test = await createEmptyDatabase('sqlite');
       const served = await ServedProcess.start(test.env);
       const proxy = await proxyTo(served.baseUrl, (status, body) =>
         status === 404 ? body.replace('does not exist"', 'does not exisT"') : body,
@@ -89,7 +90,7 @@ describe('against a service that departs from the contract', () => {
         expect(stderr).toMatch(/expected +404 .*Signature key 0b0e8f456b8742218af75f945307173c does not exist"/);
         expect(stderr).toMatch(/received +404 .*Signature key 0b0e8f456b8742218af75f945307173c does not exisT"/);
         expect(stderr).not.toContain(token);
-        // The gateway it made is gone again; the one that the service made is still there.
+        // The demo has deleted its gateway; the service's own gateway remains.
         expect((await (await served.admin()).get('/v2/{project}/apigw/instances')).body.total).toBe(1);
       } finally {
         await proxy.close();

@@ -1,25 +1,24 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createTestDatabase, type TestDatabase } from '../support/databases.js';
+import { createEmptyDatabase, type TestDatabase } from '../support/databases.js';
+import { joined } from '../support/environment.js';
 import { ServedProcess, signet } from '../support/process.js';
 
-describe('the gateway node beside the control plane', () => {
+describe('the embedded gateway node', () => {
   let test: TestDatabase;
   let env: Record<string, string>;
   beforeEach(async () => {
-    test = await createTestDatabase('sqlite');
+    test = await createEmptyDatabase('sqlite');
     env = {
       ...test.env,
       SIGNET_EMBEDDED_GATEWAY: 'on',
-      SIGNET_GATEWAY_PORT: '0',
-      SIGNET_GATEWAY_SIGN_PORT: '0',
-      SIGNET_DEMO_BACKEND_PORT: '0',
+      SIGNET_GATEWAY_LISTEN: 'proxy=0,sign=0,demo-backend=0',
     };
   });
   afterEach(() => test.drop());
 
-  /** The credentials of the demo gateway, seen by a control plane without an embedded node. */
+  /** Names of the demo gateway's credentials, as the given control plane lists them. */
   const credentials = async (served: ServedProcess) => {
     const admin = await served.admin();
     const instance = (await admin.get('/v2/{project}/apigw/instances')).body.instances[0].id as string;
@@ -32,7 +31,7 @@ describe('the gateway node beside the control plane', () => {
     return served;
   };
 
-  it('leaves no credential behind when it stops, and none of a node that was killed when it starts again', async () => {
+  it('deletes its credentials when it stops, and at its next start if it was killed', async () => {
     const killed = await welcomed(await ServedProcess.start(env));
     expect(await credentials(killed)).toEqual(['embedded gateway', 'embedded verifier']);
     await killed.stop('SIGKILL');
@@ -44,16 +43,16 @@ describe('the gateway node beside the control plane', () => {
     await without.stop();
   });
 
-  it.each(['SIGNET_DEMO_BACKEND_PORT', 'SIGNET_GATEWAY_PORT'])(
-    'says which variable to set when the port of %s is taken',
-    async (variable) => {
-      const holder = createServer().listen(0, '127.0.0.1');
-      await once(holder, 'listening');
-      const { port } = holder.address() as { port: number };
-      const served = await serving({ ...env, [variable]: String(port) });
-      expect(served).toMatchObject({ code: 1, stderr: expect.stringContaining(`choose another with ${variable}`) });
-      expect(served.stdout).not.toContain('export TOKEN=');
-      holder.close();
-    },
-  );
+  it.each(['demo-backend', 'proxy'])('prints which setting to change if the port of %s is taken', async (item) => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    const { port } = holder.address() as { port: number };
+    const served = await serving(joined(env, { SIGNET_GATEWAY_LISTEN: `${item}=${port}` }));
+    expect(served).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(new RegExp(`choose another with .*${item}.* in SIGNET_GATEWAY_LISTEN`)),
+    });
+    expect(served.stdout).not.toContain('export TOKEN=');
+    holder.close();
+  });
 });

@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Gateway } from '../../src/gateway/gateway.js';
-import { type DemoBackend, startDemoBackend } from '../../src/gateway/demo-backend.js';
+import { type DemoBackend, startDemoBackend } from '../../src/gateway/backend/demo-backend.js';
 import type { GatewayPublication } from '../../src/lib/protocol/protocol.js';
-import type { KeyMaterial } from '../../src/lib/signing/scheme.js';
+import type { KeyMaterial } from '#signing/scheme.js';
 import { publication, sign, TestControlPlane } from '../support/control-plane.js';
 import { startTestGateway } from '../support/gateway.js';
 import { backend, echoWebSockets, raw, stop } from '../support/raw-http.js';
+import { stretched } from '../support/slowness.js';
 
 const key = sign();
 const FORGED = { authorization: 'SDK-HMAC-SHA256 forged', 'x-sdk-date': '20200101T000000Z', 'x-sdk-content-sha256': 'UNSIGNED-PAYLOAD' };
@@ -44,8 +45,8 @@ async function proxy(upstream: number | string, env: Record<string, string> = {}
 }
 const accepted = (bodySigned: boolean) => ({ status: 200, body: expect.objectContaining({ ok: true, bodySigned }) as object });
 
-describe('the signing proxy, in front of a backend that verifies', () => {
-  it('signs a GET, whatever the client sends under the names of the signature', async () => {
+describe('the signing proxy, in front of a backend that verifies signatures,', () => {
+  it('signs a GET, whatever the client sends in the headers of the signature', async () => {
     const port = await proxy(verifying.port);
     expect(await raw(port, 'GET', '/orders?b=2&a=1', { headers: FORGED })).toMatchObject(accepted(true));
     const listed = { ...FORGED, connection: 'close, x-sdk-date, authorization, host' };
@@ -54,20 +55,20 @@ describe('the signing proxy, in front of a backend that verifies', () => {
 
   it.each([
     '//a//b',
-    '/./a/../b',
-    '/a%2Fb',
+    '/.../a..b',
+    '/a%252Fb',
     '/a+b?c=d+e&c=d%2Be',
     '/%E8%AE%A2%E5%8D%95?n=%E4%B8%AD%F0%9F%98%80',
     "/!'()*?x=!'()*&x",
     '/a/?b=&&a',
-    '/%zz?%=%',
+    '/%25?%=%zz',
   ])('signs %s as it is sent', async (path) => {
     const answer = await raw(await proxy(verifying.port), 'GET', path);
     expect(answer).toMatchObject(accepted(true));
     expect(answer.body.request.url).toBe(path);
   });
 
-  it('signs the body, of any size up to the limit, announced, chunked or expected', async () => {
+  it('signs a body up to the limit, with Content-Length, in chunks, or after 100-continue', async () => {
     const port = await proxy(verifying.port);
     const large = randomBytes(3 * 1024 * 1024);
     for (const [body, options] of [
@@ -86,8 +87,8 @@ describe('the signing proxy, in front of a backend that verifies', () => {
     expect(await raw(port, 'GET', '/orders', { body: 'a GET with a body' })).toMatchObject(accepted(true));
   });
 
-  it('refuses a body above the limit, and with 100-continue before it is sent', async () => {
-    const port = await proxy(verifying.port, { SIGNET_GATEWAY_BODY_LIMIT_BYTES: '1000' });
+  it('refuses a body above the limit, and with 100-continue before the client sends it', async () => {
+    const port = await proxy(verifying.port, { SIGNET_GATEWAY_LIMITS: 'body=1000' });
     const body = randomBytes(1001);
     const refused = { status: 413, body: { error_code: 'APIG.0201', error_msg: 'Request entity too large.' }, continued: false };
     expect(await raw(port, 'POST', '/orders', { body })).toMatchObject(refused);
@@ -96,8 +97,8 @@ describe('the signing proxy, in front of a backend that verifies', () => {
     expect(await raw(port, 'POST', '/orders', { body: body.subarray(1) })).toMatchObject(accepted(true));
   });
 
-  it('streams a body above the limit with UNSIGNED-PAYLOAD where the operator chose that', async () => {
-    const port = await proxy(verifying.port, { SIGNET_GATEWAY_BODY_LIMIT_BYTES: '1000', SIGNET_GATEWAY_LARGE_BODY: 'unsigned-payload' });
+  it('streams a body above the limit with UNSIGNED-PAYLOAD if the operator has configured that', async () => {
+    const port = await proxy(verifying.port, { SIGNET_GATEWAY_LIMITS: 'body=1000', SIGNET_GATEWAY_RULES: 'large-body=unsigned-payload' });
     const body = randomBytes(300_000);
     for (const chunked of [false, true]) {
       const answer = await raw(port, 'POST', '/orders', { body, chunked });
@@ -106,11 +107,11 @@ describe('the signing proxy, in front of a backend that verifies', () => {
     }
   });
 
-  it('signs the path with the base path of the upstream, and its Host when told to', async () => {
-    const port = await proxy(`http://127.0.0.1:${verifying.port}/base/`, { SIGNET_GATEWAY_UPSTREAM_HOST: 'upstream' });
+  it('signs the path with the base path of the upstream, and the upstream’s Host if configured', async () => {
+    const port = await proxy(`http://127.0.0.1:${verifying.port}/base/`, { SIGNET_GATEWAY_RULES: 'host=upstream' });
     const { body } = await raw(port, 'GET', '/orders');
     expect(body).toMatchObject({ ok: true, request: { url: '/base/orders', host: `127.0.0.1:${verifying.port}` } });
-    const absolute = await raw(await proxy(verifying.port), 'GET', 'http://elsewhere/orders');
+    const absolute = await raw(await proxy(verifying.port), 'GET', 'http://api.example/orders');
     expect(absolute.body).toMatchObject({ ok: true, request: { url: '/orders', host: 'api.example' } });
   });
 
@@ -122,7 +123,7 @@ describe('the signing proxy, in front of a backend that verifies', () => {
     expect(await raw(fixed, 'GET', '/orders', { headers: { 'x-stage': 'TEST' } })).toMatchObject(accepted(true));
   });
 
-  it('answers 403 for an API without a key, or marks the request as unsigned where the operator chose that', async () => {
+  it('answers 403 for an API without a key, or marks the request as unsigned if the operator has configured that', async () => {
     expect(await raw(await proxy(verifying.port), 'POST', '/unbound', { body: 'x' })).toMatchObject({
       status: 403,
       body: { error_code: 'APIG.0705' },
@@ -132,7 +133,7 @@ describe('the signing proxy, in front of a backend that verifies', () => {
       seen.push(headers);
       response.end();
     });
-    const port = await proxy(plain.port, { SIGNET_GATEWAY_UNBOUND: 'unsigned' });
+    const port = await proxy(plain.port, { SIGNET_GATEWAY_RULES: 'unbound=unsigned' });
     expect((await raw(port, 'GET', '/unbound', { headers: FORGED })).status).toBe(200);
     expect(seen[0]).toMatchObject({ authorization: 'unsigned', 'x-sdk-date': 'unsigned', 'x-sdk-content-sha256': 'unsigned' });
     await stop(plain);
@@ -151,7 +152,7 @@ describe('the signing proxy', () => {
     return proxy(made.port);
   };
 
-  it('passes answers on as they are, without the headers of the connection', async () => {
+  it('forwards answers unchanged, without hop-by-hop headers', async () => {
     const port = await answering((_, response) => {
       response.writeHead(418, 'Short and stout', [
         'set-cookie',
@@ -173,7 +174,7 @@ describe('the signing proxy', () => {
     expect((await raw(port, 'HEAD', '/')).status).toBe(418);
   });
 
-  it('passes server-sent events on one by one', async () => {
+  it('forwards each server-sent event at once', async () => {
     let stream: ServerResponse | undefined;
     const port = await answering((_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -191,7 +192,7 @@ describe('the signing proxy', () => {
     await gone;
   });
 
-  it('lets a signed WebSocket through, both ways, and no other', async () => {
+  it('forwards a signed WebSocket in both directions, and no unsigned one', async () => {
     server = await backend((_, response) => void response.end());
     echoWebSockets(server, keys);
     const port = await proxy((server as Server & { port: number }).port);
@@ -207,7 +208,7 @@ describe('the signing proxy', () => {
     expect(await raw(port, 'GET', '/unbound', { headers: upgrade })).toMatchObject({ status: 403, body: { error_code: 'APIG.0705' } });
   });
 
-  it('answers 502 when the backend is down or hangs up, and for an upgrade too', async () => {
+  it('answers 502 if the backend is down or closes the connection, also for an upgrade', async () => {
     const port = await answering((request) => request.socket.destroy());
     const unavailable = { status: 502, body: { error_code: 'APIG.0201', error_msg: 'Backend unavailable.' } };
     expect(await raw(port, 'POST', '/', { body: 'x' })).toMatchObject(unavailable);
@@ -217,13 +218,26 @@ describe('the signing proxy', () => {
     expect(await raw(port, 'GET', '/', { headers: { connection: 'Upgrade', upgrade: 'websocket' } })).toMatchObject(unavailable);
   });
 
-  it('answers 504 when the backend does not begin its answer in time', async () => {
+  it('answers 504 if the backend does not begin its answer in time', async () => {
     server = await backend(() => undefined);
-    const port = await proxy((server as Server & { port: number }).port, { SIGNET_GATEWAY_UPSTREAM_TIMEOUT_MS: '50' });
+    const port = await proxy((server as Server & { port: number }).port, { SIGNET_GATEWAY_TIMEOUTS: 'upstream=50ms' });
     expect(await raw(port, 'GET', '/')).toMatchObject({ status: 504, body: { error_code: 'APIG.0201', error_msg: 'Backend timeout.' } });
   });
 
-  it('breaks the connection when the backend breaks its answer', async () => {
+  it('forwards the answer that follows an unexpected 100 Continue or early hint', async () => {
+    server = await backend(() => undefined);
+    server.removeAllListeners('connection').on('connection', (socket: Socket) => {
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n');
+        socket.end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok');
+      });
+    });
+    const port = await proxy((server as Server & { port: number }).port);
+    for (const body of [undefined, 'x'])
+      expect(await raw(port, body ? 'POST' : 'GET', '/', body ? { body } : {})).toMatchObject({ status: 200, text: 'ok' });
+  });
+
+  it('breaks the connection if the backend breaks its answer', async () => {
     const port = await answering((request, response) => {
       response.writeHead(200, { 'content-length': '100' });
       response.write('half');
@@ -232,7 +246,7 @@ describe('the signing proxy', () => {
     await expect(raw(port, 'GET', '/').then(({ text }) => text)).rejects.toThrow(/aborted|socket/);
   });
 
-  it('ends the request to the backend when the client goes', async () => {
+  it('ends the request to the backend when the client disconnects', async () => {
     let gone: Promise<unknown> | undefined;
     const asked = new Promise<void>((resolve) => {
       void answering((request) => {
@@ -247,7 +261,7 @@ describe('the signing proxy', () => {
     await gone;
   });
 
-  it('answers 414, 494 and 400 in the words of the contract', async () => {
+  it('answers 414, 494 and 400 with the contract’s messages', async () => {
     const port = await proxy(verifying.port);
     const refused = async (bytes: string) => {
       const client = connect(port, '127.0.0.1', () => client.write(bytes));
@@ -272,11 +286,15 @@ describe('the signing proxy', () => {
       400,
       words('Bad request.'),
     ]);
-    expect(await refused('GET * HTTP/1.1\r\nhost: x\r\n\r\n')).toEqual([400, words('Bad request.')]);
+    for (const target of ['*', '/orders#', '/orders?a#b', 'http://x/orders#'])
+      expect(await refused(`GET ${target} HTTP/1.1\r\nhost: x\r\n\r\n`)).toEqual([
+        400,
+        words('Bad request. The path or query is malformed or ambiguous.'),
+      ]);
   });
 
-  it('does not hold more bytes of bodies than it may', async () => {
-    const port = await proxy(verifying.port, { SIGNET_GATEWAY_BUFFER_BYTES: String(1024 * 1024) });
+  it('does not buffer more bytes of bodies than its limit', async () => {
+    const port = await proxy(verifying.port, { SIGNET_GATEWAY_LIMITS: `buffer=${1024 * 1024}` });
     expect(await raw(port, 'POST', '/', { body: randomBytes(2 * 1024 * 1024) })).toMatchObject({
       status: 503,
       body: { error_msg: 'The gateway is busy.' },
@@ -284,7 +302,64 @@ describe('the signing proxy', () => {
     for (let i = 0; i < 3; i++) expect(await raw(port, 'POST', '/', { body: randomBytes(900_000) })).toMatchObject(accepted(true));
   });
 
-  it('signs nothing with a key whose deletion was acknowledged, not even a request whose body was under way', async () => {
+  /** Sends a POST with a larger Content-Length than its body. @returns its first answer */
+  const stalled = async (port: number, bytes: number, headers = '') => {
+    const client = connect(port, '127.0.0.1');
+    client.on('error', () => undefined);
+    client.write(`POST /orders HTTP/1.1\r\nhost: api.example\r\n${headers}content-length: ${bytes + 1}\r\n\r\n`);
+    client.write(Buffer.alloc(bytes));
+    const text = String((await once(client, 'data'))[0]);
+    client.destroy();
+    return Number(text.slice(9, 12));
+  };
+
+  it('ends requests whose bodies do not arrive, and serves other requests meanwhile', async () => {
+    const port = await proxy(verifying.port, {
+      SIGNET_GATEWAY_LIMITS: 'buffer=4194304,body=1000000',
+      // A whole body is there within it, whatever else the machine runs.
+      SIGNET_GATEWAY_TIMEOUTS: `body=${Math.ceil(stretched(2000))}ms`,
+      SIGNET_TRUSTED_PROXIES: '127.0.0.0/8',
+    });
+    const greedy = Array.from({ length: 22 }, () => stalled(port, 900_000, 'x-forwarded-for: 192.0.2.1\r\n'));
+    // One client has used its whole share, so only this client gets "busy".
+    expect(await Promise.race(greedy)).toBe(503);
+    const again = [stalled(port, 900_000, 'x-forwarded-for: 192.0.2.1\r\n'), stalled(port, 900_000, 'x-forwarded-for: 192.0.2.1\r\n')];
+    for (let i = 0; i < 3; i++)
+      expect(await raw(port, 'POST', '/', { body: randomBytes(900_000), headers: { 'x-forwarded-for': '192.0.2.2' } })).toMatchObject(
+        accepted(true),
+      );
+    const statuses = await Promise.all([...greedy, ...again]);
+    expect(new Set(statuses)).toEqual(new Set([408, 503]));
+  });
+
+  it('ends a request whose body arrives too slowly', async () => {
+    const port = await proxy(verifying.port, { SIGNET_GATEWAY_LIMITS: 'body-rate=1000000' });
+    expect(await stalled(port, 1000)).toBe(408);
+  });
+
+  it('forwards the address of the client, or the address that a trusted proxy sends', async () => {
+    const claimed = {
+      'x-forwarded-for': '192.0.2.7',
+      'x-forwarded-host': 'shop.example',
+      'x-forwarded-proto': 'https',
+      'x-forwarded-port': '443',
+      forwarded: 'for=192.0.2.7',
+    };
+    const seen: IncomingMessage['headers'][] = [];
+    const plain = await backend(({ headers }, response) => {
+      seen.push(headers);
+      response.end();
+    });
+    for (const env of [{ SIGNET_TRUSTED_PROXIES: '' }, { SIGNET_TRUSTED_PROXIES: '10.0.0.0/8' }, { SIGNET_TRUSTED_PROXIES: '127.0.0.1' }])
+      expect((await raw(await proxy(plain.port, env), 'GET', '/', { headers: claimed })).status).toBe(200);
+    await stop(plain);
+    const itself = { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'api.example', 'x-forwarded-proto': 'http' };
+    expect(seen).toMatchObject([itself, itself, { ...claimed, 'x-forwarded-for': '192.0.2.7, 127.0.0.1' }]);
+    for (const untrusted of seen.slice(0, 2))
+      expect([untrusted['x-forwarded-port'], untrusted['forwarded']]).toEqual([undefined, undefined]);
+  });
+
+  it('signs nothing with a key whose deletion it has acknowledged, not even a request whose body was still arriving', async () => {
     const doomed = publication({ req_uri: '/doomed', sign: sign() });
     plane.publications.push(doomed);
     const seen: string[] = [];

@@ -16,7 +16,7 @@ onBothDatabases((name) => {
   let sdk: HuaweiCloudSdk | undefined;
   const start = (options: Partial<SdkOptions> = {}) =>
     (sdk = HuaweiCloudSdk.start({ endpoint: service.baseUrl, ...alice.key, ...options }));
-  /** Method and path of every request since the mark. */
+  /** Method and path of every request since the last mark. */
   const requests = (from: number) =>
     service.logs
       .slice(from)
@@ -38,7 +38,7 @@ onBothDatabases((name) => {
     await test.drop();
   });
 
-  /** The nine operations, each in one request and nothing else. */
+  /** Calls the nine operations, each with exactly one request. */
   async function nineOperations(client: HuaweiCloudSdk, name: string): Promise<void> {
     const at = `/v2/{project_id}/apigw/instances/${gateway}`;
     const created = await client.send('POST', `${at}/signs`, {
@@ -62,19 +62,19 @@ onBothDatabases((name) => {
   }
 
   describe('the unmodified client of Huawei Cloud, with an access key', () => {
-    it('drives the nine operations, one request each, with a project id', async () => {
+    it('calls the nine operations with a project id, with one request each', async () => {
       const from = service.logs.length;
       await nineOperations(start({ projectId: alice.client.projectId }), 'with_project');
       expect(requests(from)).toHaveLength(9);
     });
 
-    it('drives them with a temporary key and its security token', async () => {
+    it('calls the nine operations with a temporary key and its security token', async () => {
       const identity = { methods: ['token'], token: { duration_seconds: 21_600 } };
       const { body } = await alice.client.post('/v3.0/OS-CREDENTIAL/securitytokens', { auth: { identity } });
       await nineOperations(start({ projectId: alice.client.projectId, ...body.credential }), 'temporary');
     });
 
-    it('finds its project by the name of its region, with a body in a GET, and drives them', async () => {
+    it('finds its project by the name of its region, by a GET with a body, and calls the nine operations', async () => {
       const regional = await signer(service, { project: `${REGION}-1` });
       const from = service.logs.length;
       const client = start({ ...regional.key, region: `${REGION}-1` });
@@ -85,7 +85,7 @@ onBothDatabases((name) => {
       expect(requests(from)).toEqual(['GET /v3/projects', list, list]);
     });
 
-    it('makes the project of its region when there is none, as an administrator', async () => {
+    it('creates the project of its region if it does not exist, as an administrator', async () => {
       const admin = await signer(service, { role: 'APIG Administrator' });
       const from = service.logs.length;
       const client = start({ ...admin.key, region: REGION });
@@ -109,7 +109,7 @@ onBothDatabases((name) => {
       expect(requests(from)).toEqual(['GET /v3/auth/domains', 'GET /v3/projects']);
     });
 
-    it('reads an error’s code, words and request id: another secret, another’s project, what is not there', async () => {
+    it('reads the code, message and request id of the errors for a wrong secret, a foreign project and an unknown key', async () => {
       const at = (project: string) => `/v2/${project}/apigw/instances/${gateway}/signs`;
       const { projectId } = alice.client;
       const wrong = start({ projectId, secret: 'x'.repeat(40) });
@@ -124,7 +124,7 @@ onBothDatabases((name) => {
       });
     });
 
-    it('is refused when it has neither project nor region: what it signs is not the path that it sends', async () => {
+    it('is refused without a project and a region, because it signs another path than it sends', async () => {
       const client = start();
       expect(await client.send('GET', '/v2/{project_id}/apigw/instances')).toMatchObject({ httpStatusCode: 401, errorCode: 'APIC.7102' });
     });

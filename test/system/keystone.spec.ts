@@ -1,20 +1,25 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { TokenCache } from '../../src/auth/token-cache.js';
-import { Clock } from '../../src/common/clock.js';
-import { Database } from '../../src/database/database.js';
+import { TokenCache } from '../../src/platform/auth/token-cache.js';
+import { Clock } from '../../src/platform/common/clock.js';
+import type { KeystoneConfig } from '../../src/platform/config/identity-config.js';
+import { readIdentityFile } from '../../src/platform/config/identity-file.js';
+import { Database } from '../../src/platform/database/database.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { Keystone, keystoneInstalled } from '../support/keystone.js';
 import { KeystoneProxy } from '../support/keystone-proxy.js';
 import { signet } from '../support/process.js';
 import { Client, TestService } from '../support/service.js';
+import { stretched } from '../support/slowness.js';
 import { ATTACKS, forge, type Genuine, Trap } from '../support/token-attacks.js';
 
-// Keystone takes a tenth of a second for an answer on a quiet machine, and several on a busy one.
-jest.setTimeout(300_000);
+/** The service's time limit for Keystone in milliseconds, in tests that do not test this limit. */
+const PATIENT_MS = 200_000;
+/** Less than the default of `timeout_ms` (2500), so that a busy machine also answers within 3 s. */
+const IMPATIENT_MS = 1500;
 
 const NOT_FOUND = 404;
 const ROLES = {
@@ -33,7 +38,12 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
   let service: TestService;
   let trap: Trap;
   let [projectA, projectB] = ['', ''];
-  /** Whatever was ever sent as a credential: none of it may be found anywhere. */
+  /**
+   * Time limit of every service in this file for Keystone. Keystone finishes abandoned requests too, so on a busy machine each repeated
+   * request slows down the next one.
+   */
+  let timeoutMs = PATIENT_MS;
+  /** All credentials that were sent. None of them may be in logs, the database or files. */
   const canaries = new Set<string>();
 
   beforeAll(async () => {
@@ -58,6 +68,8 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
   });
   beforeEach(() => {
     proxy.instead = proxy.insteadOfLogin = undefined;
+    timeoutMs = PATIENT_MS;
+    stoppedAt = undefined;
     at(service, 0);
   });
 
@@ -70,13 +82,23 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
   /** Log lines of every service of this file. */
   const logs: string[][] = [];
   const start = async (file?: object, keystoneFields?: object, at?: KeystoneProxy) => {
-    const started = await TestService.start(database, environment(file, keystoneFields, at));
+    const env = environment(file, keystoneFields, at);
+    const read = readIdentityFile(env['SIGNET_IDENTITY_FILE']!, undefined, []) as KeystoneConfig;
+    const identity = Object.defineProperty({ ...read }, 'timeoutMs', { get: () => timeoutMs });
+    const started = await TestService.start(database, env, { identity });
     logs.push(started.logs);
     return started;
   };
-  /** Moves the service's clock, and so its cache; Keystone's stays. */
+  let stoppedAt: number | undefined;
+  /** From now on only {@link at} moves the service's clock, so that Keystone's response time has no effect on it. */
+  const stopClock = (of = service) => {
+    stoppedAt = Date.now();
+    at(of, 0);
+  };
+  /** Moves the service's clock, and so its cache; Keystone's clock is unchanged. */
   const at = (moved: TestService, seconds: number) => {
-    moved.app.get(Clock).now = () => Date.now() + seconds * 1000;
+    const stopped = stoppedAt;
+    moved.app.get(Clock).now = () => (stopped ?? Date.now()) + seconds * 1000;
   };
   const client = (token: string, project = projectA, of = service) => {
     canaries.add(token);
@@ -88,54 +110,43 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
     return made;
   };
   const SIGNS = '/v2/{project}/apigw/instances/none/signs';
-  /** 404 for the gateway that is not there: whoever gets it was let in. */
+  /** 404 for an unknown gateway shows that the caller was authenticated. */
   const read = async (of: Client) => (await of.get(SIGNS)).status;
-  /** What the service answers once Keystone has; on a busy machine that can take longer than the service waits. */
-  const answered = async <T extends { status: number }>(ask: () => Promise<T>): Promise<T> => {
-    const end = performance.now() + 150_000;
-    for (;;) {
-      const answer = await ask();
-      if (answer.status !== 503 || performance.now() > end) return answer;
-      // Keystone goes on with what nobody waits for any more: it is given time to finish.
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-    }
-  };
-  const decided = async (of: Client) => (await answered(() => of.get(SIGNS))).status;
   const body = { name: 'from_keystone', sign_type: 'hmac' };
 
   describe('a token', () => {
-    it('lets its user do in its project what the mapped roles allow, from the first request on', async () => {
+    it('gives its user the rights of the mapped roles in its project, from the first request on', async () => {
       const alice = client(await token('alice'));
-      expect(await decided(alice)).toBe(NOT_FOUND);
+      expect(await read(alice)).toBe(NOT_FOUND);
       const gateway = await alice.gateway();
       const signs = `/v2/{project}/apigw/instances/${gateway}/signs`;
       expect((await alice.post(signs, body)).status).toBe(201);
       const rita = client(await token('rita'));
-      expect((await answered(() => rita.get(signs))).body.total).toBe(1);
+      expect((await rita.get(signs)).body.total).toBe(1);
       const refused = await rita.post(signs, body);
       expect([refused.status, refused.body.error_code]).toEqual([403, 'APIG.1005']);
       const ada = client(await token('ada'));
-      expect((await answered(() => ada.get(signs))).status).toBe(200);
+      expect((await ada.get(signs)).status).toBe(200);
       const rows = await service.app.get(Database).rows('SELECT id, name, description FROM projects');
       expect(rows).toEqual([{ id: projectA, name: projectA, description: 'Default/proj-a' }]);
     });
 
-    it('is of no use in another project, which answers as one that does not exist', async () => {
+    it('gives no access to another project, which answers like an unknown one', async () => {
       const alice = await token('alice');
-      const [foreign, unknown] = [await answered(() => client(alice, projectB).get(SIGNS)), await client(alice, 'f'.repeat(32)).get(SIGNS)];
+      const [foreign, unknown] = [await client(alice, projectB).get(SIGNS), await client(alice, 'f'.repeat(32)).get(SIGNS)];
       expect([foreign.status, foreign.body.error_code, foreign.text]).toEqual([403, 'APIG.1005', unknown.text]);
     });
 
-    it('whose roles stand for nothing here lets its user do nothing, and makes no project', async () => {
+    it('without a mapped role gives no rights, and creates no project', async () => {
       const nora = client(await token('nora'));
-      expect(await decided(nora)).toBe(403);
+      expect(await read(nora)).toBe(403);
       expect((await nora.post('/v2/{project}/apigw/instances', {})).status).toBe(403);
       expect((await service.app.get(Database).rows('SELECT id FROM projects')).length).toBe(1);
     });
 
-    it('without a project is refused as such', async () => {
+    it('without a project is refused, and the answer gives this reason', async () => {
       const alice = client(await token('alice', null));
-      const answer = await answered(() => alice.get(SIGNS));
+      const answer = await alice.get(SIGNS);
       expect([answer.status, answer.body.error_code]).toEqual([401, 'APIG.1003']);
     });
 
@@ -147,12 +158,13 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
       ['of more than 16 KB', 'x'.repeat(16_385), BAD_TOKEN],
       ['a JWT of nobody', `${'eyJhbGciOiJub25lIn0'}.${'e30'}.`, BAD_TOKEN],
       ['not ASCII', 'gAAA\u00e9', BAD_TOKEN],
-    ])('that is %s is refused without an echo', async (_, bad, words) => {
-      const answer = await answered(() => new Client(service.baseUrl, projectA, bad).get(SIGNS));
+    ])('that is %s is refused, and the answer does not repeat it', async (_, bad, words) => {
+      const answer = await new Client(service.baseUrl, projectA, bad).get(SIGNS);
       expect([answer.status, answer.body]).toEqual([401, words]);
     });
 
-    it('is asked about once, however many requests it comes with, and a bad one once in five seconds', async () => {
+    it('is validated once for any number of requests, and if it is invalid once in five seconds', async () => {
+      stopClock();
       proxy.instead = say(200, JSON.stringify(answerWith({})));
       expect(await read(client('good-0'))).toBe(403);
       let before = proxy.validations;
@@ -166,7 +178,7 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
       expect([await read(bad), proxy.validations - before]).toEqual([401, 2]);
     });
 
-    it('that is made up pushes no good one out of the cache, however many there are', async () => {
+    it('that is invented never evicts a valid token from the cache', async () => {
       proxy.instead = say(200, JSON.stringify(answerWith({})));
       expect(await read(client('good-2'))).toBe(403);
       const before = proxy.validations;
@@ -181,62 +193,66 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
     });
   });
 
-  describe('what happens at Keystone counts after the cache’s time, and not later:', () => {
-    /** Holds by the cache, and no more at 60 s. */
+  describe('a change at Keystone takes effect within the cache time:', () => {
+    /** The token is valid while it is cached, and no longer after 60 s. */
     const ends = async (user: Client) => {
       at(service, 45);
-      expect(await decided(user)).toBe(NOT_FOUND);
+      expect(await read(user)).toBe(NOT_FOUND);
       at(service, 60);
-      expect(await decided(user)).toBe(401);
+      expect(await read(user)).toBe(401);
       at(service, 0);
     };
 
     it('a token is revoked', async () => {
+      stopClock();
       const alice = client(await token('alice'));
-      expect(await decided(alice)).toBe(NOT_FOUND);
+      expect(await read(alice)).toBe(NOT_FOUND);
       await keystone.revoke(alice.token);
       await ends(alice);
     });
 
-    it('a role is removed, and comes back', async () => {
+    it('a role is removed, and added again', async () => {
+      stopClock();
       const bob = client(await token('bob', 'proj-b'), projectB);
-      expect(await decided(bob)).toBe(NOT_FOUND);
+      expect(await read(bob)).toBe(NOT_FOUND);
       await keystone.grant('DELETE', 'bob', 'proj-b', 'member');
       await ends(bob);
       await keystone.grant('PUT', 'bob', 'proj-b', 'member');
       at(service, 70);
-      expect(await decided(bob)).toBe(NOT_FOUND);
+      expect(await read(bob)).toBe(NOT_FOUND);
     });
 
-    it('a user is disabled, and enabled again: old tokens stay dead', async () => {
+    it('a user is disabled and enabled again, and old tokens stay invalid', async () => {
+      stopClock();
       const bob = client(await token('bob', 'proj-b'), projectB);
-      expect(await decided(bob)).toBe(NOT_FOUND);
+      expect(await read(bob)).toBe(NOT_FOUND);
       await keystone.enable('bob', false);
       await ends(bob);
       await keystone.enable('bob', true);
       at(service, 70);
-      expect(await decided(bob)).toBe(401);
+      expect(await read(bob)).toBe(401);
       at(service, 0);
-      expect(await decided(client(await token('bob', 'proj-b'), projectB))).toBe(NOT_FOUND);
+      expect(await read(client(await token('bob', 'proj-b'), projectB))).toBe(NOT_FOUND);
     });
 
     it('a token expires, although Keystone’s clock is behind', async () => {
       const alice = client(await token('alice'));
-      expect(await decided(alice)).toBe(NOT_FOUND);
+      expect(await read(alice)).toBe(NOT_FOUND);
       at(service, 3601);
-      const answer = await answered(() => alice.get(SIGNS));
+      const answer = await alice.get(SIGNS);
       expect([answer.status, answer.body.error_code]).toEqual([401, 'APIG.1001']);
     });
 
-    it('at once for a request that changes something, where the file says so; the reads that follow know it too', async () => {
+    it('a write sees the change at once if so configured, and so does every later read', async () => {
       const strict = await start({ revalidate_writes: true });
       try {
+        stopClock(strict);
         const alice = client(await token('alice'), projectA, strict);
-        expect(await decided(alice)).toBe(NOT_FOUND);
+        expect(await read(alice)).toBe(NOT_FOUND);
         await keystone.revoke(alice.token);
-        expect(await decided(alice)).toBe(NOT_FOUND);
-        expect((await answered(() => alice.delete(`${SIGNS}/none`))).status).toBe(401);
-        expect(await decided(alice)).toBe(401);
+        expect(await read(alice)).toBe(NOT_FOUND);
+        expect((await alice.delete(`${SIGNS}/none`)).status).toBe(401);
+        expect(await read(alice)).toBe(401);
       } finally {
         await strict.stop();
       }
@@ -244,16 +260,16 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
   });
 
   describe('the service’s own token', () => {
-    it('is got anew when it was revoked', async () => {
-      expect(await decided(client(await token('alice')))).toBe(NOT_FOUND);
+    it('is requested again after it was revoked', async () => {
+      expect(await read(client(await token('alice')))).toBe(NOT_FOUND);
       const before = proxy.ownTokens.length;
-      // Those of other services of this file among them, which are over.
+      // The count includes the tokens of earlier services in this file.
       for (const own of proxy.ownTokens) await keystone.revoke(own).catch(() => undefined);
-      expect(await decided(client(await token('rita')))).toBe(NOT_FOUND);
+      expect(await read(client(await token('rita')))).toBe(NOT_FOUND);
       expect(proxy.ownTokens.length).toBeGreaterThan(before);
     });
 
-    it('is got once for however many requests find it bad at a time', async () => {
+    it('is requested once for any number of concurrent requests that find it invalid', async () => {
       let good = 'own-1';
       proxy.instead = ({ headers }, response) =>
         headers['x-auth-token'] === good ? say(200, JSON.stringify(answerWith({})))({}, response) : say(401, '{}')({}, response);
@@ -266,28 +282,26 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
       }
     });
 
-    it('when the service user may not validate tokens, and says so in the log: 503', async () => {
+    it('without the right to validate tokens causes a 503 and a message in the log', async () => {
       await keystone.grant('DELETE', 'signet', 'service', 'service');
       await keystone.grant('PUT', 'signet', 'service', 'member');
       try {
         const alice = await token('alice');
-        // Not every 503 here says so: Keystone may just have been slow.
-        let answer = await client(alice).get(SIGNS);
-        const end = performance.now() + 150_000;
-        while (!service.logs.join('').includes('may not validate') && performance.now() < end) answer = await client(alice).get(SIGNS);
+        const answer = await client(alice).get(SIGNS);
         expect([answer.status, answer.body]).toEqual([503, { error_code: 'APIG.9999', error_msg: 'System error' }]);
         expect(service.logs.join('')).toContain('the service user may not validate tokens');
       } finally {
         await keystone.grant('PUT', 'signet', 'service', 'service');
         await keystone.grant('DELETE', 'signet', 'service', 'member');
       }
-      expect(await decided(client(await token('alice')))).toBe(NOT_FOUND);
+      expect(await read(client(await token('alice')))).toBe(NOT_FOUND);
     });
 
-    it('cannot be got with a wrong password: 503, and Keystone is not asked again at once, since it locks users out', async () => {
+    it('cannot be requested with a wrong password, which causes a 503 and no immediate retry, because Keystone locks users out', async () => {
       const wrong = await start({}, { service: { user: 'signet', project: 'service', password_file: import.meta.filename } });
       try {
-        await answered(async () => ({ status: (await read(client('gAAAAx', projectA, wrong))) === 503 && told(wrong) ? 0 : 503 }));
+        stopClock(wrong);
+        expect(await read(client('gAAAAx', projectA, wrong))).toBe(503);
         expect(told(wrong)).toBe(true);
         proxy.insteadOfLogin = say(401, '{}');
         at(wrong, 60);
@@ -300,45 +314,47 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
         await wrong.stop();
       }
     });
-    const told = (wrong: TestService) => wrong.logs.join('').includes('Keystone did not let the service user in: 401');
+    const told = (wrong: TestService) => wrong.logs.join('').includes('Keystone refused the login of the service user: 401');
   });
 
-  describe('when Keystone does not answer as it should, nobody new gets in: 503 within 3 s', () => {
+  describe('new callers get 503 within 3 s if Keystone fails:', () => {
     const refused = async () => {
       const alice = client(await token('alice'));
+      timeoutMs = IMPATIENT_MS;
       const began = performance.now();
       const status = await read(alice);
-      expect(performance.now() - began).toBeLessThan(3000);
+      expect(performance.now() - began).toBeLessThan(stretched(3000));
       expect(status).toBe(503);
     };
-    it('it is silent', async () => {
+    it('Keystone sends nothing', async () => {
       proxy.instead = () => undefined;
       await refused();
     });
 
-    it('it lets its headers come and not its body', async () => {
+    it('Keystone sends headers but no body', async () => {
       proxy.instead = (_, response) => void response.writeHead(200, { 'content-type': 'application/json' }).write('{');
       await refused();
     });
 
-    it('it closes connections without a word: that is no reason, the next one is tried', async () => {
+    it('Keystone closes connections without an answer, which the service answers with one more attempt', async () => {
       const dying = (_: IncomingMessage, response: ServerResponse) => {
         proxy.instead = undefined;
         response.socket!.destroy();
       };
       proxy.instead = dying;
-      expect(await decided(client(await token('alice')))).toBe(NOT_FOUND);
+      expect(await read(client(await token('alice')))).toBe(NOT_FOUND);
       proxy.instead = (_, response) => void response.socket!.destroy();
       await refused();
     });
 
-    it('it is silent at the login', async () => {
+    it('Keystone sends nothing at the login', async () => {
       proxy.insteadOfLogin = () => undefined;
+      timeoutMs = IMPATIENT_MS;
       const fresh = await start();
       try {
         const began = performance.now();
         expect(await read(client('gAAAAx', projectA, fresh))).toBe(503);
-        expect(performance.now() - began).toBeLessThan(3000);
+        expect(performance.now() - began).toBeLessThan(stretched(3000));
       } finally {
         await fresh.stop();
       }
@@ -349,12 +365,12 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
       ['502 of a proxy', 502, '<html>', {}],
       ['429', 429, '{}', {}],
       ['a redirect', 302, '', { location: 'http://127.0.0.1:1/' }],
-      ['404 of something that is no Keystone', 404, '<html>', {}],
+      ['404 of a server that is not Keystone', 404, '<html>', {}],
       ['401 again and again', 401, '{"error":{"code":401}}', {}],
       ['200 without JSON', 200, '<html>', {}],
       ['200 with an empty object', 200, '{}', {}],
       ['200 with null', 200, 'null', {}],
-      ['200 with roles that are no roles', 200, JSON.stringify(answerWith({ roles: [{}] })), {}],
+      ['200 with invalid roles', 200, JSON.stringify(answerWith({ roles: [{}] })), {}],
       ['200 without an expiry', 200, JSON.stringify(answerWith({ expires_at: null })), {}],
       ['200 with a project without an id', 200, JSON.stringify(answerWith({ project: { name: 'x' } })), {}],
       ['200 with two megabytes', 200, JSON.stringify({ ...answerWith({}), more: 'x'.repeat(2e6) }), {}],
@@ -363,54 +379,55 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
       await refused();
     });
 
-    it('nor with a token that is bound to a certificate, which is nobody’s here', async () => {
+    it('a token is bound to a certificate, which no caller can present to this service', async () => {
       proxy.instead = say(200, JSON.stringify(answerWith({ oauth2_credential: { 'x5t#S256': 'x' } })));
-      expect(await decided(client(await token('alice')))).toBe(401);
+      expect(await read(client(await token('alice')))).toBe(401);
     });
 
-    it('it is stopped; who is known stays until the cache’s time is over, and it comes back', async () => {
+    it('Keystone is stopped, while known callers are accepted for the cache time, and new ones again after its restart', async () => {
+      stopClock();
       const [known, unknown] = [client(await token('alice')), client(await token('alice'))];
-      expect(await decided(known)).toBe(NOT_FOUND);
+      expect(await read(known)).toBe(NOT_FOUND);
       await keystone.halt('fernet');
       try {
         const began = performance.now();
         expect([await read(known), await read(unknown)]).toEqual([NOT_FOUND, 503]);
         at(service, 60);
         expect(await read(known)).toBe(503);
-        expect(performance.now() - began).toBeLessThan(3000);
+        expect(performance.now() - began).toBeLessThan(stretched(3000));
       } finally {
         await keystone.serve('fernet');
       }
-      expect([await decided(known), await decided(unknown)]).toEqual([NOT_FOUND, NOT_FOUND]);
+      expect([await read(known), await read(unknown)]).toEqual([NOT_FOUND, NOT_FOUND]);
     });
   });
 
-  describe('with JWS tokens', () => {
+  describe('JWS tokens', () => {
     let folder: string;
     beforeAll(() => {
       folder = join(database.dataDir, 'jws-public');
       cpSync(keystone.publicKeys, folder, { recursive: true });
     });
-    /** A token as Keystone makes it, in its parts: each attack changes one. */
+    /** The parts of a Keystone token; each attack changes one. */
     const genuine = (jws: string): Genuine => {
       const [header, claims] = jws.split('.').map((part) => Buffer.from(part, 'base64url').toString());
       return { alg: 'ES256', header: JSON.parse(header!), claims: JSON.parse(claims!), ...keystone.jwsKeys };
     };
 
-    it('asks Keystone about them as about any other: a revoked one ends', async () => {
+    it('are validated at Keystone like all tokens, so that a revoked token ends', async () => {
       const jws = await start({}, { jws: { public_keys: folder } }, jwsProxy);
       try {
         const alice = client(await token('alice', 'proj-a', 'jws'), projectA, jws);
-        expect(await decided(alice)).toBe(NOT_FOUND);
+        expect(await read(alice)).toBe(NOT_FOUND);
         await keystone.revoke(alice.token, 'jws');
         at(jws, 60);
-        expect(await decided(alice)).toBe(401);
+        expect(await read(alice)).toBe(401);
       } finally {
         await jws.stop();
       }
     });
 
-    it('does not ask about forged ones', async () => {
+    it('are not validated at Keystone if they are forged', async () => {
       const jws = await start({}, { jws: { public_keys: folder } }, jwsProxy);
       try {
         const real = genuine(await token('alice', 'proj-a', 'jws'));
@@ -423,7 +440,7 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
       }
     });
 
-    describe('that are not asked about, since the file says so', () => {
+    describe('that are configured to be checked offline', () => {
       let offline: TestService;
       let alice: string;
       beforeAll(async () => {
@@ -437,7 +454,7 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
       afterAll(() => offline?.stop());
       beforeEach(() => at(offline, 0));
 
-      it('roles are those of the grants, and Keystone is not asked', async () => {
+      it('give the roles of the configured grants, without a request to Keystone', async () => {
         const before = jwsProxy.validations;
         const write = async (of: string, project = projectA) => (await client(of, project, offline).delete(`${SIGNS}/none`)).status;
         expect([await read(client(alice, projectA, offline)), await write(alice)]).toEqual([NOT_FOUND, NOT_FOUND]);
@@ -450,7 +467,7 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
         expect(jwsProxy.validations).toBe(before);
       });
 
-      it('a revoked one works on until it expires: what such a check cannot see', async () => {
+      it('are accepted until they expire, because an offline check cannot detect a revocation', async () => {
         const revoked = await token('alice', 'proj-a', 'jws');
         await keystone.revoke(revoked, 'jws');
         expect(await read(client(revoked, projectA, offline))).toBe(NOT_FOUND);
@@ -459,17 +476,23 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
         expect([answer.status, answer.body.error_code]).toEqual([401, 'APIG.1001']);
       });
 
-      it.each(Object.keys(ATTACKS))('401 for %s', async (kind) => {
+      it.each(Object.keys(ATTACKS))('get 401 for %s', async (kind) => {
         const real = genuine(alice);
         expect(await read(client(forge(real, {}), projectA, offline))).toBe(NOT_FOUND);
         for (const forged of ATTACKS[kind]!(real, trap)) {
           const answer = await new Client(offline.baseUrl, projectA, forged).get(SIGNS);
-          expect([forged.slice(0, 200), answer.status, answer.body]).toEqual([forged.slice(0, 200), 401, BAD_TOKEN]);
+          // A token from the future may be genuine if this host's clock is wrong, and the log says so.
+          const { error_code, error_msg } = answer.body as typeof BAD_TOKEN;
+          const said = {
+            error_code,
+            error_msg: error_msg.replace(/: the token was issued \d+ seconds in the future by the clock of this host$/, ''),
+          };
+          expect([forged.slice(0, 200), answer.status, said]).toEqual([forged.slice(0, 200), 401, BAD_TOKEN]);
         }
         expect(trap.visits).toBe(0);
       });
 
-      it('one that gives less than its user has is refused, and so is a project that is no id', async () => {
+      it('are refused with restricted rights or a malformed project id', async () => {
         const claims = [
           { openstack_trust_id: 'x' },
           { openstack_app_cred_id: 'x' },
@@ -484,7 +507,7 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
         expect(await read(client(loud, projectA, offline))).toBe(403);
       });
 
-      it('a new key counts without a restart, and one whose file was taken away no more after a minute', async () => {
+      it('are verified with a new key without a restart, and with a removed key for at most a minute', async () => {
         await keystone.rotateJws();
         const [, added] = readdirSync(keystone.publicKeys).sort();
         const rotated = await token('alice', 'proj-a', 'jws');
@@ -505,11 +528,11 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
       });
     });
 
-    it('does not start with something else than public keys in the folder', async () => {
+    it('are not accepted by a service whose key folder contains other files than public keys: it does not start', async () => {
       const wrong = join(database.dataDir, 'wrong');
       mkdirSync(wrong);
       for (const [pem, words] of [
-        [keystone.jwsKeys.privateKey.export({ type: 'pkcs8', format: 'pem' }), 'a private key stands where a public one should'],
+        [keystone.jwsKeys.privateKey.export({ type: 'pkcs8', format: 'pem' }), 'the file contains a private key instead of a public one'],
         [
           generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ type: 'spki', format: 'pem' }),
           'the key is not of the curve P-256',
@@ -522,7 +545,7 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
   });
 
   describe('the embedded identity service', () => {
-    it('is not there', async () => {
+    it('is disabled', async () => {
       const nobody = new Client(service.baseUrl, '', '');
       for (const [method, path] of [
         ['POST', '/v3/auth/tokens'],
@@ -535,7 +558,7 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
       expect([await counts('users'), await counts('token_keys')]).toEqual([0, 0]);
     });
 
-    it('is said to be off on the command line', async () => {
+    it('is reported as switched off on the command line', async () => {
       const env = { ...database.env, ...environment() };
       for (const args of [
         ['iam', 'user', 'list'],
@@ -543,17 +566,17 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
         ['token', '--user', 'admin', '--project', 'default'],
         ['access-key', 'list', '--user', 'admin'],
       ]) {
-        const { code, stderr } = await signet(args, env);
+        const { code, stderr } = await signet(['admin', ...args], env);
         expect([args[0], code, stderr]).toEqual([
           args[0],
           1,
-          `the embedded identity service is off (SIGNET_IDENTITY_FILE): users, roles and tokens are kept by Keystone (${proxy.url})\n`,
+          `the embedded identity service is off (SIGNET_IDENTITY_FILE): Keystone (${proxy.url}) manages users, roles and tokens\n`,
         ]);
       }
     });
   });
 
-  it('no token and no password is in a log line, in the database or in its files', async () => {
+  it('no log line, table or file of the database contains a token or a password', async () => {
     for (const own of [...proxy.ownTokens, ...jwsProxy.ownTokens]) canaries.add(own);
     canaries.delete('');
     expect(canaries.size).toBeGreaterThan(20);

@@ -12,7 +12,7 @@ onBothDatabases((name) => {
   });
   afterEach(() => test.drop());
 
-  it('what was acknowledged survives SIGKILL under load, and a restart', async () => {
+  it('acknowledged writes survive SIGKILL under load, and a restart', async () => {
     const first = await ServedProcess.start(test.env);
     const admin = await first.admin();
     const gateway = (await admin.get('/v2/{project}/apigw/instances')).body.instances[0].id as string;
@@ -42,19 +42,19 @@ onBothDatabases((name) => {
     const again = await second.admin();
     const there = new Map<string, string>();
     for (const sign of (await again.get(`${signs}?limit=500`)).body.signs) there.set(sign.id, sign.sign_secret);
-    // A request that was cut off may have landed; one that was answered must have.
+    // An interrupted request may have been committed. A request that was answered must have been.
     const lost = created.filter(({ id, sign_secret }) => !deleted.has(id) && there.get(id) !== sign_secret && there.has(id));
     const gone = created.filter(({ id }) => !deleted.has(id) && !there.has(id));
     expect(lost).toEqual([]);
     expect(gone.length).toBeLessThanOrEqual(8);
     expect([...deleted].filter((id) => there.has(id))).toEqual([]);
     expect(await second.stop()).toBe(0);
-    const verified = await signet(['audit', 'verify'], test.env);
+    const verified = await signet(['admin', 'audit', 'verify'], test.env);
     expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining('intact')]);
   });
 
-  it('SIGTERM lets requests under way finish, refuses new ones and ends with 0', async () => {
-    const served = await ServedProcess.start(test.env);
+  it('after SIGTERM, the process finishes its requests, refuses new ones and exits with 0', async () => {
+    const served = await ServedProcess.start({ ...test.env, SIGNET_TIMEOUTS: 'shutdown=10000ms' });
     const admin = await served.admin();
     const { port, hostname } = new URL(served.baseUrl);
     const body = '{"name":"slow_body"}';
@@ -66,7 +66,7 @@ onBothDatabases((name) => {
     socket.write(
       `POST /v2/${admin.projectId}/apigw/instances/${gateway}/signs HTTP/1.1\r\nHost: x\r\nX-Auth-Token: ${admin.token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 5)}`,
     );
-    // The request is under way once a later one on another connection has been answered.
+    // The request is being processed once a later request on another connection has been answered.
     await admin.get('/healthz');
     const exit = served.stop();
     while (
@@ -86,7 +86,7 @@ onBothDatabases((name) => {
     const first = await ServedProcess.start(test.env);
     await first.stop();
     const other = join(test.dataDir, 'other-kek');
-    writeFileSync(other, (await signet(['kek', 'generate'], {})).stdout, { mode: 0o600 });
+    writeFileSync(other, (await signet(['admin', 'kek', 'generate'], {})).stdout, { mode: 0o600 });
     const { code, stderr, stdout } = await signet(['serve'], {
       ...test.env,
       SIGNET_KEK_FILE: other,
@@ -103,20 +103,39 @@ describe('signet', () => {
   });
   afterEach(() => test.drop());
 
-  it('does not start in production without a key-encryption key, and makes none', async () => {
+  it('does not start in production without a key-encryption key, and creates none', async () => {
     const { code, stderr } = await signet(['serve'], { ...test.env, SIGNET_MODE: 'production', SIGNET_PORT: String(await freePort()) });
     expect([code, stderr]).toEqual([1, expect.stringContaining('no key-encryption key')]);
     expect(existsSync(join(test.dataDir, 'kek'))).toBe(false);
   });
 
-  it('does not start with a variable it does not know, and names every fault', async () => {
+  it('does not start with an unknown variable, and names every fault', async () => {
     const { code, stderr } = await signet(['serve'], { ...test.env, SIGNET_PROT: '1', SIGNET_MODE: 'x' });
     expect(code).toBe(1);
     expect(stderr).toContain('SIGNET_PROT is not a variable of Signet');
     expect(stderr).toContain('SIGNET_MODE must be one of local, production');
   });
 
-  it('prints the password that it made up once, and a token and a gateway in the local mode', async () => {
+  it('prints the value and the origin of each setting and item, and no secret', async () => {
+    const env = { ...test.env, SIGNET_LIMITS: 'signs=9', SIGNET_ADMIN_PASSWORD: 'canary-7f3a', SIGNET_MODE: 'local' };
+    const { code, stdout } = await signet(['config', 'check'], env);
+    const lines = stdout.split('\n');
+    expect([code, stdout.includes('canary-7f3a')]).toEqual([0, false]);
+    for (const line of [
+      'SIGNET_LIMITS',
+      '  signs=9  (environment)',
+      '  instances=5  (default)',
+      '  drain=0s  (default)',
+      'SIGNET_ADMIN_PASSWORD=***  (environment)',
+    ])
+      expect(lines).toContain(line);
+    const wrong = await signet(['config', 'check'], { ...env, SIGNET_LIMITS: 'sings=9', SIGNET_SIGN_NUM_LIMIT: '9' });
+    expect([wrong.code, wrong.stdout]).toEqual([1, '']);
+    expect(wrong.stderr).toContain('SIGNET_LIMITS has the unknown item sings; there are signs, ');
+    expect(wrong.stderr).toContain('SIGNET_SIGN_NUM_LIMIT is gone: it is an item of SIGNET_LIMITS now, as in SIGNET_LIMITS="signs=200"\n');
+  });
+
+  it('prints a generated password once, and in the local mode also a token and a gateway', async () => {
     const env = { ...test.env, SIGNET_ADMIN_PASSWORD: '' };
     const first = await ServedProcess.start(env);
     await first.stop();
@@ -132,17 +151,17 @@ describe('signet', () => {
     expect(second.output).not.toContain('was created with the password');
   });
 
-  it('prints a token for a script beside a running service, and not in production', async () => {
+  it('prints a token for a script while the service runs, but not in production', async () => {
     const served = await ServedProcess.start(test.env);
     try {
-      const { code, stdout, stderr } = await signet(['token', '--user', 'admin', '--project', 'default'], test.env);
+      const { code, stdout, stderr } = await signet(['admin', 'token', '--user', 'admin', '--project', 'default'], test.env);
       expect([code, stderr]).toEqual([0, '']);
       const { projectId } = await served.admin();
       const answer = await fetch(`${served.baseUrl}/v2/${projectId}/apigw/instances`, { headers: { 'x-auth-token': stdout.trim() } });
       expect(answer.status).toBe(200);
       const kek = join(test.dataDir, 'kek');
       expect(statSync(kek).mode & 0o777).toBe(0o600);
-      const refused = await signet(['token', '--user', 'admin', '--project', 'default'], {
+      const refused = await signet(['admin', 'token', '--user', 'admin', '--project', 'default'], {
         ...test.env,
         SIGNET_MODE: 'production',
         SIGNET_KEK_FILE: kek,
@@ -153,13 +172,15 @@ describe('signet', () => {
     }
   });
 
-  it('adds a user who can then ask for a token, and takes the role away again', async () => {
+  it('adds a user, who can then get a token, and revokes the user’s role', async () => {
     const served = await ServedProcess.start(test.env);
     try {
-      const added = await signet(['iam', 'user', 'add', 'dana'], test.env);
+      const added = await signet(['admin', 'iam', 'user', 'add', 'dana'], test.env);
       const password = /^password: (\S+)$/m.exec(added.stdout)![1];
       expect(
-        (await signet(['iam', 'grant', '--user', 'dana', '--project', 'default', '--role', 'APIG ReadOnlyAccess'], test.env)).stdout.trim(),
+        (
+          await signet(['admin', 'iam', 'grant', '--user', 'dana', '--project', 'default', '--role', 'APIG ReadOnlyAccess'], test.env)
+        ).stdout.trim(),
       ).toBe('done');
       const login = () =>
         fetch(`${served.baseUrl}/v3/auth/tokens`, {
@@ -174,27 +195,29 @@ describe('signet', () => {
         });
       expect((await login()).status).toBe(201);
       expect(
-        (await signet(['iam', 'revoke', '--user', 'dana', '--project', 'default', '--role', 'APIG ReadOnlyAccess'], test.env)).code,
+        (await signet(['admin', 'iam', 'revoke', '--user', 'dana', '--project', 'default', '--role', 'APIG ReadOnlyAccess'], test.env))
+          .code,
       ).toBe(0);
       expect((await login()).status).toBe(401);
-      expect((await signet(['iam', 'user', 'list'], test.env)).stdout).toContain('"name":"dana"');
+      expect((await signet(['admin', 'iam', 'user', 'list'], test.env)).stdout).toContain('"name":"dana"');
     } finally {
       await served.stop();
     }
   });
 
-  it('has a help for every command', async () => {
+  it('has a help text for every command', async () => {
     for (const args of [
       ['--help'],
       ['serve', '--help'],
-      ['token', '--help'],
-      ['iam', '--help'],
-      ['iam', 'user', 'add', '--help'],
-      ['audit', 'verify', '--help'],
-      ['kek', 'generate', '--help'],
-      ['kek', 'status', '--help'],
-      ['rewrap', '--help'],
-      ['migrate', '--help'],
+      ['admin', '--help'],
+      ['admin', 'token', '--help'],
+      ['admin', 'iam', '--help'],
+      ['admin', 'iam', 'user', 'add', '--help'],
+      ['admin', 'audit', 'verify', '--help'],
+      ['admin', 'kek', 'generate', '--help'],
+      ['admin', 'kek', 'status', '--help'],
+      ['admin', 'rewrap', '--help'],
+      ['admin', 'migrate', '--help'],
     ]) {
       const { code, stdout } = await signet(args, {});
       expect([args.join(' '), code]).toEqual([args.join(' '), 0]);
@@ -203,6 +226,6 @@ describe('signet', () => {
     expect((await signet(['--version'], {})).stdout.trim()).toBe(
       (JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version,
     );
-    expect((await signet(['nonsense'], {})).code).toBe(1);
+    expect((await signet(['nonsense'], {})).code).toBe(2);
   });
 });

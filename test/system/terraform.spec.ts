@@ -11,8 +11,8 @@ const EN_US = { 'X-Language': 'en-us' };
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 
 /**
- * The requests of both Terraform providers as they were recorded from their client libraries (apig §2.6, §6.6, §6.7), with their headers,
- * their signatures and their order. The providers' binaries themselves do not run here.
+ * Replays the requests of both Terraform providers as recorded from their client libraries (docs/contracts/apig.md §2.6, §6.6, §6.7), with
+ * the same headers, signatures and order. The providers' binaries themselves do not run here.
  */
 onBothDatabases((name) => {
   let test: TestDatabase;
@@ -24,7 +24,7 @@ onBothDatabases((name) => {
 
   beforeAll(async () => {
     test = await createTestDatabase(name);
-    // The catalogue names the address under which callers reach the service.
+    // The catalogue contains the address at which callers reach the service.
     served = await ServedProcess.start({ ...test.env, SIGNET_REGION: REGION, SIGNET_PORT: String(await freePort()) });
     const printed = await setUp();
     const [, access = '', secret = ''] = /access: (\S+)\nsecret: (\S+)/.exec(printed) ?? [];
@@ -44,10 +44,10 @@ onBothDatabases((name) => {
     await test.drop();
   });
 
-  /** Runs what docs/terraform.md says to run once, as it stands there. @returns what it printed */
+  /** Runs the commands of docs/terraform.md. @returns their output */
   async function setUp(): Promise<string> {
-    const [, block = ''] = /## Once\n\n```bash\n([^`]+)```/.exec(readFileSync('docs/terraform.md', 'utf8')) ?? [];
-    expect(block).toContain(`export SIGNET_REGION=${REGION}`);
+    const [, block = ''] = /```bash\n(signet admin iam project add[^`]+)```/.exec(readFileSync('docs/terraform.md', 'utf8')) ?? [];
+    expect(block).toContain(`signet admin iam project add ${REGION}`);
     let printed = '';
     for (const [, command = ''] of block.matchAll(/^signet (.*?) *(?:#.*)?$/gm)) {
       const args = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!);
@@ -65,7 +65,7 @@ onBothDatabases((name) => {
   const authUrl = () => `${served.baseUrl}/v3`;
 
   describe('the provider huaweicloud', () => {
-    /** golangsdk's pager: the next offset until a page is empty. */
+    /** Like golangsdk's pager, reads the next offset until a page is empty. */
     async function pages(provider: Provider, url: string, array: string, step: (rows: number) => number): Promise<any[]> {
       const rows = [];
       for (let offset = 0; ; ) {
@@ -79,7 +79,7 @@ onBothDatabases((name) => {
       }
     }
 
-    /** A key and its association: created, refreshed, changed, destroyed. */
+    /** Creates, refreshes, changes and destroys a key and its association. */
     async function apply(provider: Provider): Promise<void> {
       const at = `${served.baseUrl}/v2/${project}/apigw/instances/${gateway}`;
       const readKey = (id: string) => pages(provider, `${at}/signs?id=${id}`, 'signs', (rows) => rows);
@@ -112,7 +112,7 @@ onBothDatabases((name) => {
       await provider.request('PUT', `${at}/signs/${id}`, { body: changed, headers: EN_US });
       expect(await readKey(id)).toMatchObject([changed]);
 
-      // The association moves by one publication: the removed half first.
+      // The association changes by one publication, and the provider removes before it adds.
       const unbind = async (publishId: string) => {
         for (const binding of await bound(id))
           if (binding.publish_id === publishId) await provider.request('DELETE', `${at}/sign-bindings/${binding.id}`);
@@ -127,7 +127,7 @@ onBothDatabases((name) => {
       expect(await readKey(id)).toEqual([]);
     }
 
-    it('with an access key: looks project and domain up, then applies and destroys', async () => {
+    it('applies and destroys with an access key, after it has looked up project and domain', async () => {
       const provider = new Provider(GOLANGSDK, { key });
       const [found] = (await provider.get(`${authUrl()}/projects?name=${REGION}`)).projects;
       expect(found.id).toBe(project);
@@ -139,13 +139,13 @@ onBothDatabases((name) => {
       await apply(provider);
     });
 
-    it('with an access key and everything given: not one request to the identity service', async () => {
+    it('sends no request to the identity service with an access key and all ids configured', async () => {
       const provider = new Provider(GOLANGSDK, { key }, { project });
       await apply(provider);
       expect(provider.sent.filter((request) => request.includes('/v3'))).toEqual([]);
     });
 
-    it('with a temporary key, whose security token is not signed', async () => {
+    it('applies and destroys with a temporary key, whose security token is not signed', async () => {
       const made = await new Provider(GOLANGSDK, { token: await token({ project: { id: project } }) }).post(
         `${served.baseUrl}/v3.0/OS-CREDENTIAL/securitytokens`,
         { auth: { identity: { methods: ['token'], token: { duration_seconds: 900 } } } },
@@ -154,7 +154,7 @@ onBothDatabases((name) => {
       await apply(new Provider(GOLANGSDK, { key: { access, secret, securitytoken } }, { project }));
     });
 
-    it('with user and password: a token of the project, one of the domain, domain and user looked up', async () => {
+    it('applies and destroys with user and password, with a token for the project and one for the domain', async () => {
       const [ofProject, ofDomain] = [await token({ project: { name: REGION } }), await token({ domain: { name: 'default' } })];
       const domains = new Provider(GOLANGSDK, { token: ofDomain });
       expect((await domains.get(`${authUrl()}/auth/domains`)).domains).toHaveLength(1);
@@ -162,26 +162,26 @@ onBothDatabases((name) => {
       await apply(new Provider(GOLANGSDK, { token: ofProject }));
     });
 
-    it('with a token: exchanged twice', async () => {
+    it('applies and destroys with a token, which it exchanges twice', async () => {
       const first = await token({ project: { name: REGION } });
       const how = { methods: ['token'], token: { id: first } };
       const [ofProject] = [await token({ project: { name: REGION } }, how), await token({ domain: { name: 'default' } }, how)];
       await apply(new Provider(GOLANGSDK, { token: ofProject }));
     });
 
-    it('with an auth_url that does not end in /v3: asks which versions there are', async () => {
+    it('asks for the identity versions if auth_url does not end in /v3', async () => {
       const { versions } = await new Provider(GOLANGSDK, undefined).get(`${served.baseUrl}/`);
       const [{ id, status, links }] = versions.values;
       expect([id, status, links[0].href]).toEqual([expect.stringMatching(/^v3/), 'stable', `${served.baseUrl}/v3/`]);
       expect(await token({ project: { name: REGION } })).toBeTruthy();
     });
 
-    it('reads a gateway as its resource does, with the requests whose failure it only logs', async () => {
+    it('reads a gateway with all requests of its resource, including those whose failure it would only log', async () => {
       const provider = new Provider(GOLANGSDK, { key }, { project });
       const at = `${served.baseUrl}/v2/${project}/apigw/instances/${gateway}`;
       expect(await provider.get(at)).toMatchObject({ id: gateway, status: 'Running' });
       for (const path of ['/extra-elbs', '/instance-tags', '/custom-ingress-ports?limit=500'])
-        await provider.request('GET', at + path, { accepts: [200, 404] });
+        await provider.request('GET', at + path, { accepts: [200] });
     });
   });
 
@@ -189,14 +189,14 @@ onBothDatabases((name) => {
     interface Catalog {
       catalog: { type: string; endpoints: { interface: string; region: string; url: string }[] }[];
     }
-    /** It has no setting for APIG: the entry `volumev2` of its region, with the first `evs` replaced. */
+    /** The provider has no setting for APIG: it uses the entry `volumev2` of its region, with the first `evs` replaced. */
     const serviceUrl = ({ catalog }: Catalog) => {
       const endpoints = catalog.find(({ type }) => type === 'volumev2')?.endpoints ?? [];
       const found = endpoints.find(({ interface: kind, region }) => kind === 'public' && region === REGION);
       return `${found!.url}/`.replace('evs', 'apig');
     };
 
-    /** Lists are read from their first page alone, without any parameter of paging. */
+    /** This provider reads only the first page of lists, without paging parameters. */
     async function apply(provider: Provider, apigUrl: string): Promise<void> {
       const at = `${apigUrl}apigw/instances/${gateway}`;
       const bound = async (id: string) => (await provider.get(`${at}/sign-bindings/binded-apis?sign_id=${id}`)).bindings as any[];
@@ -222,7 +222,7 @@ onBothDatabases((name) => {
       expect((await provider.get(`${at}/signs?id=${id}`)).signs).toEqual([]);
     }
 
-    it('with an access key: project and catalogue, then domain and catalogue, then applies and destroys', async () => {
+    it('applies and destroys with an access key, after it has read project, domain and catalogue', async () => {
       const provider = new Provider(GOPHERTELEKOMCLOUD, { key });
       const projects = [1, 2].map(() => provider.get(`${authUrl()}/projects?name=${REGION}`));
       expect((await Promise.all(projects)).map(({ projects: [{ id }] }) => id)).toEqual([project, project]);
@@ -236,12 +236,12 @@ onBothDatabases((name) => {
       await apply(provider, apigUrl);
     });
 
-    it('with an access key and a domain id in place of the project’s', async () => {
+    it('applies and destroys with an access key and a domain id in place of the project’s', async () => {
       const [{ id }] = (await new Provider(GOPHERTELEKOMCLOUD, { key }).get(`${authUrl()}/auth/domains?name=default`)).domains;
       await apply(new Provider(GOPHERTELEKOMCLOUD, { key }, { domain: id }), `${served.baseUrl}/v2/${project}/`);
     });
 
-    it('with user and password: two tokens, and the catalogue in the first', async () => {
+    it('applies and destroys with user and password, with two tokens, of which the first has the catalogue', async () => {
       const logIn = async (scope: object) =>
         new Provider(GOPHERTELEKOMCLOUD, undefined).request('POST', `${authUrl()}/auth/tokens`, { body: { auth: { identity, scope } } });
       const ofProject = await logIn({ project: { name: REGION, domain: { name: 'default' } } });
@@ -250,20 +250,20 @@ onBothDatabases((name) => {
       await apply(own, serviceUrl(ofProject.body.token));
     });
 
-    it('with a token: validated by itself, and the catalogue in the answer', async () => {
+    it('applies and destroys with a token, which validates itself and whose answer has the catalogue', async () => {
       const own = await token({ project: { name: REGION } });
       const provider = new Provider(GOPHERTELEKOMCLOUD, { token: own });
       const answer = await provider.request('GET', `${authUrl()}/auth/tokens`, { unsigned: { 'X-Subject-Token': own } });
       await apply(provider, serviceUrl(answer.body.token));
     });
 
-    it('ends every connection that it asks to end', async () => {
+    it('gets every connection closed that it asks to close', async () => {
       const answer = await new Provider(GOPHERTELEKOMCLOUD, { key }).request('GET', `${authUrl()}/auth/domains`);
       expect(answer.headers.connection).toBe('close');
     });
   });
 
-  it('both, in one project at once: three associations that exchange their publications end with two each', async () => {
+  it('both providers can exchange the publications of three associations at the same time, which then have two each', async () => {
     const provider = new Provider(GOLANGSDK, { key }, { project });
     const at = `${served.baseUrl}/v2/${project}/apigw/instances/${gateway}`;
     const ids: string[] = [];

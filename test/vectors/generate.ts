@@ -4,6 +4,7 @@
  */
 import { AKSKSigner } from '@huaweicloud/huaweicloud-sdk-core/auth/AKSKSigner.js';
 import { writeFileSync } from 'node:fs';
+import { type Dice, dice } from './dice.ts';
 
 export interface Vector {
   method: string;
@@ -25,21 +26,6 @@ export interface VectorFile {
 const SEED = 20260101;
 const COUNT = 600;
 export const SOURCE = `Drawn by test/vectors/generate.ts, signed by AKSKSigner of npm @huaweicloud/huaweicloud-sdk-core 3.1.211`;
-
-/** mulberry32: small, seeded, the same everywhere. */
-function dice(seed: number) {
-  let state = seed;
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const below = (n: number) => Math.floor(next() * n);
-  const pick = <T>(from: readonly T[]): T => from[below(from.length)] as T;
-  return { below, pick, chance: (p: number) => next() < p, times: <T>(n: number, make: () => T) => Array.from({ length: n }, make) };
-}
-type Dice = ReturnType<typeof dice>;
 
 // No mixture of emoji with U+E000–U+FFFF in names: there the SDK sorts by UTF-16 unit, its Go and Python sisters by code point.
 const PIECES = [

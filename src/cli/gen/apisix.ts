@@ -1,16 +1,16 @@
-import { authority, type GenOptions, HEADERS, title } from './options.js';
+import { authority, FOLDED, type GenOptions, HEADERS, onlySigner, QUESTION, title } from './options.js';
 
 /** An apisix.yaml for the standalone mode; the route alone fits the Admin API too. Bodies are signed. */
 export const apisix = (options: GenOptions): string => `${title('apisix', options)}
 routes:
-  - id: signet
+  - id: signet-${options.instance}
     uri: /*
     plugins:
       proxy-rewrite:
-        # A client must not speak for another kind of gateway.
-        headers: { remove: [X-Original-Uri, X-Original-Method, X-Original-Host] }
+        # What a client says in the words of a gateway, or in names that some backends read as ours.
+        headers: { remove: [${[...QUESTION, ...FOLDED].join(', ')}] }
       forward-auth:
-        uri: ${options.signer.origin}/sign
+        uri: ${onlySigner('apisix', options).origin}/sign
         # The body goes along with POST only.
         request_method: POST
         request_headers: [X-Stage]

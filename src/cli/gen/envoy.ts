@@ -1,8 +1,14 @@
-import { authority, type GenOptions, HEADERS, listenAddress, title } from './options.js';
+import { isIP } from 'node:net';
+import { authority, bareHost, type GenOptions, HEADERS, listenAddress, QUESTION, SYSTEM_CA, title } from './options.js';
 
-const cluster = (name: string, url: URL) => {
-  const { hostname } = url;
-  const port = authority(url).slice(hostname.length + 1);
+/** @param urls of one scheme, and for TLS of one name */
+const cluster = (name: string, urls: readonly URL[], ca: string) => {
+  const [url] = urls as [URL];
+  const hostname = bareHost(url.hostname);
+  const endpoints = urls.map((each) => {
+    const port = authority(each).slice(each.hostname.length + 1);
+    return `              - endpoint: { address: { socket_address: { address: "${bareHost(each.hostname)}", port_value: ${port} } } }`;
+  });
   const tls =
     url.protocol === 'https:'
       ? `
@@ -10,7 +16,11 @@ const cluster = (name: string, url: URL) => {
         name: envoy.transport_sockets.tls
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
-          sni: ${hostname}`
+          sni: "${hostname}"
+          common_tls_context:
+            validation_context:
+              trusted_ca: { filename: ${ca} }
+              match_typed_subject_alt_names: [{ san_type: ${isIP(hostname) === 0 ? 'DNS' : 'IP_ADDRESS'}, matcher: { exact: "${hostname}" } }]`
       : '';
   return `    - name: ${name}
       type: STRICT_DNS
@@ -19,7 +29,7 @@ const cluster = (name: string, url: URL) => {
         cluster_name: ${name}
         endpoints:
           - lb_endpoints:
-              - endpoint: { address: { socket_address: { address: ${hostname}, port_value: ${port} } } }${tls}`;
+${endpoints.join('\n')}${tls}`;
 };
 
 /** A whole envoy.yaml. Bodies up to 1 MiB are signed, larger ones are answered 413. */
@@ -29,7 +39,7 @@ export const envoy = (options: GenOptions): string => {
 static_resources:
   listeners:
     - name: signet
-      address: { socket_address: { address: ${host || '0.0.0.0'}, port_value: ${port} } }
+      address: { socket_address: { address: "${bareHost(host) || '0.0.0.0'}", port_value: ${port} } }
       filter_chains:
         - filters:
             - name: envoy.filters.network.http_connection_manager
@@ -40,10 +50,15 @@ static_resources:
                 normalize_path: false
                 merge_slashes: false
                 path_with_escaped_slashes_action: KEEP_UNCHANGED
+                # Names with _, which some backends read as ours, are dropped; the only upgrade is websocket.
+                common_http_protocol_options: { headers_with_underscores_action: DROP_HEADER }
+                upgrade_configs: [{ upgrade_type: websocket }]
                 route_config:
                   virtual_hosts:
                     - name: backend
                       domains: ["*"]
+                      # Also named in the signer's answer. The body is covered always, so this header never comes from the signer.
+                      request_headers_to_remove: [x-sdk-content-sha256, ${QUESTION.map((name) => name.toLowerCase()).join(', ')}]
                       # No prefix_rewrite here: ext_authz signs the path before it.
                       routes: [{ match: { prefix: / }, route: { cluster: signet_backend, timeout: 60s } }]
                 http_filters:
@@ -58,7 +73,7 @@ static_resources:
                       allowed_headers: { patterns: [{ exact: x-stage }] }
                       http_service:
                         path_prefix: /envoy
-                        server_uri: { uri: ${options.signer.origin}, cluster: signet_signer, timeout: 1s }
+                        server_uri: { uri: "${options.signers[0]?.origin}", cluster: signet_signer, timeout: 1s }
                         authorization_response:
                           allowed_upstream_headers:
                             patterns: [${HEADERS.map((name) => `{ exact: ${name.toLowerCase()} }`).join(', ')}]
@@ -67,7 +82,7 @@ static_resources:
                     typed_config:
                       "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
   clusters:
-${cluster('signet_signer', options.signer)}
-${cluster('signet_backend', options.upstream)}
+${cluster('signet_signer', options.signers, SYSTEM_CA)}
+${cluster('signet_backend', [options.upstream], options.upstreamCa ?? SYSTEM_CA)}
 `;
 };

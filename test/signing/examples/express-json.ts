@@ -1,5 +1,6 @@
 import express from 'express';
-import { expressVerifier, keepRawBody, type KeyMaterial, signatureOf } from '../../../src/lib/signing/index.js';
+import { type KeyMaterial, signatureOf } from 'signet-signing';
+import { expressVerifier, keepRawBody } from 'signet-signing/express';
 
 export function expressJsonBackend(keys: KeyMaterial[]) {
   const app = express();

@@ -1,5 +1,6 @@
 import express from 'express';
-import { expressVerifier, type KeyMaterial, signatureOf } from '../../../src/lib/signing/index.js';
+import { type KeyMaterial, signatureOf } from 'signet-signing';
+import { expressVerifier } from 'signet-signing/express';
 
 export function expressBackend(keys: KeyMaterial[]) {
   const app = express();

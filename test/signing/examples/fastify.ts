@@ -1,5 +1,6 @@
 import fastify from 'fastify';
-import { fastifyVerifier, type KeyMaterial, signatureOf } from '../../../src/lib/signing/index.js';
+import { type KeyMaterial, signatureOf } from 'signet-signing';
+import { fastifyVerifier } from 'signet-signing/fastify';
 
 export function fastifyBackend(keys: KeyMaterial[]) {
   const app = fastify();

@@ -1,4 +1,5 @@
-import { createVerifier, type KeyMaterial, verifyRequest } from '../../../src/lib/signing/index.js';
+import { createVerifier, type KeyMaterial } from 'signet-signing';
+import { verifyRequest } from 'signet-signing/fetch';
 
 export function fetchBackend(keys: KeyMaterial[]) {
   const verifier = createVerifier({ keys });

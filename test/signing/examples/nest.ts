@@ -1,6 +1,6 @@
 import { All, Body, Controller, Module, UseGuards } from '@nestjs/common';
-import type { KeyMaterial, Verified } from '../../../src/lib/signing/index.js';
-import { Signature, SignatureGuard, SignatureModule } from '../../../src/lib/signing/nest.js';
+import type { KeyMaterial, Verified } from 'signet-signing';
+import { Signature, SignatureGuard, SignatureModule } from 'signet-signing/nest';
 
 @Controller()
 @UseGuards(SignatureGuard)

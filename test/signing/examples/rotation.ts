@@ -1,6 +1,6 @@
-import { createVerifier, type KeyMaterial, MemoryReplayStore } from '../../../src/lib/signing/index.js';
+import { createVerifier, type KeyMaterial, MemoryReplayStore } from 'signet-signing';
 
-/** Both secrets count while a key rotates; each request counts once. */
+/** Both secrets are accepted during a rotation, and each request once. */
 export function rotatingVerifier(live: KeyMaterial, next: KeyMaterial) {
   const keys = new Map([[live.signKey, [live, next]]]);
   return createVerifier({

@@ -1,0 +1,39 @@
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { VpcChannel } from './vpc-channel.entity.js';
+
+/** A group of servers of a load balance channel, its name unique there (docs/contracts/apig.md §3.8). */
+@Entity({ name: 'vpc_channel_groups' })
+@Index('uq_vpc_channel_groups_name', ['channelId', 'name'], { unique: true })
+@Index('ix_vpc_channel_groups_reference', ['referenceId'])
+export class ChannelGroup {
+  @PrimaryColumn({ type: 'varchar', length: 32 })
+  id: string;
+
+  @Column({ name: 'project_id', type: 'varchar', length: 64 })
+  projectId: string;
+
+  @Column({ name: 'instance_id', type: 'varchar', length: 64 })
+  instanceId: string;
+
+  @ForeignKey(() => VpcChannel, { name: 'fk_vpc_channel_groups_channel', onDelete: 'CASCADE', onUpdate: 'NO ACTION' })
+  @Column({ name: 'channel_id', type: 'varchar', length: 32 })
+  channelId: string;
+
+  @Column({ type: 'varchar', length: 64 })
+  name: string;
+
+  /** The channel that the group refers to; empty: none. It cannot be deleted while a group of another channel refers to it. */
+  @Column({ name: 'reference_id', type: 'varchar', length: 32 })
+  referenceId: string;
+
+  /** Everything else, in the contract's JSON. */
+  @Column({ type: 'json' })
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
+  definition: Record<string, any>;
+
+  @Column({ name: 'created_at', type: 'bigint' })
+  createdAt: number;
+
+  @Column({ name: 'updated_at', type: 'bigint' })
+  updatedAt: number;
+}

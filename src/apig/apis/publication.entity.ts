@@ -1,0 +1,89 @@
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { Api } from './api.entity.js';
+import { Environment } from './environment.entity.js';
+
+/**
+ * An API in an environment; a signature key is bound to it. There is one permanent row per pair. It keeps its id when the API goes offline
+ * and online, because clients store the id (docs/contracts/apig.md §2.4).
+ */
+@Entity({ name: 'publications' })
+@Index('uq_publications_api_env', ['apiId', 'envId'], { unique: true })
+@Index('ix_publications_instance', ['instanceId', 'id'])
+@ForeignKey(() => Environment, ['instanceId', 'envId'], ['instanceId', 'id'], {
+  name: 'fk_publications_environment',
+  onDelete: 'CASCADE',
+  onUpdate: 'NO ACTION',
+})
+export class Publication {
+  /** The contract's `publish_id`. */
+  @PrimaryColumn({ type: 'varchar', length: 32 })
+  id: string;
+
+  @Column({ name: 'project_id', type: 'varchar', length: 64 })
+  projectId: string;
+
+  @Column({ name: 'instance_id', type: 'varchar', length: 64 })
+  instanceId: string;
+
+  @ForeignKey(() => Api, { name: 'fk_publications_api', onDelete: 'CASCADE', onUpdate: 'NO ACTION' })
+  @Column({ name: 'api_id', type: 'varchar', length: 32 })
+  apiId: string;
+
+  @Column({ name: 'env_id', type: 'varchar', length: 32 })
+  envId: string;
+
+  /** The frozen definition in effect. It is kept while the API is offline, so that the history shows the last one. */
+  @Column({ name: 'version_id', type: 'varchar', length: 32 })
+  versionId: string;
+
+  @Column({ type: 'boolean' })
+  online: boolean;
+
+  @Column({ type: 'varchar', length: 255 })
+  remark: string;
+
+  @Column({ name: 'published_at', type: 'bigint' })
+  publishedAt: number;
+}
+
+/** A definition frozen by a publication (docs/contracts/apig.md §3.6); the ten newest of each API and environment are kept. */
+@Entity({ name: 'api_versions' })
+@Index('ix_api_versions_api_env', ['apiId', 'envId', 'id'])
+@Index('ix_api_versions_env', ['instanceId', 'envId'])
+@ForeignKey(() => Environment, ['instanceId', 'envId'], ['instanceId', 'id'], {
+  name: 'fk_api_versions_environment',
+  onDelete: 'CASCADE',
+  onUpdate: 'NO ACTION',
+})
+export class ApiVersion {
+  @PrimaryColumn({ type: 'varchar', length: 32 })
+  id: string;
+
+  @Column({ name: 'project_id', type: 'varchar', length: 64 })
+  projectId: string;
+
+  @Column({ name: 'instance_id', type: 'varchar', length: 64 })
+  instanceId: string;
+
+  @ForeignKey(() => Api, { name: 'fk_api_versions_api', onDelete: 'CASCADE', onUpdate: 'NO ACTION' })
+  @Column({ name: 'api_id', type: 'varchar', length: 32 })
+  apiId: string;
+
+  @Column({ name: 'env_id', type: 'varchar', length: 32 })
+  envId: string;
+
+  /** `yyyyMMddHHmmss`, UTC. */
+  @Column({ name: 'version_no', type: 'varchar', length: 14 })
+  versionNo: string;
+
+  @Column({ type: 'varchar', length: 255 })
+  remark: string;
+
+  /** The API's view at that moment, in the contract's JSON. */
+  @Column({ type: 'json' })
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
+  definition: Record<string, any>;
+
+  @Column({ name: 'published_at', type: 'bigint' })
+  publishedAt: number;
+}

@@ -1,0 +1,52 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsBoolean, IsDefined, IsOptional, IsString, Length, MaxLength } from 'class-validator';
+import { CONFIGURABLE_FEATURES } from './features.js';
+
+const CONFIG_MAX = 16_384;
+
+/** Body of set feature (docs/contracts/apig.md §3.2). */
+export class FeatureInput {
+  @ApiProperty({ enum: CONFIGURABLE_FEATURES, minLength: 1, maxLength: 64 })
+  @IsDefined()
+  @IsString()
+  @Length(1, 64)
+  name: string;
+
+  @ApiProperty()
+  @IsDefined()
+  @IsBoolean()
+  enable: boolean;
+
+  @ApiPropertyOptional({
+    maxLength: CONFIG_MAX,
+    description: 'JSON as a string, or `on` or `off`; empty if omitted',
+    example: '{"enable": "on", "public_key_uri_prefix": "/apigw/authadv/v2/public-key/"}',
+  })
+  @IsString()
+  @MaxLength(CONFIG_MAX)
+  @IsOptional()
+  config?: string;
+}
+
+/** A feature that was set (docs/contracts/apig.md §3.2). */
+export class FeatureView {
+  @ApiProperty() id: string;
+  @ApiProperty() name: string;
+  @ApiProperty() enable: boolean;
+  @ApiProperty({ description: 'The configuration, as it was sent' }) config: string;
+  @ApiProperty() instance_id: string;
+  @ApiProperty({ format: 'date-time' }) update_time: string;
+}
+
+export class FeatureListView {
+  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
+  @ApiProperty({ type: [FeatureView] }) features: FeatureView[];
+}
+
+/** Names of built-in features (docs/contracts/apig.md §3.2). */
+export class BuiltInFeaturesView {
+  @ApiProperty({ type: 'integer' }) total: number;
+  @ApiProperty({ type: 'integer' }) size: number;
+  @ApiProperty({ type: [String] }) features: string[];
+}

@@ -1,0 +1,36 @@
+import type { LoggedChange } from '../../platform/changes/change-log.js';
+import type { ChangeEvent, Heartbeat } from '../../lib/protocol/protocol.js';
+
+/** An encoded event, shared by all subscribers. */
+export interface Frame {
+  revision: number;
+  bytes: Buffer;
+}
+
+const event = (name: string, data: ChangeEvent | Heartbeat, id?: number) =>
+  Buffer.from(`${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+
+export const heartbeat = (revision: number): Buffer => event('heartbeat', { revision });
+
+/** The subscriber has to load a snapshot; no event follows. */
+export const resync = (revision: number): Buffer => event('resync', { revision });
+
+/**
+ * Encodes changes as events, one per revision.
+ * @param after the revision before the first
+ * @returns the events up to the first gap; fewer than asked for means a gap, or the end of the log
+ */
+export function framesAfter(after: number, changes: readonly LoggedChange[]): Frame[] {
+  const frames: Frame[] = [];
+  for (let i = 0; i < changes.length; ) {
+    const { revision } = changes[i]!;
+    if (revision !== after + frames.length + 1) break;
+    const pointers: ChangeEvent['changes'] = [];
+    for (; changes[i]?.revision === revision; i++) {
+      const { kind, targetId, op } = changes[i]!;
+      pointers.push({ kind, id: targetId, op });
+    }
+    frames.push({ revision, bytes: event('change', { revision, changes: pointers }, revision) });
+  }
+  return frames;
+}

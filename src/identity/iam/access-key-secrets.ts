@@ -1,0 +1,73 @@
+import { randomInt } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { fromColumn, DecryptionFailed, type EncryptionContext, toColumn } from '../../platform/vault/sealed.js';
+import { VaultService } from '../../platform/vault/vault.service.js';
+
+/** Access keys belong to users, not to projects; no project can have this id (platform/common/ids.ts). */
+const BOX = 'iam';
+const UPPER_AND_DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
+const ALPHANUMERIC = `${UPPER_AND_DIGITS}abcdefghijklmnopqrstuvwxyz`;
+const draw = (alphabet: string, length: number) => Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('');
+
+/** The form of Huawei Cloud's AKs. Anything else is refused without a look-up. */
+export const ACCESS_KEY = /^[A-Z0-9]{20}$/;
+
+/** The encrypted content of a temporary key's security token; nothing of it is in the database. Times are Unix times in milliseconds. */
+export interface TemporaryKey {
+  secret: string;
+  userId: string;
+  /** The token that it was created with; revoking that token ends the key. */
+  tokenId: string;
+  issuedAt: number;
+  expiresAt: number;
+}
+
+/** Generates access keys and encrypts their secrets. */
+@Injectable()
+export class AccessKeySecrets {
+  constructor(private readonly vault: VaultService) {}
+
+  /** Generates a pair: some 100 random bits in the id, 238 in the secret. */
+  generate(): { accessKey: string; secret: string } {
+    return { accessKey: draw(UPPER_AND_DIGITS, 20), secret: draw(ALPHANUMERIC, 40) };
+  }
+
+  async seal(accessKey: string, userId: string, secret: string): Promise<string> {
+    return toColumn((await this.vault.cipher(BOX)).seal(ofRow(accessKey, userId), secret));
+  }
+
+  /** @throws DecryptionFailed */
+  open(accessKey: string, userId: string, column: string): Promise<string> {
+    return this.vault.open(ofRow(accessKey, userId), column);
+  }
+
+  async sealTemporary(accessKey: string, key: TemporaryKey): Promise<string> {
+    return toColumn((await this.vault.cipher(BOX)).seal(ofSecurityToken(accessKey), JSON.stringify(key)));
+  }
+
+  /** Decrypts a security token; undefined for one that was not issued for this key. */
+  async openTemporary(accessKey: string, securityToken: string): Promise<TemporaryKey | undefined> {
+    try {
+      const text = await this.vault.withCipher(BOX, (box) => box.open(ofSecurityToken(accessKey), fromColumn(securityToken)));
+      return JSON.parse(text) as TemporaryKey;
+    } catch (error) {
+      if (error instanceof DecryptionFailed) return undefined;
+      throw error;
+    }
+  }
+}
+
+const ofRow = (accessKey: string, userId: string): EncryptionContext => ({
+  projectId: BOX,
+  ownerId: userId,
+  field: 'access_keys.secret_key',
+  rowId: accessKey,
+  version: 1,
+});
+const ofSecurityToken = (accessKey: string): EncryptionContext => ({
+  projectId: BOX,
+  ownerId: '',
+  field: 'security_token',
+  rowId: accessKey,
+  version: 1,
+});

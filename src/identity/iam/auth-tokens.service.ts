@@ -1,0 +1,182 @@
+import { Injectable } from '@nestjs/common';
+import { Permissions } from '../../platform/auth/permissions.js';
+import { TokenCache } from '../../platform/auth/token-cache.js';
+import { ApiFault, invalid } from '../../platform/common/api-error.js';
+import { Clock } from '../../platform/common/clock.js';
+import type { Principal } from '../../platform/common/principal.js';
+import { Config } from '../../platform/config/config.js';
+import { Database } from '../../platform/database/database.js';
+import { violates } from '../../platform/database/errors.js';
+import { columnsOf } from '../../platform/database/columns.js';
+import { LoginThrottle } from '../../platform/edge/login-throttle.js';
+import type { ScopeInput, TokenInput } from './auth-tokens.dto.js';
+import { catalogFor, type TokenAnswerView, toTokenView } from './auth-tokens.views.js';
+import { Directory, type Reference, type UserRow } from './directory.js';
+import { JwtIdentity, type Session } from './jwt-identity.js';
+import { Passwords } from './passwords.js';
+import { rolesNamed } from './roles.js';
+import { type Claims, Tokens } from './tokens.js';
+import { RevokedToken } from './user.entity.js';
+import { RowMacs } from '../../platform/vault/row-macs.js';
+
+const REVOKED = columnsOf(RevokedToken).all();
+
+/** Lets a caller validate and revoke tokens of other users in its domain. */
+export const VALIDATE = 'iam:tokens:validateToken';
+
+const UNIQUE_REVOKED = { name: 'PRIMARY', columns: 'revoked_tokens.id' };
+
+/** The authenticated user, the method, and how long the proof is valid. */
+interface Proof {
+  user: UserRow;
+  methods: readonly string[];
+  expiresAt: number;
+}
+
+export interface IssuedToken {
+  token: string;
+  session: Session;
+}
+
+/** Tokens over HTTP: docs/contracts/apig.md §6.1. */
+@Injectable()
+export class AuthTokensService {
+  constructor(
+    private readonly config: Config,
+    private readonly clock: Clock,
+    private readonly database: Database,
+    private readonly directory: Directory,
+    private readonly passwords: Passwords,
+    private readonly tokens: Tokens,
+    private readonly identity: JwtIdentity,
+    private readonly cache: TokenCache,
+    private readonly permissions: Permissions,
+    private readonly throttle: LoginThrottle,
+    private readonly macs: RowMacs,
+  ) {}
+
+  /**
+   * Issues a token to an authenticated user.
+   * @param address of the client, for counting failed logins
+   * @throws ApiFault 400 for a missing part; 401 `credentials_wrong`, the same for an unknown user, a wrong password and a disabled user; 429
+   * after too many of those; 401 `token_invalid`, the same for an unknown scope and one in which the user has no role
+   */
+  async issue({ auth }: TokenInput, address: string): Promise<IssuedToken> {
+    const scope = readScope(auth.scope);
+    // Taken before any read, so that a later change (a new password, a disabled user) invalidates the token.
+    const issuedAt = this.clock.now();
+    const proof =
+      auth.identity.methods[0] === 'token' ? await this.byToken(auth.identity) : await this.byPassword(auth.identity, issuedAt, address);
+    return this.issueFor(proof.user, scope, { methods: proof.methods, issuedAt, expiresAt: proof.expiresAt });
+  }
+
+  /** Issues a token to an authenticated user. @throws ApiFault `token_invalid` when it has no role in the scope */
+  async issueFor(user: UserRow, scope: Scope, made: Pick<Claims, 'methods' | 'issuedAt' | 'expiresAt'>): Promise<IssuedToken> {
+    const { domainId, project, roles } = await this.enter(user, scope);
+    const { token, claims } = this.tokens.sign({ userId: user.id, ...made, projectId: project?.id, domainId });
+    return { token, session: { claims, user, project, roles } };
+  }
+
+  /** Describes another token to `caller`. @throws ApiFault `not_found` for a token that is invalid or that the caller may not see */
+  async validate(subjectToken: string | undefined, caller: Principal): Promise<Session> {
+    if (subjectToken === undefined || subjectToken === '') throw new ApiFault('missing', { parameter: 'X-Subject-Token' });
+    const session = await this.identity.session(subjectToken).catch((error: unknown) => {
+      throw error instanceof ApiFault && (error.kind === 'token_invalid' || error.kind === 'token_expired')
+        ? new ApiFault('not_found')
+        : error;
+    });
+    const { user } = session;
+    const own = user.id === caller.userId;
+    const administered = user.domainId === caller.domainId && (await this.permissions.of(caller)).allows(VALIDATE);
+    if (!own && !administered) throw new ApiFault('not_found');
+    return session;
+  }
+
+  /**
+   * Revokes a token: at once in this process, in others when their cache is no longer fresh (platform/auth/freshness.ts).
+   * @throws as validate
+   */
+  async revoke(subjectToken: string | undefined, caller: Principal): Promise<void> {
+    const { claims } = await this.validate(subjectToken, caller);
+    await this.database.transaction(async (tx) => {
+      await tx.run('DELETE FROM revoked_tokens WHERE expires_at < ?', [this.clock.now()]);
+      const row = REVOKED.values({ id: claims.tokenId, expiresAt: claims.expiresAt });
+      await tx.run(REVOKED.insert(), row).catch((error: unknown) => {
+        // Another caller revoked it at the same time.
+        if (!violates(error, UNIQUE_REVOKED)) throw error;
+      });
+    });
+    this.cache.forget(subjectToken ?? '');
+  }
+
+  /** The response body. */
+  async view(session: Session, withCatalog: boolean): Promise<TokenAnswerView> {
+    const known = await rolesNamed(this.macs, this.database, session.user.domainId, session.roles);
+    return toTokenView(session, known, withCatalog ? catalogFor(this.config, session.project?.id) : undefined);
+  }
+
+  private async byPassword({ password }: TokenInput['auth']['identity'], issuedAt: number, address: string): Promise<Proof> {
+    if (!password) throw missing('auth.identity.password');
+    const { id, name, domain, password: given } = password.user;
+    if (id === undefined && name === undefined) throw missing('auth.identity.password.user.name');
+    if (id === undefined && domain?.id === undefined && domain?.name === undefined) throw missing('auth.identity.password.user.domain');
+    const user = id !== undefined ? await this.directory.userById(id) : await this.directory.userByName(name ?? '', domain ?? {});
+    // Failed logins of a user share one counter, however the user is named. An unknown user is counted by name and domain, with the same
+    // number of look-ups.
+    const meant = id === undefined ? await this.directory.domainId(domain ?? {}) : undefined;
+    const domainId = user?.domainId ?? meant;
+    const named = JSON.stringify(user ? { name: user.name, domainId } : id !== undefined ? { id } : { name, domainId: domainId ?? domain });
+    // Checked before waiting and again when it is this login's turn, because failures of other waiting logins are counted only then.
+    const admit = () => this.throttle.admit(named, address);
+    await admit();
+    const stored = await this.directory.passwordHash(user?.id ?? '');
+    const proved =
+      stored !== undefined ? await this.passwords.verify(stored, given, admit) : await this.passwords.verifyNobody(given, admit);
+    if (!proved || !user?.enabled) {
+      await this.throttle.failed(named, address);
+      throw new ApiFault('credentials_wrong');
+    }
+    await this.throttle.succeeded(named, address);
+    return { user, methods: ['password'], expiresAt: issuedAt + this.config.tokenTtlSeconds * 1000 };
+  }
+
+  /** Reads the database, not the cache, because a revoked token must not be exchanged for a new one. */
+  private async byToken({ token }: TokenInput['auth']['identity']): Promise<Proof> {
+    if (!token) throw missing('auth.identity.token');
+    const { user, claims } = await this.identity.session(token.id);
+    return { user, methods: [...new Set(['token', ...claims.methods])], expiresAt: claims.expiresAt };
+  }
+
+  private async enter(user: UserRow, scope: Scope): Promise<Pick<Session, 'project' | 'roles'> & { domainId?: string }> {
+    if (scope.project) {
+      const { id, name, domain } = scope.project;
+      const owner = id !== undefined ? {} : domain?.id !== undefined || domain?.name !== undefined ? domain : { id: user.domainId };
+      const membership = await this.directory.membership(user.id, id !== undefined ? { id } : { name }, owner);
+      if (!membership) throw new ApiFault('token_invalid');
+      return membership;
+    }
+    if (!scope.domain) return { roles: [] };
+    const { id, name } = scope.domain;
+    if (id !== undefined ? id !== user.domainId : name !== user.domainName) throw new ApiFault('token_invalid');
+    return { domainId: user.domainId, roles: await this.directory.rolesInDomain(user.id, user.domainId) };
+  }
+}
+
+/** The scope of a token: a project, the user's own domain, or none. */
+export interface Scope {
+  project?: Reference & { domain?: Reference };
+  domain?: Reference;
+}
+
+/** @throws ApiFault 400 unless the scope names exactly one project or domain, by id or by name */
+function readScope(scope: ScopeInput | undefined): Scope {
+  if (!scope) return {};
+  const { project, domain } = scope;
+  if (project && domain) throw invalid('auth.scope');
+  const wanted = project ?? domain;
+  if (!wanted) throw invalid('auth.scope');
+  if (wanted.id === undefined && wanted.name === undefined) throw missing(project ? 'auth.scope.project' : 'auth.scope.domain');
+  return scope;
+}
+
+const missing = (parameter: string) => new ApiFault('missing', { parameter, where: 'body' });

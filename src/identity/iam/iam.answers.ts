@@ -1,0 +1,34 @@
+import { ApiFault } from '../../platform/common/api-error.js';
+import { ProjectNameTaken } from '../projects/projects.errors.js';
+import { NameTaken, PrivilegeEscalation, PolicyRefused } from './iam.errors.js';
+
+/** The errors that only some operations on tokens return (docs/contracts/apig.md §6.1). */
+export const TOKEN_ERRORS = {
+  /** The second error is for an unknown scope, a scope without a role, and a token that cannot be exchanged. */
+  issue: [new ApiFault('credentials_wrong'), new ApiFault('token_invalid')],
+  /** The last error has the same text for an invalid token and for a token that the caller may not see. */
+  subject: [new ApiFault('missing', { parameter: 'X-Subject-Token' }), new ApiFault('not_found')],
+};
+
+export const PROJECT_ERRORS = {
+  create: [new ProjectNameTaken()],
+};
+
+/** The first error of each has the same text for a resource that does not exist and for one that the caller may not see. */
+export const ACCESS_KEY_ERRORS = {
+  read: [new ApiFault('not_found')],
+  /** The second error is for a user with the maximum of keys, the third for a caller with a temporary key. */
+  create: [new ApiFault('not_found'), new ApiFault('conflict'), new ApiFault('forbidden'), new PrivilegeEscalation('{action}')],
+  change: [new ApiFault('not_found'), new ApiFault('forbidden')],
+};
+
+const NOT_FOUND = new ApiFault('not_found');
+
+/** The errors that only some operations on groups, policies and roles return. */
+export const ACCESS_ERRORS = {
+  create: [new NameTaken()],
+  one: [NOT_FOUND],
+  change: [NOT_FOUND, new PrivilegeEscalation('{action}')],
+};
+
+export const POLICY_ERRORS = [new PolicyRefused('{fault}')];

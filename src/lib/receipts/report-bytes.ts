@@ -1,0 +1,73 @@
+import { hash } from 'node:crypto';
+import type { Tombstone } from './node.js';
+
+/** Content of a session's Ed25519 signature; the counter prevents replays. */
+export interface SignedReport {
+  gatewayId: string;
+  epoch: string;
+  sessionId: string;
+  counter: number;
+  revision: number;
+  newestRevision: number;
+  /** 64 hexadecimal digits, `digest.ts`. */
+  digest: string;
+  /** Null: unlimited. */
+  leaseSeconds: number | null;
+  leaving: boolean;
+}
+
+/** A JSON array in UTF-8, without white space, so that fields cannot run together. */
+const bytes = (...values: (string | number | boolean | null)[]): Buffer => Buffer.from(JSON.stringify(values), 'utf8');
+
+export const reportBytes = (report: SignedReport): Buffer =>
+  bytes(
+    'signet/report/1',
+    report.gatewayId,
+    report.epoch,
+    report.sessionId,
+    report.counter,
+    report.revision,
+    report.newestRevision,
+    report.digest,
+    report.leaseSeconds,
+    report.leaving,
+  );
+
+/** Signed with the **predecessor's** key: its process is dead, and this session has its state file. */
+export const successionBytes = (succession: {
+  gatewayId: string;
+  predecessorId: string;
+  successorId: string;
+  successorPublicKey: string;
+}): Buffer =>
+  bytes('signet/succession/1', succession.gatewayId, succession.predecessorId, succession.successorId, succession.successorPublicKey);
+
+/** Content of a registration's signature. */
+export interface SignedRegistration {
+  gatewayId: string;
+  sessionId: string;
+  nodeId: string;
+  /** Whether the process holds a table from before a restore, and signs with it. */
+  withTable: boolean;
+  /** Lease of that table; null: unlimited. */
+  leaseSeconds?: number | null;
+  /** Ended signatures, in the order sent. */
+  tombstones?: readonly Tombstone[];
+}
+
+/**
+ * Signed with the session's **own** key at registration, so that nobody can register another's key, or add or remove tombstones. A newly
+ * started process has no tombstones, and a shorter statement.
+ */
+export function registrationBytes(registration: SignedRegistration): Buffer {
+  const { gatewayId, sessionId, nodeId, withTable, leaseSeconds = 0, tombstones = [] } = registration;
+  if (!withTable && tombstones.length === 0) return bytes('signet/registration/1', gatewayId, sessionId, nodeId, withTable);
+  return bytes('signet/registration/2', gatewayId, sessionId, nodeId, withTable, leaseSeconds, tombstonesDigest(tombstones));
+}
+
+const tombstonesDigest = (tombstones: readonly Tombstone[]): string =>
+  hash(
+    'sha256',
+    JSON.stringify(tombstones.map(({ signId, version, publishId, revision, epoch }) => [signId, version, publishId, revision, epoch])),
+    'hex',
+  );

@@ -1,0 +1,36 @@
+import type { FastifyRequest } from 'fastify';
+import { applyDecorators } from '@nestjs/common';
+import { ApiExtension } from '@nestjs/swagger';
+import { routeConfig } from './route-config.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Largest body of the route, bytes; {@link BODY_LIMIT_BYTES} by default, and capped by the configuration. */
+    bodyLimitBytes?: number;
+  }
+}
+
+const KIB = 1024;
+
+/** Default: a thousand ids, or a small resource with every field at its maximum length. */
+export const BODY_LIMIT_BYTES = 64 * KIB;
+/** Limit of public routes, whose body is a credential. */
+export const CREDENTIAL_BYTES = 16 * KIB;
+/** Limit of bodies with lists: a load balance channel, a node's report. */
+export const LIST_BYTES = 256 * KIB;
+/** Limit of an API definition, whose samples alone may have 60,000 characters. */
+export const DEFINITION_BYTES = 1024 * KIB;
+/** The configured maximum: webhook payloads, in which every character may be escaped. */
+export const LARGEST = Number.MAX_SAFE_INTEGER;
+
+/** OpenAPI extension that documents the limit; the configuration may be stricter. */
+export const BODY_LIMIT_EXTENSION = 'x-body-limit-bytes';
+
+/** Method decorator: the largest body of the route. */
+export const BodyLimit = (bytes: number): MethodDecorator =>
+  applyDecorators(routeConfig({ bodyLimitBytes: bytes }), ApiExtension(BODY_LIMIT_EXTENSION, bytes));
+
+/** Whether a body follows the headers (RFC 9112 §6.3). */
+export function hasBody({ headers: { 'content-length': length, 'transfer-encoding': coding } }: Pick<FastifyRequest, 'headers'>): boolean {
+  return coding !== undefined || (length !== undefined && length !== '0');
+}

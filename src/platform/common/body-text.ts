@@ -1,0 +1,48 @@
+import type { FastifyRequest } from 'fastify';
+import { parse as parseJson } from 'secure-json-parse';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Set by {@link KEEPS_BODY_TEXT}. */
+    keepsBodyText?: boolean;
+    /** Set by {@link IGNORES_BODY}. */
+    ignoresBody?: boolean;
+  }
+  interface FastifyRequest {
+    /** The unparsed body, on routes with {@link KEEPS_BODY_TEXT}. */
+    bodyText?: string;
+  }
+}
+
+/**
+ * Route configuration of a body that is passed on unchanged: its text is stored beside the parsed value. Every member name is allowed
+ * there, `__proto__` and `constructor` included: the handler reads single fields and copies nothing.
+ */
+export const KEEPS_BODY_TEXT = { keepsBodyText: true } as const;
+
+/** Route configuration of an operation without a body: a body that is sent is ignored, whatever its type and encoding. */
+export const IGNORES_BODY = { ignoresBody: true } as const;
+
+/** In text that was decoded as UTF-8, half of a surrogate pair can only be an escape. */
+const SURROGATE = /\\u[dD][89a-fA-F]/;
+
+/**
+ * Half of a surrogate pair is replaced by U+FFFD: no column can keep it, and what is compared, answered and stored must be the same text.
+ * @throws SyntaxError for invalid JSON, or for members that could replace an object's prototype
+ */
+export function parsedBody(request: FastifyRequest, text: string): unknown {
+  if (!request.routeOptions.config.keepsBodyText) {
+    const body = parseJson(text, { protoAction: 'error', constructorAction: 'error' }) as unknown;
+    return SURROGATE.test(text) ? wellFormed(body) : body;
+  }
+  request.bodyText = text;
+  return JSON.parse(text) as unknown;
+}
+
+/** The parser limits the depth. */
+function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(wellFormed);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name.toWellFormed(), wellFormed(each)]));
+}

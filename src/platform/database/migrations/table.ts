@@ -1,0 +1,87 @@
+import { type QueryRunner, Table, TableForeignKey, TableIndex, type TableColumnOptions } from 'typeorm';
+
+/**
+ * A column as `type` or `type(length)`; `?` marks it nullable, `!` a part of the primary key, and `=` introduces its default. A `payload`
+ * is text of any length, stored unchanged.
+ */
+type ColumnSpec = `${string}`;
+
+export interface TableSpec {
+  columns: Record<string, ColumnSpec>;
+  /** Index name → columns. */
+  unique?: Record<string, string[]>;
+  indices?: Record<string, string[]>;
+  /** Constraint name → [columns, referenced table, referenced columns]; all cascade. */
+  foreignKeys?: Record<string, [columns: string[], table: string, referenced: string[]]>;
+  /** Constraint name → expression. */
+  checks?: Record<string, string>;
+}
+
+/**
+ * Creates a table on either database, if it does not exist: DDL is not transactional on MariaDB, so an interrupted migration must be able
+ * to run again. TypeORM omits CHECKs on MariaDB; they are added separately.
+ */
+export async function createTable(q: QueryRunner, name: string, spec: TableSpec): Promise<void> {
+  const sqlite = q.dataSource.options.type === 'better-sqlite3';
+  const table = new Table({
+    name,
+    // SQLite reports whole numbers as `integer`; TypeORM would see drift in `int`.
+    columns: Object.entries(spec.columns).map(([column, type]) => columnOf(column, sqlite ? type.replace(/^int\b/, 'integer') : type)),
+    indices: [
+      ...Object.entries(spec.unique ?? {}).map(([index, columnNames]) => new TableIndex({ name: index, columnNames, isUnique: true })),
+      ...Object.entries(spec.indices ?? {}).map(([index, columnNames]) => new TableIndex({ name: index, columnNames })),
+    ],
+    foreignKeys: Object.entries(spec.foreignKeys ?? {}).map(
+      ([key, [columnNames, referencedTableName, referencedColumnNames]]) =>
+        new TableForeignKey({
+          name: key,
+          columnNames,
+          referencedTableName,
+          referencedColumnNames,
+          onDelete: 'CASCADE',
+          onUpdate: 'NO ACTION',
+        }),
+    ),
+    checks: sqlite ? Object.entries(spec.checks ?? {}).map(([check, expression]) => ({ name: check, expression })) : [],
+  });
+  await q.createTable(table, true);
+  if (!sqlite) await addChecks(q, name, spec.checks ?? {});
+  const payloads = Object.entries(spec.columns).filter(([, type]) => type === 'payload');
+  if (!sqlite) for (const [column] of payloads) await dropJsonCheck(q, name, column);
+}
+
+/** Adds an index to an existing table, if it is not there yet. */
+export async function createIndex(q: QueryRunner, table: string, name: string, columns: string[]): Promise<void> {
+  const there = (await q.getTable(table))?.indices.some((index) => index.name === name);
+  if (!there) await q.createIndex(table, new TableIndex({ name, columnNames: columns }));
+}
+
+/**
+ * MariaDB's `json` is text with a CHECK that refuses some valid JSON: half of a surrogate pair, and more than 32 levels. This leaves plain
+ * text of the same collation. SQLite's `json` is text already.
+ */
+const dropJsonCheck = (q: QueryRunner, table: string, column: string) =>
+  q.query(`ALTER TABLE ${table} MODIFY COLUMN ${column} longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL`);
+
+async function addChecks(q: QueryRunner, table: string, checks: Record<string, string>): Promise<void> {
+  for (const [name, expression] of Object.entries(checks)) {
+    const there = (await q.query(
+      "SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME = ? AND CONSTRAINT_NAME = ? AND CONSTRAINT_TYPE = 'CHECK'",
+      [table, name],
+    )) as unknown[];
+    if (there.length === 0) await q.query(`ALTER TABLE ${table} ADD CONSTRAINT ${name} CHECK (${expression})`);
+  }
+}
+
+function columnOf(name: string, spec: ColumnSpec): TableColumnOptions {
+  const [, type, length, marks = '', value] = /^([a-z]+)(?:\((\d+)\))?([?!]*)(?:=(.*))?$/.exec(spec) ?? [];
+  if (!type) throw new Error(`${name}: ${spec} is not a column`);
+  return {
+    name,
+    type: type === 'payload' ? 'json' : type,
+    ...(length && { length }),
+    isNullable: marks.includes('?'),
+    isPrimary: marks.includes('!'),
+    ...(value !== undefined && { default: /^\d+$/.test(value) ? value : `'${value}'` }),
+  };
+}

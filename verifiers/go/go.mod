@@ -1,0 +1,3 @@
+module signet-signing
+
+go 1.19
