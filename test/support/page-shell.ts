@@ -41,12 +41,17 @@ export class PageShell {
     writeFileSync(script, text);
     const before = this.#output.length;
     (this.#child.stdio[3] as Writable).write(`${script}\n`);
-    const timer = setTimeout(() => this.kill(), limitMs);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.kill();
+    }, limitMs);
     const { done } = await this.#answers.next();
     clearTimeout(timer);
     // Output of the last command may arrive after the answer.
     await new Promise((resolve) => setImmediate(resolve));
-    if (done) throw new Error(`the shell ended in:\n${text}\nafter it printed:\n${this.#output.slice(before)}`);
+    const end = late ? `was killed after ${limitMs / 1000} s` : 'ended';
+    if (done) throw new Error(`the shell ${end} in:\n${text}\nafter it printed:\n${this.#output.slice(before)}`);
     return this.#output.slice(before);
   }
 
