@@ -45,7 +45,7 @@ export class Api {
 
   /** The rest of the definition as the contract's JSON: backend, parameters, policies, tags. */
   @Column({ type: 'json' })
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
+  // oxlint-disable-next-line typescript/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
   definition: Record<string, any>;
 
   @Column({ name: 'created_at', type: 'bigint' })

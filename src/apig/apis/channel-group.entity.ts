@@ -28,7 +28,7 @@ export class ChannelGroup {
 
   /** Everything else, in the contract's JSON. */
   @Column({ type: 'json' })
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
+  // oxlint-disable-next-line typescript/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
   definition: Record<string, any>;
 
   @Column({ name: 'created_at', type: 'bigint' })

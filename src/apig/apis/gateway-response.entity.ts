@@ -28,7 +28,7 @@ export class GatewayResponse {
 
   /** The responses that differ from the defaults, by error type, in the contract's JSON. */
   @Column({ type: 'json' })
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
+  // oxlint-disable-next-line typescript/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
   responses: Record<string, any>;
 
   @Column({ name: 'created_at', type: 'bigint' })

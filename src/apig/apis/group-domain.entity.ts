@@ -29,6 +29,6 @@ export class GroupDomain {
 
   /** TLS version, redirect, ports and certificate, in the contract's JSON. A certificate is stored as its id only. */
   @Column({ type: 'json' })
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
+  // oxlint-disable-next-line typescript/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
   settings: Record<string, any>;
 }

@@ -81,7 +81,7 @@ export class ApiVersion {
 
   /** The API's view at that moment, in the contract's JSON. */
   @Column({ type: 'json' })
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
+  // oxlint-disable-next-line typescript/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
   definition: Record<string, any>;
 
   @Column({ name: 'published_at', type: 'bigint' })

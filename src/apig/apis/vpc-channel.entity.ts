@@ -20,7 +20,7 @@ export class VpcChannel {
 
   /** Everything but the name, the groups and the members, in the contract's JSON. */
   @Column({ type: 'json' })
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
+  // oxlint-disable-next-line typescript/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
   definition: Record<string, any>;
 
   @Column({ name: 'created_at', type: 'bigint' })

@@ -28,7 +28,7 @@ export class Instance {
 
   /** The fields that the contract lets a caller set and read, and that have no effect: network ids, zones, bandwidth, tags. */
   @Column({ type: 'json' })
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
+  // oxlint-disable-next-line typescript/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
   details: Record<string, any>;
 
   @Column({ name: 'user_id', type: 'varchar', length: 64 })

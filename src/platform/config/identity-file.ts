@@ -54,7 +54,8 @@ const Endpoint = () =>
     if (typeof value !== 'string' || !URL.canParse(value)) return false;
     const { protocol, hostname, username, password, search, hash } = new URL(value);
     if (username || password || search || hash) return false;
-    const trusted = LOOPBACK.test(hostname) || (args?.object as { plaintext?: string } | undefined)?.plaintext === 'allow';
+    const provider: { plaintext?: string } | undefined = args?.object;
+    const trusted = LOOPBACK.test(hostname) || provider?.plaintext === 'allow';
     return protocol === 'https:' || (protocol === 'http:' && trusted);
   });
 

@@ -229,7 +229,7 @@ function serialise(dataSource: DataSource, group: GroupCommit): void {
       }
     }
 
-    /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-argument -- TypeORM's own signature */
+    /* oxlint-disable typescript/no-explicit-any, typescript/no-unsafe-argument -- TypeORM's own signature */
     override async query(...args: [query: string, parameters?: any[], structured?: any]): Promise<any> {
       // A deferred transaction that upgrades to a write fails at once when another process is writing.
       if (args[0] === 'BEGIN TRANSACTION') args[0] = 'BEGIN IMMEDIATE';
@@ -241,7 +241,7 @@ function serialise(dataSource: DataSource, group: GroupCommit): void {
         leave();
       }
     }
-    /* eslint-enable */
+    /* oxlint-enable typescript/no-explicit-any, typescript/no-unsafe-argument */
 
     override async release(): Promise<void> {
       if (this.#leave && this.isTransactionActive) await this.rollbackTransaction().catch(() => undefined);

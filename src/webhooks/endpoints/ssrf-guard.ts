@@ -16,7 +16,7 @@ const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
 /** Special-use names of the local host or network (RFC 6761, RFC 6762, RFC 9476, ICANN 2024). */
 const LOCAL_NAMES = /(^|\.)(localhost|local|internal|home\.arpa|alt)$/;
 /** Whitespace and control characters, which URL parsers silently drop. */
-// eslint-disable-next-line no-control-regex -- matches control characters on purpose
+// oxlint-disable-next-line no-control-regex -- matches control characters on purpose
 const CONTROL_OR_SPACE = /[\u0000-\u0020\u007f]/;
 
 /** Ports of other protocols, against cross-protocol attacks: the Fetch standard's list (fetch.spec.whatwg.org, "bad port"). */
