@@ -71,7 +71,7 @@ export class Session implements Lease {
   /** A database restore was detected: registrations list the tombstones. */
   #sendsTombstones = false;
   /** The registration to be sent: there is no session, or the database was restored and the table is kept. */
-  #pendingRegistration: { identity: SessionIdentity; withTable: boolean; leaseSeconds: number | null } | undefined;
+  #pendingRegistration: { identity: SessionIdentity; withTable: boolean; leaseSeconds: number | null; sent: boolean } | undefined;
   #identity: SessionIdentity | undefined;
   /** Earlier sessions of this process, or of a dead one, whose end is not proved yet. */
   #predecessors: SessionIdentity[];
@@ -216,12 +216,18 @@ export class Session implements Lease {
             : 'the control plane rejects this session; all keys are dropped',
         );
         this.events.dropKeys();
-      } else if (effect.do === 'register')
-        this.#pendingRegistration = { identity: newSessionIdentity(), withTable: effect.withTable, leaseSeconds: effect.leaseSeconds };
+      } else if (effect.do === 'register') this.#replaceRegistration(effect.withTable, effect.leaseSeconds);
       else if (effect.do === 'report_soon') this.events.reportSoon();
       else if (effect.do === 'store_tombstones') this.#hasUnsavedTombstones = true;
     }
     return effects;
+  }
+
+  /** The control plane may have accepted the registration that is replaced, so the next session also proves the end of that one. */
+  #replaceRegistration(withTable: boolean, leaseSeconds: number | null): void {
+    const before = this.#pendingRegistration;
+    if (before?.sent) this.#predecessors.push(before.identity);
+    this.#pendingRegistration = { identity: newSessionIdentity(), withTable, leaseSeconds, sent: false };
   }
 
   /** Dispatches an event, and again after in-flight requests have finished. */
@@ -235,7 +241,7 @@ export class Session implements Lease {
 
   /** Registers this process, or repeats a registration whose response was lost. @throws when it was not accepted */
   async register(signal: AbortSignal): Promise<void> {
-    const wanted = (this.#pendingRegistration ??= { identity: newSessionIdentity(), withTable: false, leaseSeconds: 0 });
+    const wanted = (this.#pendingRegistration ??= { identity: newSessionIdentity(), withTable: false, leaseSeconds: 0, sent: false });
     const { identity, withTable, leaseSeconds } = wanted;
     const { instanceId: gatewayId, nodeId } = this.config;
     const { sessionId } = identity;
@@ -255,6 +261,7 @@ export class Session implements Lease {
     };
     // Saved before the request, so that a successor can prove this session's end if the process dies.
     this.stateFile?.add(identity);
+    wanted.sent = true;
     const admission = await this.#request(() => this.controlPlane.register(sessionId, registration, signal));
     const { epoch, accepted, receipt_retention_days: days } = admission;
     if (this.#pendingRegistration !== wanted) return;
