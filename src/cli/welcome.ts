@@ -11,7 +11,7 @@ export function tellGeneratedPassword(app: INestApplicationContext, print: (line
   const password = app.get(FirstStart, { strict: false }).takeGeneratedPassword();
   if (password !== undefined)
     print(
-      `The user admin was created with the password ${password}\nIt is shown only once: store it, or set another with: signet admin iam user password admin\n`,
+      `The user admin was created with the password ${password}\nIt is shown only once, and must be changed at the first sign-in: in the web console, or with signet login\n`,
     );
 }
 

@@ -140,7 +140,7 @@ onBothDatabases((name) => {
     });
 
     it('answers the same 401 for a wrong password, an unknown user, an unknown domain and a disabled user', async () => {
-      await admin.addUser({ name: 'gone' }, { password: 'gone-password' }, false);
+      await admin.addUser({ name: 'gone' }, { password: 'gone-password' }, { enabled: false });
       const unknownDomain = {
         methods: ['password'],
         password: { user: { name: 'alice', password: 'alice-password', domain: { name: 'x' } } },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { OpenAPIObject, ReferenceObject, SchemaObject } from '@nestjs/swagger';
+import { IamAdminService } from '../../src/identity/iam/iam-admin.service.js';
 import { RESPONSE_TYPES } from '../../src/apig/apis/gateway-responses.dto.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { freePort } from '../support/process.js';
@@ -344,6 +345,8 @@ describe('signet-client gets an answer with exactly the documented fields in the
     await call('KeystoneCreateToken', { body: { auth: { identity, scope: { project: { id: client.projectId } } } } });
     await call('KeystoneCreateToken', { body: { auth: { identity } } });
     await call('KeystoneValidateToken', subject);
+    const { id: user_id, password: original_password } = await service.app.get(IamAdminService).addUser({ name: 'newcomer' });
+    await call('KeystoneUpdateUserPassword', { user_id, body: { user: { password: 'a-new-password', original_password } } });
     await call('KeystoneCreateProject', { body: { project: { name: 'new_project' } } });
     for (const id of ['Projects', 'AuthProjects', 'AuthDomains', 'Users', 'Regions', 'Versions']) await call(`KeystoneList${id}`);
     for (const id of ['KeystoneShowVersion', 'KeystoneShowCatalog', 'ShowHealth', 'ShowLiveness', 'ShowReadiness', 'ListMetrics'])

@@ -99,7 +99,7 @@ onBothDatabases((name) => {
       ).toBe(401);
     });
 
-    it('cannot give a user another’s password, or enable a disabled user', async () => {
+    it('cannot give a user another’s password or make one last that must be changed, or enable a disabled user', async () => {
       const [target, attacker] = [await user([{ project: 'victim', role: FULL_ACCESS }]), await user()];
       expect(await login(target.name, target.password, victim.projectId)).toBe(201);
       const [{ password_hash: own }] = (await rows('SELECT password_hash FROM users WHERE id = ?', [attacker.id])) as [
@@ -108,6 +108,11 @@ onBothDatabases((name) => {
       await run('UPDATE users SET password_hash = ? WHERE id = ?', [own!, target.id]);
       expect(await login(target.name, attacker.password, victim.projectId)).toBe(401);
       expect(logged('users', target.id)).toBe(true);
+      const { id: known, password } = await admin.addUser({ name: 'known' });
+      await admin.grant({ user: 'known', project: 'victim', role: FULL_ACCESS });
+      await run('UPDATE users SET password_expires_at = NULL WHERE id = ?', [known]);
+      expect(await login('known', password!, victim.projectId)).toBe(401);
+      expect(logged('users', known)).toBe(true);
       const disabled = await user([{ project: 'victim', role: FULL_ACCESS }]);
       await admin.setEnabled({ name: disabled.name }, false);
       await run('UPDATE users SET enabled = 1 WHERE id = ?', [disabled.id]);

@@ -33,6 +33,8 @@ const MORE: Record<string, Example> = {
       },
     }),
   },
+  // The wrong password of a user, so that no example changes one.
+  'POST /v3/users/:user_id/password': { body: () => ({ user: { password: 'a-new-password', original_password: 'wrong' } }) },
   'POST /v3/projects': { body: () => ({ project: { name: unique('p') } }) },
   'POST /v3/groups': { body: () => ({ group: { name: unique('g') } }) },
   'POST /v3.0/OS-ROLE/roles': { body: () => ({ role: { display_name: unique('r'), policy } }) },

@@ -9,9 +9,10 @@ import { verifySignature } from 'signet-signing';
 import { EXIT, type ExitName } from '../../src/cli/exit-codes.js';
 import { CommandLine } from '../support/command-line.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
+import { IamAdminService } from '../../src/identity/iam/iam-admin.service.js';
 import { Machine } from '../support/machine.js';
 import { freePort } from '../support/process.js';
-import { ADMIN_PASSWORD, Client, TestService } from '../support/service.js';
+import { ADMIN_PASSWORD, Client, READ_ONLY, TestService } from '../support/service.js';
 import { LOOPBACK_ENV, Receiver } from '../support/receiver.js';
 
 let database: TestDatabase;
@@ -62,6 +63,21 @@ describe('a profile', () => {
     expect(readFileSync(file(), 'utf8')).not.toContain(ADMIN_PASSWORD);
     expect(await other.json(['gateways'])).toMatchObject([{ id: gateway, instance_name: 'shop_gateway' }]);
     expect(await other.done(['profiles'])).toMatch(/PROFILE +SERVICE.*\ndefault +http:\/\/127/);
+  });
+
+  it('is made by a password that must be changed once another was typed twice, and nothing is changed otherwise', async () => {
+    const { password } = await service.app.get(IamAdminService, { strict: false }).addUser({ name: 'newcomer' });
+    await service.app.get(IamAdminService, { strict: false }).grant({ user: 'newcomer', project: 'default', role: READ_ONLY });
+    const newcomer = new CommandLine();
+    const first = (given: Parameters<CommandLine['run']>[1]) =>
+      newcomer.run(login('--user', 'newcomer', ...(given?.stdin ? ['--stdin'] : [])), given);
+    expect(await first({ stdin: password! })).toMatchObject({ code: EXIT.denied.code, stderr: expect.stringContaining('must be changed') });
+    expect(await first({ typed: [password!, 'a-new-password', 'another-password'] })).toMatchObject({ code: EXIT.declined.code });
+    expect(await first({ typed: [password!, 'short', 'short'] })).toMatchObject({ code: EXIT.refused.code });
+    expect(await first({ typed: [password!, 'a-new-password', 'a-new-password'] })).toMatchObject({ code: 0 });
+    expect(await first({ stdin: 'a-new-password' })).toMatchObject({ code: 0 });
+    expect(newcomer.printed).not.toContain('a-new-password');
+    newcomer.remove();
   });
 
   it('is not used when others may read it', async () => {

@@ -69,6 +69,13 @@ export const en = {
     chooseProject: 'Choose a project',
     noProject: 'You have a role in no project. Ask an administrator for one.',
     ended: 'Your session ended. Sign in again to go on.',
+    choosePassword: 'Choose a new password',
+    mustChange: 'This password was made for you. Choose one that only you know.',
+    newPassword: 'New password',
+    newPasswordAgain: 'New password again',
+    passwordLength: '{{min}} to {{max}} characters.',
+    notTheSame: 'This is not the same password.',
+    setPassword: 'Set the password and sign in',
   },
   overview: {
     title: 'Overview',

@@ -63,6 +63,13 @@ export const zh: Texts = {
     chooseProject: '选择项目',
     noProject: '您在任何项目中都没有角色，请向管理员申请。',
     ended: '会话已结束，请重新登录后继续。',
+    choosePassword: '设置新密码',
+    mustChange: '此密码由系统生成。请设置一个只有您知道的密码。',
+    newPassword: '新密码',
+    newPasswordAgain: '再次输入新密码',
+    passwordLength: '长度为 {{min}} 到 {{max}} 个字符。',
+    notTheSame: '两次输入的密码不一致。',
+    setPassword: '设置密码并登录',
   },
   overview: {
     title: '概览',

@@ -3448,6 +3448,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v3/users/{user_id}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the password of a user who knows it; ends the tokens
+         * @description Needs no token.
+         */
+        post: operations["KeystoneUpdateUserPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -4244,6 +4264,18 @@ export interface components {
             cluster_id?: string;
             namespace?: string;
             service_name?: string;
+        };
+        ChangedPassword: {
+            /**
+             * Format: password
+             * @description The new password
+             */
+            password: string;
+            /**
+             * Format: password
+             * @description The password that it replaces
+             */
+            original_password: string;
         };
         ChangedPolicy: {
             /** @description The current name */
@@ -7616,6 +7648,9 @@ export interface components {
         UserListView: {
             users: components["schemas"]["UserView"][];
             links: components["schemas"]["ListLinksView"];
+        };
+        UserPasswordInput: {
+            user: components["schemas"]["ChangedPassword"];
         };
         UserView: {
             id: string;
@@ -19932,6 +19967,54 @@ export interface operations {
                     "application/json": components["schemas"]["KeystoneError"];
                 };
             };
+            429: components["responses"]["Keystone429"];
+            500: components["responses"]["Keystone500"];
+            503: components["responses"]["Keystone503"];
+        };
+    };
+    KeystoneUpdateUserPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description User */
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserPasswordInput"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeystoneError"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeystoneError"];
+                };
+            };
+            413: components["responses"]["Keystone413"];
+            415: components["responses"]["Keystone415"];
             429: components["responses"]["Keystone429"];
             500: components["responses"]["Keystone500"];
             503: components["responses"]["Keystone503"];

@@ -45,6 +45,12 @@ async function readPassword(fromStdin: boolean): Promise<{ password: string } | 
   throw new Error('--password-stdin: standard input is empty');
 }
 
+interface UserPasswordOptions {
+  domain: string;
+  passwordStdin: boolean;
+  mustChange?: boolean;
+}
+
 const tellPassword = (password: string | undefined) => password !== undefined && console.log(`password: ${password}`);
 
 /** `signet admin iam …`: the directory of the embedded identity service. */
@@ -58,9 +64,11 @@ export function iamCommand(): Command {
     .description('add a user without any role; the password is random and printed, or read with --password-stdin')
     .option(...domain)
     .option('--password-stdin', 'read the password from standard input', false)
-    .action(async (name: string, options: { domain: string; passwordStdin: boolean }) => {
+    .option('--must-change', 'the user must change the password before it gives a token (the default for a random one)')
+    .option('--no-must-change', 'the password stays valid, for programs (the default for one from standard input)')
+    .action(async (name: string, { domain, ...options }: UserPasswordOptions) => {
       const given = await readPassword(options.passwordStdin);
-      const { id, password } = await withDirectory((directory) => directory.addUser({ name, domain: options.domain }, given));
+      const { id, password } = await withDirectory((directory) => directory.addUser({ name, domain }, given, options));
       console.log(`id: ${id}`);
       tellPassword(password);
     });
@@ -69,9 +77,11 @@ export function iamCommand(): Command {
     .description('set a new password, random and printed or read with --password-stdin; tokens issued before it end')
     .option(...domain)
     .option('--password-stdin', 'read the password from standard input', false)
-    .action(async (name: string, options: { domain: string; passwordStdin: boolean }) => {
+    .option('--must-change', 'the user must change the password before it gives a token (the default for a random one)')
+    .option('--no-must-change', 'the password stays valid, for programs (the default for one from standard input)')
+    .action(async (name: string, { domain, ...options }: UserPasswordOptions) => {
       const given = await readPassword(options.passwordStdin);
-      tellPassword(await withDirectory((directory) => directory.setPassword({ name, domain: options.domain }, given)));
+      tellPassword(await withDirectory((directory) => directory.setPassword({ name, domain }, given, options)));
     });
   for (const [verb, enabled] of [
     ['disable', false],

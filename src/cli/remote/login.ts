@@ -1,6 +1,6 @@
-import { createSignetClient, type SignetClient } from 'signet-client';
+import { createSignetClient, type SignetClient, userOfExpiredPassword } from 'signet-client';
 import { Exit, usage } from '../exit-codes.js';
-import type { Io } from '../io.js';
+import { canAsk, type Io } from '../io.js';
 import { connect, credentialsOf, DEFAULT_URL, environmentOf, format, serviceUrl } from './connection.js';
 import type { ConnectionOptions, FormatOptions } from './options.js';
 import { type Columns, Result } from './output.js';
@@ -97,14 +97,35 @@ async function proofOf(io: Io, url: string, options: LoginOptions): Promise<Proo
   const name = options.user ?? (await ask(io, 'User'));
   const password = await secret(io, 'password', options);
   const scope = { project: { name: options.project ?? 'default', domain: { name: options.domain } } };
-  const user = { name, password, domain: { name: options.domain } };
-  const { data, response } = await createSignetClient({ baseUrl: url }).POST('/v3/auth/tokens', {
-    params: { query: { nocatalog: '' } },
-    body: { auth: { identity: { methods: ['password'], password: { user } }, scope } },
+  const user = { name, domain: { name: options.domain } };
+  const client = createSignetClient({ baseUrl: url });
+  const issue = (given: string) =>
+    client.POST('/v3/auth/tokens', {
+      params: { query: { nocatalog: '' } },
+      body: { auth: { identity: { methods: ['password'], password: { user: { ...user, password: given } } }, scope } },
+    });
+  const { data, response } = await issue(password).catch(async (error: unknown) => {
+    const user_id = userOfExpiredPassword(error);
+    if (user_id === undefined) throw error;
+    return issue(await changePassword(io, client, user_id, password));
   });
   const token = response.headers.get('X-Subject-Token');
   if (token === null) throw new Exit('unavailable', 'the service has answered without a token');
   return { kind: 'token', token, expires_at: data.token.expires_at };
+}
+
+/** Asks for a password in place of one that must be changed. @returns the new one */
+async function changePassword(io: Io, client: SignetClient, user_id: string, original_password: string): Promise<string> {
+  if (!canAsk(io))
+    throw new Exit(
+      'denied',
+      `the password must be changed first: at a terminal, in the console, or with POST /v3/users/${user_id}/password`,
+    );
+  io.stderr.write('The password must be changed before it can be used.\n');
+  const password = await ask(io, 'New password', { hidden: true });
+  if (password !== (await ask(io, 'The same again', { hidden: true }))) throw new Exit('declined', 'the two passwords are not the same');
+  await client.POST('/v3/users/{user_id}/password', { params: { path: { user_id } }, body: { user: { password, original_password } } });
+  return password;
 }
 
 /** Revokes the token of a profile, and deletes the profile. API keys and access keys stay valid: they were not made by the login. */

@@ -8,12 +8,12 @@ import { Config } from '../../platform/config/config.js';
 import { Database } from '../../platform/database/database.js';
 import { violates } from '../../platform/database/errors.js';
 import { columnsOf } from '../../platform/database/columns.js';
-import { LoginThrottle } from '../../platform/edge/login-throttle.js';
 import type { ScopeInput, TokenInput } from './auth-tokens.dto.js';
 import { catalogFor, type TokenAnswerView, toTokenView } from './auth-tokens.views.js';
 import { Directory, type Reference, type UserRow } from './directory.js';
+import { PasswordExpired } from './iam.errors.js';
 import { JwtIdentity, type Session } from './jwt-identity.js';
-import { Passwords } from './passwords.js';
+import { PasswordCheck } from './password-check.js';
 import { rolesNamed } from './roles.js';
 import { type Claims, Tokens } from './tokens.js';
 import { RevokedToken } from './user.entity.js';
@@ -46,12 +46,11 @@ export class AuthTokensService {
     private readonly clock: Clock,
     private readonly database: Database,
     private readonly directory: Directory,
-    private readonly passwords: Passwords,
+    private readonly passwords: PasswordCheck,
     private readonly tokens: Tokens,
     private readonly identity: JwtIdentity,
     private readonly cache: TokenCache,
     private readonly permissions: Permissions,
-    private readonly throttle: LoginThrottle,
     private readonly macs: RowMacs,
   ) {}
 
@@ -60,6 +59,7 @@ export class AuthTokensService {
    * @param address of the client, for counting failed logins
    * @throws ApiFault 400 for a missing part; 401 `credentials_wrong`, the same for an unknown user, a wrong password and a disabled user; 429
    * after too many of those; 401 `token_invalid`, the same for an unknown scope and one in which the user has no role
+   * @throws PasswordExpired for the right password, when it must be changed first
    */
   async issue({ auth }: TokenInput, address: string): Promise<IssuedToken> {
     const scope = readScope(auth.scope);
@@ -120,23 +120,8 @@ export class AuthTokensService {
     const { id, name, domain, password: given } = password.user;
     if (id === undefined && name === undefined) throw missing('auth.identity.password.user.name');
     if (id === undefined && domain?.id === undefined && domain?.name === undefined) throw missing('auth.identity.password.user.domain');
-    const user = id !== undefined ? await this.directory.userById(id) : await this.directory.userByName(name ?? '', domain ?? {});
-    // Failed logins of a user share one counter, however the user is named. An unknown user is counted by name and domain, with the same
-    // number of look-ups.
-    const meant = id === undefined ? await this.directory.domainId(domain ?? {}) : undefined;
-    const domainId = user?.domainId ?? meant;
-    const named = JSON.stringify(user ? { name: user.name, domainId } : id !== undefined ? { id } : { name, domainId: domainId ?? domain });
-    // Checked before waiting and again when it is this login's turn, because failures of other waiting logins are counted only then.
-    const admit = () => this.throttle.admit(named, address);
-    await admit();
-    const stored = await this.directory.passwordHash(user?.id ?? '');
-    const proved =
-      stored !== undefined ? await this.passwords.verify(stored, given, admit) : await this.passwords.verifyNobody(given, admit);
-    if (!proved || !user?.enabled) {
-      await this.throttle.failed(named, address);
-      throw new ApiFault('credentials_wrong');
-    }
-    await this.throttle.succeeded(named, address);
+    const { user } = await this.passwords.check({ id, name, domain }, given, address);
+    if (user.passwordExpiresAt !== null && issuedAt >= user.passwordExpiresAt) throw new PasswordExpired(user.id);
     return { user, methods: ['password'], expiresAt: issuedAt + this.config.tokenTtlSeconds * 1000 };
   }
 

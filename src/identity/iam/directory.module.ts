@@ -14,11 +14,13 @@ import { UserGroupsService } from './user-groups.service.js';
 import { IamAdminService } from './iam-admin.service.js';
 import { IamFileService } from './iam-file.service.js';
 import { JwtIdentity } from './jwt-identity.js';
+import { PasswordCheck } from './password-check.js';
 import { Passwords } from './passwords.js';
 import { PoliciesService } from './policies.service.js';
 import { StoredAccessKeys } from './stored-access-keys.js';
 import { TokenKeys } from './token-keys.js';
 import { Tokens } from './tokens.js';
+import { UserPasswordsService } from './user-passwords.service.js';
 
 /**
  * Users, groups, policies and roles without HTTP routes, for the command line. With an external identity service only the policies are
@@ -41,11 +43,13 @@ import { Tokens } from './tokens.js';
     IamAdminService,
     IamFileService,
     JwtIdentity,
+    PasswordCheck,
     Passwords,
     PoliciesService,
     StoredAccessKeys,
     TokenKeys,
     Tokens,
+    UserPasswordsService,
   ],
   exports: [
     AccessAdminService,
@@ -60,6 +64,7 @@ import { Tokens } from './tokens.js';
     PoliciesService,
     StoredAccessKeys,
     UserGroupsService,
+    UserPasswordsService,
   ],
 })
 export class DirectoryModule {}

@@ -22,6 +22,8 @@ export interface UserRow {
   /** Whether both the user and its domain are enabled. */
   enabled: boolean;
   tokensValidFrom: number;
+  /** From then on the password must be changed before it gives a token (Unix time in milliseconds). */
+  passwordExpiresAt: number | null;
 }
 
 /** A project in which a user has a role, with its domain. */
@@ -39,7 +41,7 @@ type Stored<T extends { enabled: boolean }> = Omit<T, 'enabled'> & { enabled: nu
 
 const OF_DOMAIN = columnsOf(Domain, 'd').pick({ domainId: 'id', domainName: 'name' }).select;
 const PASSWORD = columnsOf(User, 'u').pick('passwordHash').select;
-const USER = `${columnsOf(User, 'u').pick('id', 'name', 'tokensValidFrom').select}, ${OF_DOMAIN},
+const USER = `${columnsOf(User, 'u').pick('id', 'name', 'tokensValidFrom', 'passwordExpiresAt').select}, ${OF_DOMAIN},
   CASE WHEN u.enabled = 1 AND d.enabled = 1 THEN 1 ELSE 0 END AS enabled, ${proof('users', 'u')}, ${proof('domains', 'd')}`;
 const OF_USER = { u: 'users', d: 'domains' } as const;
 const PROJECT = `${columnsOf(Project, 'p').pick('id', 'name', 'description').select}, ${OF_DOMAIN},

@@ -85,7 +85,17 @@ export class FirstStart implements OnApplicationBootstrap {
     const hash = await this.passwords.hash(password);
     const id = newId();
     const made = await this.changes.write(inProject({ projectId }), async (write) => {
-      const user = { id, domain_id: domain.id, name: ADMIN, password_hash: hash, enabled: 1, tokens_valid_from: 0, created_at: write.now };
+      const user = {
+        id,
+        domain_id: domain.id,
+        name: ADMIN,
+        password_hash: hash,
+        enabled: 1,
+        tokens_valid_from: 0,
+        created_at: write.now,
+        // A generated one has been printed, perhaps into a log.
+        password_expires_at: configured === undefined ? write.now : null,
+      };
       const inserted = await this.macs.insert(write, 'users', user).then(
         () => true,
         (error: unknown) => {

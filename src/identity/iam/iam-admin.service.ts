@@ -51,6 +51,13 @@ export interface RoleChange {
 /** A password in clear, or its hash (passwords.ts: isUsableHash). */
 export type GivenPassword = { password: string } | { passwordHash: string };
 
+/** How a password is set. */
+export interface PasswordOptions {
+  /** Whether the user must change it before it gives a token. Omitted: only a generated one, because whoever ran the command has seen it. */
+  mustChange?: boolean;
+  caller?: Caller;
+}
+
 export interface UserSummary {
   id: string;
   name: string;
@@ -89,8 +96,7 @@ export class IamAdminService {
   async addUser(
     { name, domain = DEFAULT_DOMAIN }: Named,
     given?: GivenPassword,
-    enabled = true,
-    caller: Caller = operator('signet-cli'),
+    { enabled = true, mustChange = given === undefined, caller = operator('signet-cli') }: PasswordOptions & { enabled?: boolean } = {},
   ): Promise<{ id: string; password?: string }> {
     if (!USER_NAME.test(name)) throw new IamAdminError(`${name} is no user name`);
     const { hash, generated } = await this.hashOf(given);
@@ -106,6 +112,7 @@ export class IamAdminService {
         enabled: enabled ? 1 : 0,
         tokens_valid_from: 0,
         created_at: write.now,
+        password_expires_at: mustChange ? write.now : null,
       };
       await this.macs.insert(write, 'users', row).catch((error: unknown) => {
         throw violates(error, UNIQUE_USER_NAME) ? new IamAdminError(`the user ${name} is there already`) : error;
@@ -123,13 +130,12 @@ export class IamAdminService {
   async setPassword(
     user: Named,
     given?: GivenPassword,
-    replaces?: string,
-    caller: Caller = operator('signet-cli'),
+    { replaces, mustChange = given === undefined, caller = operator('signet-cli') }: PasswordOptions & { replaces?: string } = {},
   ): Promise<string | undefined> {
     const { id, name, domainId } = await this.user(user);
     const { hash, generated } = await this.hashOf(given);
     await this.changes.write(inDomain(domainId), async (write) => {
-      const changes = { password_hash: hash, tokens_valid_from: write.now };
+      const changes = { password_hash: hash, tokens_valid_from: write.now, password_expires_at: mustChange ? write.now : null };
       const only = (before: { [column: string]: unknown }) => replaces === undefined || before['password_hash'] === replaces;
       if (await this.macs.update(write, 'users', { id }, changes, only))
         await this.record(write, caller, 'UpdateUserPassword', { id, name });

@@ -72,7 +72,7 @@ export class IamFileService {
     const there = await this.directory.userByName(name, { name: domain });
     if (!there) {
       try {
-        await this.admin.addUser({ name, domain }, given, enabled, operator('signet'));
+        await this.admin.addUser({ name, domain }, given, { enabled, caller: operator('signet') });
         return;
       } catch (error) {
         // Another process that applies the same file has created the user, which is checked like any existing one.
@@ -82,7 +82,8 @@ export class IamFileService {
     const user = there ?? (await this.directory.userByName(name, { name: domain }));
     const stored = await this.directory.passwordHash(user?.id ?? '');
     if (!user || stored === undefined) throw new Error(`the user ${name} vanished while ${domain} was set up`);
-    if (!(await this.matches(stored, entry))) await this.admin.setPassword({ name, domain }, given, stored, operator('signet'));
+    if (!(await this.matches(stored, entry)))
+      await this.admin.setPassword({ name, domain }, given, { replaces: stored, caller: operator('signet') });
     if (enabled !== undefined) await this.admin.setEnabled({ name, domain }, enabled, operator('signet'));
   }
 

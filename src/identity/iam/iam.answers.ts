@@ -1,14 +1,17 @@
 import { ApiFault } from '../../platform/common/api-error.js';
 import { ProjectNameTaken } from '../projects/projects.errors.js';
-import { NameTaken, PrivilegeEscalation, PolicyRefused } from './iam.errors.js';
+import { NameTaken, PasswordExpired, PasswordRepeated, PolicyRefused, PrivilegeEscalation } from './iam.errors.js';
 
 /** The errors that only some operations on tokens return (docs/contracts/apig.md §6.1). */
 export const TOKEN_ERRORS = {
   /** The second error is for an unknown scope, a scope without a role, and a token that cannot be exchanged. */
-  issue: [new ApiFault('credentials_wrong'), new ApiFault('token_invalid')],
+  issue: [new ApiFault('credentials_wrong'), new ApiFault('token_invalid'), new PasswordExpired('{user_id}')],
   /** The last error has the same text for an invalid token and for a token that the caller may not see. */
   subject: [new ApiFault('missing', { parameter: 'X-Subject-Token' }), new ApiFault('not_found')],
 };
+
+/** The first error is the same for an unknown user and for a wrong password. */
+export const PASSWORD_ERRORS = [new ApiFault('credentials_wrong'), new PasswordRepeated()];
 
 export const PROJECT_ERRORS = {
   create: [new ProjectNameTaken()],

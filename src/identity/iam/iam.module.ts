@@ -7,6 +7,7 @@ import { AuthTokensController } from './auth-tokens.controller.js';
 import { DirectoryController } from './directory.controller.js';
 import { UserGroupsController } from './user-groups.controller.js';
 import { PoliciesController } from './policies.controller.js';
+import { UserPasswordsController } from './user-passwords.controller.js';
 import { VersionsController } from './versions.controller.js';
 import { DirectoryModule } from './directory.module.js';
 import { JwtIdentity } from './jwt-identity.js';
@@ -22,6 +23,7 @@ import { StoredAccessKeys } from './stored-access-keys.js';
     DirectoryController,
     UserGroupsController,
     PoliciesController,
+    UserPasswordsController,
     VersionsController,
   ],
   providers: [

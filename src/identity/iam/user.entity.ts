@@ -31,6 +31,10 @@ export class User {
   @Column({ name: 'created_at', type: 'bigint' })
   createdAt: number;
 
+  /** From this instant on (Unix time in milliseconds) the password must be changed before it gives a token. Null: never. */
+  @Column({ name: 'password_expires_at', type: 'bigint', nullable: true })
+  passwordExpiresAt: number | null;
+
   /** MAC of the columns that authentication relies on (platform/vault/row-macs.ts). */
   @Column({ type: 'varchar', length: 80, default: '', select: false })
   mac?: string;

@@ -16,7 +16,11 @@ interface TableSpec {
 export const MAC_TABLES = {
   domains: { key: ['id'], columns: ['id', 'name', 'enabled'] },
   projects: { key: ['id'], columns: ['id', 'domain_id', 'name', 'enabled'] },
-  users: { key: ['id'], columns: ['id', 'domain_id', 'name', 'password_hash', 'enabled', 'tokens_valid_from'] },
+  users: {
+    key: ['id'],
+    columns: ['id', 'domain_id', 'name', 'password_hash', 'enabled', 'tokens_valid_from', 'password_expires_at'],
+    later: 1,
+  },
   user_groups: { key: ['id'], columns: ['id', 'domain_id', 'name'] },
   user_group_members: { key: ['group_id', 'user_id'], columns: ['group_id', 'user_id'] },
   role_assignments: { key: ['user_id', 'project_id', 'role'], columns: ['user_id', 'project_id', 'role', 'policy_id'] },

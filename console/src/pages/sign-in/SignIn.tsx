@@ -3,40 +3,19 @@ import { Alert, Button, Card, Flex, Form, Input, List, Typography } from 'antd';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation, useNavigate } from 'react-router';
-import type { Schema } from 'signet-client';
-import { anonymous, withToken } from '../../api/client.ts';
+import { userOfExpiredPassword } from 'signet-client';
 import { type Session, session, useSession } from '../../app/session.ts';
 import { Name } from '../../parts/text.tsx';
 import { Nothing } from '../../parts/page.tsx';
 import { Trouble } from '../../parts/trouble.tsx';
+import { byPassword, byToken, changePassword, type Credentials, type Login, logIn, type Project, projectsOf } from './log-in.ts';
+import { NewPassword } from './NewPassword.tsx';
 
-interface Credentials {
-  user?: string;
-  password?: string;
-  domain?: string;
-  token?: string;
-}
-
-type Project = { id: string; name: string };
-type Login = { token: string } & Omit<Session, 'project'> & { project?: Project | undefined };
-
-type Identity = Schema<'TokenInput'>['auth']['identity'];
-
-/** Asks the identity service for a token; with a project, the token is for that project. */
-async function logIn(identity: Identity, projectId?: string): Promise<Login> {
-  const { data, response } = await anonymous.POST('/v3/auth/tokens', {
-    params: { query: { nocatalog: '' } },
-    body: { auth: { identity, ...(projectId !== undefined && { scope: { project: { id: projectId } } }) } },
-  });
-  const { user, project, expires_at } = data.token;
-  return { token: response.headers.get('X-Subject-Token') ?? '', expiresAt: Date.parse(expires_at), user, project };
-}
-
-const passwordOf = ({ user = '', password = '', domain = '' }: Credentials): Identity => ({
-  methods: ['password'],
-  password: { user: { name: user, password, domain: { name: domain } } },
-});
-const tokenOf = (id: string): Identity => ({ methods: ['token'], token: { id } });
+/** What the page asks for now. */
+type Step =
+  | { asks: 'credentials' }
+  | { asks: 'password'; given: Credentials; userId: string }
+  | { asks: 'project'; login: Login; projects: Project[] };
 
 /** Signing in: first who, then for which project; a person with one project is not asked. */
 export function SignIn() {
@@ -45,8 +24,8 @@ export function SignIn() {
   const queries = useQueryClient();
   const { from = '/', projects: change = false } = (useLocation().state ?? {}) as { from?: string; projects?: boolean };
   const current = useSession();
-  const [byToken, setByToken] = useState(false);
-  const [choice, setChoice] = useState<{ login: Login; projects: Project[] }>();
+  const [withToken, setWithToken] = useState(false);
+  const [step, setStep] = useState<Step>({ asks: 'credentials' });
   useEffect(() => {
     document.title = 'Signet';
   }, []);
@@ -57,16 +36,32 @@ export function SignIn() {
     void navigate(to, { replace: true });
   };
   const offer = async (login: Login, to: string) => {
-    const { projects } = (await withToken(login.token).GET('/v3/auth/projects')).data;
+    const projects = await projectsOf(login);
     const [only] = projects;
-    if (only && projects.length === 1) enter(await logIn(tokenOf(login.token), only.id), to);
-    else setChoice({ login, projects });
+    if (only && projects.length === 1) enter(await logIn(byToken(login.token), only.id), to);
+    else setStep({ asks: 'project', login, projects });
+  };
+  const passwordLogin = async (given: Credentials) => {
+    const login = await logIn(byPassword(given)).catch((error: unknown) => {
+      const userId = userOfExpiredPassword(error);
+      if (userId === undefined) throw error;
+      setStep({ asks: 'password', given, userId });
+    });
+    if (login) await offer(login, from);
   };
   const start = useMutation({
-    mutationFn: async (given: Credentials) => offer(await logIn(byToken ? tokenOf(given.token ?? '') : passwordOf(given)), from),
+    mutationFn: async ({ token, ...given }: Credentials & { token: string }) =>
+      withToken ? offer(await logIn(byToken(token)), from) : passwordLogin(given),
+  });
+  const renew = useMutation({
+    mutationFn: async ({ given, userId, password }: { given: Credentials; userId: string; password: string }) => {
+      await changePassword(userId, given.password, password);
+      await passwordLogin({ ...given, password });
+    },
   });
   const pick = useMutation({
-    mutationFn: async ({ id }: Project) => enter(await logIn(tokenOf(choice!.login.token), id), change ? '/' : from),
+    mutationFn: async ({ login, project }: { login: Login; project: Project }) =>
+      enter(await logIn(byToken(login.token), project.id), change ? '/' : from),
   });
   const again = useMutation({ mutationFn: async () => offer(current as Login, '/') });
   const { mutate: chooseAgain } = again;
@@ -75,39 +70,51 @@ export function SignIn() {
     // Once, with the session that this page was opened with.
   }, []);
 
-  const failed = start.error ?? pick.error ?? again.error;
+  const failed = start.error ?? renew.error ?? pick.error ?? again.error;
+  const title = { credentials: t('signIn.title'), password: t('signIn.choosePassword'), project: t('signIn.chooseProject') }[step.asks];
   return (
     <main className="sign-in">
       <Card style={{ width: '100%', maxWidth: 400 }}>
         <Flex vertical gap="middle">
           <Typography.Title level={1} style={{ margin: 0, fontSize: '1.5rem' }}>
-            {choice ? t('signIn.chooseProject') : t('signIn.title')}
+            {title}
           </Typography.Title>
-          {!choice && from !== '/' && <Alert type="info" showIcon title={t('signIn.ended')} />}
+          {step.asks === 'credentials' && from !== '/' && <Alert type="info" showIcon title={t('signIn.ended')} />}
           <Trouble error={failed} />
-          {choice ? (
-            choice.projects.length === 0 ? (
+          {step.asks === 'password' && (
+            <NewPassword
+              user={step.given.user}
+              busy={renew.isPending}
+              onSubmit={(password) => renew.mutate({ given: step.given, userId: step.userId, password })}
+            />
+          )}
+          {step.asks === 'project' &&
+            (step.projects.length === 0 ? (
               <Nothing text={t('signIn.noProject')} />
             ) : (
               <List
-                dataSource={choice.projects}
+                dataSource={step.projects}
                 renderItem={(project) => (
                   <List.Item>
-                    <Button block loading={pick.isPending && pick.variables?.id === project.id} onClick={() => pick.mutate(project)}>
+                    <Button
+                      block
+                      loading={pick.isPending && pick.variables.project.id === project.id}
+                      onClick={() => pick.mutate({ login: step.login, project })}
+                    >
                       <Name>{project.name}</Name>
                     </Button>
                   </List.Item>
                 )}
               />
-            )
-          ) : (
-            <Form<Credentials>
+            ))}
+          {step.asks === 'credentials' && (
+            <Form<Credentials & { token: string }>
               layout="vertical"
               requiredMark={false}
               initialValues={{ domain: 'default' }}
               onFinish={(given) => start.mutate(given)}
             >
-              {byToken ? (
+              {withToken ? (
                 <Form.Item name="token" label={t('signIn.token')} rules={[{ required: true, message: t('common.required') }]}>
                   <Input.Password autoComplete="off" autoFocus />
                 </Form.Item>
@@ -125,8 +132,8 @@ export function SignIn() {
                 </>
               )}
               <Flex justify="space-between" gap="small" wrap>
-                <Button type="link" style={{ paddingInline: 0 }} onClick={() => setByToken(!byToken)}>
-                  {byToken ? t('signIn.withPassword') : t('signIn.withToken')}
+                <Button type="link" style={{ paddingInline: 0 }} onClick={() => setWithToken(!withToken)}>
+                  {withToken ? t('signIn.withPassword') : t('signIn.withToken')}
                 </Button>
                 <Button type="primary" htmlType="submit" loading={start.isPending}>
                   {t('signIn.submit')}

@@ -57,6 +57,19 @@ export async function createIndex(q: QueryRunner, table: string, name: string, c
 }
 
 /**
+ * Adds a column that may be null to an existing table, if it is not there yet. Both databases change the definition alone, and no row; TypeORM
+ * would copy SQLite's table.
+ */
+export async function addColumn(q: QueryRunner, table: string, column: string, type: string): Promise<void> {
+  if (!(await q.hasColumn(table, column))) await q.query(`ALTER TABLE ${table} ADD COLUMN ${column} ${type} NULL`);
+}
+
+/** Removes a column, if it is there. */
+export async function dropColumn(q: QueryRunner, table: string, column: string): Promise<void> {
+  if (await q.hasColumn(table, column)) await q.query(`ALTER TABLE ${table} DROP COLUMN ${column}`);
+}
+
+/**
  * MariaDB's `json` is text with a CHECK that refuses some valid JSON: half of a surrogate pair, and more than 32 levels. This leaves plain
  * text of the same collation. SQLite's `json` is text already.
  */

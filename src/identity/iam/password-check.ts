@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { ApiFault } from '../../platform/common/api-error.js';
+import { LoginThrottle } from '../../platform/edge/login-throttle.js';
+import { Directory, type Reference, type UserRow } from './directory.js';
+import { Passwords } from './passwords.js';
+
+/** A user by id, or by name and domain. */
+export interface UserReference extends Reference {
+  domain?: Reference;
+}
+
+/** Checks the password of a user. Failed attempts are limited, and an unknown user takes as long as a wrong password. */
+@Injectable()
+export class PasswordCheck {
+  constructor(
+    private readonly directory: Directory,
+    private readonly passwords: Passwords,
+    private readonly throttle: LoginThrottle,
+  ) {}
+
+  /**
+   * @param address of the client, for counting failed attempts
+   * @returns the user and the stored hash that the password fits
+   * @throws ApiFault `credentials_wrong`, the same for an unknown user, a wrong password and a disabled user; `rate_limited`
+   */
+  async check({ id, name, domain }: UserReference, given: string, address: string): Promise<{ user: UserRow; stored: string }> {
+    const user = id !== undefined ? await this.directory.userById(id) : await this.directory.userByName(name ?? '', domain ?? {});
+    // Failed logins of a user share one counter, however the user is named. An unknown user is counted by name and domain, with the same
+    // number of look-ups.
+    const meant = id === undefined ? await this.directory.domainId(domain ?? {}) : undefined;
+    const domainId = user?.domainId ?? meant;
+    const named = JSON.stringify(user ? { name: user.name, domainId } : id !== undefined ? { id } : { name, domainId: domainId ?? domain });
+    // Checked before waiting and again when it is this login's turn, because failures of other waiting logins are counted only then.
+    const admit = () => this.throttle.admit(named, address);
+    await admit();
+    const stored = await this.directory.passwordHash(user?.id ?? '');
+    const proved =
+      stored !== undefined ? await this.passwords.verify(stored, given, admit) : await this.passwords.verifyNobody(given, admit);
+    if (!proved || stored === undefined || !user?.enabled) {
+      await this.throttle.failed(named, address);
+      throw new ApiFault('credentials_wrong');
+    }
+    await this.throttle.succeeded(named, address);
+    return { user, stored };
+  }
+}
