@@ -223,6 +223,7 @@ export const EXAMPLES: Record<string, Example | readonly Example[]> = {
   [`GET ${B}/sign-bindings/binded-signs`]: { query: (of) => ({ api_id: of.api, sign_id: of.sign, env_id: of.environment }) },
   [`GET ${OWN}/signs`]: { query: (of) => ({ id: of.sign }) },
   [`POST ${OWN}/signs`]: { body: named },
+  [`PUT ${OWN}/signs/:sign_id`]: { body: named },
   [`POST ${OWN}/sign-bindings`]: { body: (of) => ({ sign_id: of.sign, publish_ids: [of.publication] }) },
   [`GET ${OWN}/sign-bindings`]: {
     query: (of) => ({ sign_id: of.sign, env_id: of.environment, api_id: of.api, group_id: of.apiGroup }),

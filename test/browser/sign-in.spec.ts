@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Browser } from 'playwright-core';
+import { IamAdminService } from '../../src/identity/iam/iam-admin.service.js';
+import { type ConsolePage, openConsole, startBrowser } from '../support/browser.js';
+import { createTestDatabase, type TestDatabase } from '../support/databases.js';
+import { FULL_ACCESS, READ_ONLY, TestService } from '../support/service.js';
+
+/** Steps build on one another: they are the first days of one user. */
+describe('signing in to the console', () => {
+  let database: TestDatabase;
+  let service: TestService;
+  let browser: Browser;
+  let visit: ConsolePage;
+  let generated: string;
+
+  beforeAll(async () => {
+    database = await createTestDatabase('sqlite');
+    [service, browser] = await Promise.all([TestService.start(database), startBrowser()]);
+    const iam = service.app.get(IamAdminService);
+    for (const name of ['orders', 'reports']) await iam.addProject({ name });
+    generated = (await iam.addUser({ name: 'dana' })).password!;
+    await iam.grant({ user: 'dana', project: 'orders', role: FULL_ACCESS });
+    await iam.grant({ user: 'dana', project: 'reports', role: READ_ONLY });
+    visit = await openConsole(browser, service.baseUrl);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await service?.stop();
+    await database?.drop();
+  });
+
+  const signIn = async (password: string) => {
+    const { page } = visit;
+    await page.locator('#user').fill('dana');
+    await page.locator('#password').fill(password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+  };
+
+  it('asks for a password of one’s own in place of a generated one, and goes on to the choice of a project', async () => {
+    const { page } = visit;
+    await page.goto(service.baseUrl);
+    await signIn(generated);
+    await page.getByRole('heading', { name: 'Choose a new password' }).waitFor();
+    await page.getByLabel('New password', { exact: true }).fill('dana-has-chosen-it');
+    await page.getByLabel('New password again').fill('something-else');
+    await page.getByText('This is not the same password.').waitFor();
+    await page.getByLabel('New password again').fill('dana-has-chosen-it');
+    await page.getByRole('button', { name: 'Set the password and sign in' }).click();
+    await page.getByRole('heading', { name: 'Choose a project' }).waitFor();
+  });
+
+  it('disables what a reader may not do and says why, and allows it in another project of the same person', async () => {
+    const { page } = visit;
+    const create = page.getByRole('button', { name: 'Create a gateway' });
+    await page.getByRole('button', { name: 'reports' }).click();
+    await page.getByRole('note', { name: 'Your roles do not allow this: apig:instances:create' }).waitFor();
+    expect(await create.isDisabled()).toBe(true);
+    await page.getByRole('button', { name: 'Account' }).click();
+    await page.getByRole('menuitem', { name: 'Choose a project' }).click();
+    await page.getByRole('button', { name: 'orders' }).click();
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    await create.click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+  });
+
+  it('violates no policy, throws no error and calls no other origin', () => {
+    expect(visit.faults).toEqual([]);
+  });
+});
