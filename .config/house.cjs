@@ -39,7 +39,7 @@ module.exports = {
       'delivery-log': [],
       'signing-keys': ['api-keys', 'delivery-log'],
       endpoints: ['projects', 'api-keys', 'delivery-log', 'signing-keys'],
-      delivery: ['api-keys', 'delivery-log', 'signing-keys', 'endpoints'],
+      delivery: ['delivery-log', 'signing-keys', 'endpoints'],
       messages: ['delivery-log', 'signing-keys', 'endpoints', 'delivery'],
     },
   },

@@ -26,6 +26,7 @@ import { SigningKey, UsedSigningSecret } from './webhooks/signing-keys/signing-k
 import { StoredAccessKey } from './identity/iam/access-key.entity.js';
 import { Policy } from './identity/iam/policy.entity.js';
 import { GroupRoleAssignment, UserGroup, UserGroupMember } from './identity/iam/user-group.entity.js';
+import { LoginSession } from './identity/iam/login-session.entity.js';
 import { RevokedToken, RoleAssignment, TokenKey, User } from './identity/iam/user.entity.js';
 import { Instance, InstanceFeature } from './apig/instances/instance.entity.js';
 import { MessageAttempt } from './webhooks/delivery/attempt.entity.js';
@@ -68,6 +69,7 @@ export const entities = [
   InstanceFeature,
   KekCheck,
   Lease,
+  LoginSession,
   LeftEpoch,
   Policy,
   Message,

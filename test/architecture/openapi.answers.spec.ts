@@ -435,6 +435,10 @@ describe('signet-client gets an answer with exactly the documented fields in the
     for (const { id } of (await call('ListApisV2', { instance_id })).apis) await call('DeleteApiV2', { instance_id, api_id: id });
     await call('DeleteApiGroupV2', { instance_id, group_id });
     await call('DeleteInstancesV2', { instance_id });
+    const [{ id: session_id }] = (await call('ListMySessions', { query: { limit: '1' } })).sessions;
+    expect(session_id).toMatch(/^[0-9a-f]{32}$/);
+    const { token: ended } = await service.client();
+    await call('DeleteMySession', { session_id: 'current', headers: { 'x-auth-token': ended } });
     const { token } = await service.client();
     await call('KeystoneRevokeToken', { headers: { 'x-auth-token': token, 'x-subject-token': token } });
   });

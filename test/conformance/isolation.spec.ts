@@ -22,6 +22,9 @@ import {
 /** Answers to an invalid call: with its own ids, no route may give one of these. */
 const NOT_AN_EXAMPLE = new Set([400, 401, 403, 404, 405, 415, 422, 500]);
 
+/** Signature keys and their bindings, which `/v2` deletes, too. */
+const OF_THE_CONTRACT_TOO = /^\/signet\/v1\/instances\/:instance_id\/(signs\/:sign_id|sign-bindings\/:sign_bindings_id)$/;
+
 /** The exceptions are: a message that was not sent cannot be replayed, and an environment with APIs cannot be deleted. */
 const FOUND = new Set(['INVALID_STATUS', 'APIG.3418']);
 
@@ -56,6 +59,10 @@ onBothDatabases((name) => {
     const [neighbour, stranger] = [await administrator(), await administrator('elsewhere')];
     caller = await administrator();
     own = await createFixtures(caller, await caller.gateway());
+    // A further login of the caller, so that the caller's token outlives its end.
+    const { token } = await service.app.get(IamAdminService).issueToken(own.user, caller.projectId);
+    const { sessions } = (await new Client(service.baseUrl, '', token).get('/signet/v1/me/sessions')).body;
+    own.loginSession = sessions.find(({ current }: { current: boolean }) => current).id;
     others = [
       {
         whose: 'another gateway’s',
@@ -147,8 +154,8 @@ onBothDatabases((name) => {
     it('shows that each of these routes succeeds', async () => {
       const wrong: string[] = [];
       for (const route of routes.sort((a, b) => turn(a) - turn(b) || b.path.length - a.path.length)) {
-        // The same operation under the newer prefix has already deleted it.
-        if (route.method === 'DELETE' && route.path !== newerPrefix(route.path)) continue;
+        // The same operation under the newer prefix, or in the contract, has already deleted it.
+        if (route.method === 'DELETE' && (route.path !== newerPrefix(route.path) || OF_THE_CONTRACT_TOO.test(route.path))) continue;
         for (const example of examplesOf(route)) {
           if (kindsIn(route, example).length === 0) continue;
           const answer = await call(route, example, own);

@@ -17,6 +17,7 @@ export type Kind =
   | 'gatewayToken'
   | 'ingressPort'
   | 'instance'
+  | 'loginSession'
   | 'memberGroup'
   | 'message'
   | 'session'
@@ -73,6 +74,7 @@ const PARAMETERS: [path: RegExp, parameters: Record<string, Kind | undefined>][]
   [/^\/v1\/(messages|dlq)\//, { id: 'message' }],
   [/^\/v1\/api-keys\//, { id: 'apiKey' }],
   [/^\/v1\/projects\//, { id: 'project' }],
+  [/^\/signet\/v1\/me\//, { session_id: 'loginSession' }],
   [
     /^\//,
     {
@@ -298,6 +300,7 @@ export async function createFixtures(caller: Client, instance: string): Promise<
   await made(`${own}/signs/${sign}/rotation`, {});
   const userGroup = (await made('/v3/groups', { group: named() })).group.id as string;
   const role = (await made('/v3.0/OS-ROLE/roles', { role: { display_name: unique('policy'), policy } })).role.id as string;
+  const { sessions } = (await caller.get('/signet/v1/me/sessions')).body as { sessions: { id: string; current: boolean }[] };
   const { user_id: user } = (await caller.get('/signet/v1/me/permissions')).body as { user_id: string };
   const accessKey = (await made('/v3.0/OS-CREDENTIAL/credentials', { credential: {} })).credential.access as string;
   const endpoint = (await made('/v1/endpoints', { url: `https://example.com/${unique('hook')}` })).data.id as string;
@@ -321,6 +324,7 @@ export async function createFixtures(caller: Client, instance: string): Promise<
     },
     ...{
       instance,
+      loginSession: sessions.find(({ current }) => current)!.id,
       memberGroup,
       message,
       session: process.sessionId,

@@ -808,6 +808,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/signet/v1/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List where the caller is logged in, newest first
+         * @description Needs a token, whatever its scope, or a signature.
+         */
+        get: operations["ListMySessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/signet/v1/me/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a login of the caller, or the one of this request (`current`); revokes its tokens
+         * @description Needs a token, whatever its scope, or a signature.
+         */
+        delete: operations["DeleteMySession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/api-keys": {
         parameters: {
             query?: never;
@@ -5527,6 +5567,37 @@ export interface components {
             response_latency_ms: number | null;
             /** @description Why the last attempt failed */
             last_error: string | null;
+        };
+        LoginSessionPageView: {
+            sessions: components["schemas"]["LoginSessionView"][];
+            /** @description For the next page; null at the end */
+            next_cursor: string | null;
+        };
+        LoginSessionView: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description When the user logged in
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Last use of one of its tokens, to the minute
+             */
+            last_used_at: string | null;
+            /**
+             * Format: date-time
+             * @description When its tokens expire
+             */
+            expires_at: string;
+            /** @description How the user was authenticated; `local`: on the machine of the service */
+            methods: string[];
+            /** @description Address of the login; empty for a local one */
+            source_address: string;
+            /** @description User-Agent of the login */
+            user_agent: string;
+            /** @description Whether the token of this request belongs to it */
+            current: boolean;
         };
         MemberGroupInput: {
             /** @description Group name, unique within the channel */
@@ -10877,6 +10948,94 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    ListMySessions: {
+        parameters: {
+            query?: {
+                /** @description Rows in a page */
+                limit?: number;
+                /** @description `next_cursor` of the previous page */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginSessionPageView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    DeleteMySession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Session of a process: 32 hexadecimal digits, chosen by the process */
+                session_id: components["parameters"]["session_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

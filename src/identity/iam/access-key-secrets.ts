@@ -18,6 +18,8 @@ export interface TemporaryKey {
   userId: string;
   /** The token that it was created with; revoking that token ends the key. */
   tokenId: string;
+  /** The login session of that token. */
+  sessionId?: string;
   issuedAt: number;
   expiresAt: number;
 }

@@ -165,9 +165,9 @@ export class AccessKeysService {
     const seconds = identity.token?.duration_seconds ?? DURATION_SECONDS.default;
     const expiresAt = Math.min(issuedAt + seconds * 1000, claims.expiresAt);
     const { accessKey, secret } = this.secrets.generate();
-    const { tokenId } = claims;
+    const { tokenId, sessionId } = claims;
     // The token's own issue time, so that a new password ends the key as it ends the token.
-    const key = { secret, userId: user.id, tokenId, issuedAt: claims.issuedAt, expiresAt };
+    const key = { secret, userId: user.id, tokenId, sessionId, issuedAt: claims.issuedAt, expiresAt };
     const securitytoken = await this.secrets.sealTemporary(accessKey, key);
     return { credential: { access: accessKey, secret, securitytoken, expires_at: toMicroseconds(expiresAt) } };
   }

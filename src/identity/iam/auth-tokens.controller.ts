@@ -30,7 +30,10 @@ export class AuthTokensController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TokenAnswerView> {
-    const { token, session } = await this.tokens.issue(input, request.ip);
+    const { token, session } = await this.tokens.issue(input, {
+      sourceAddress: request.ip,
+      userAgent: request.headers['user-agent'] ?? '',
+    });
     void reply.header(SUBJECT_TOKEN, token);
     return this.tokens.view(session, nocatalog === undefined);
   }

@@ -6,32 +6,32 @@ import { Clock } from '../../platform/common/clock.js';
 import type { Principal } from '../../platform/common/principal.js';
 import { Config } from '../../platform/config/config.js';
 import { Database } from '../../platform/database/database.js';
-import { violates } from '../../platform/database/errors.js';
-import { columnsOf } from '../../platform/database/columns.js';
 import type { ScopeInput, TokenInput } from './auth-tokens.dto.js';
 import { catalogFor, type TokenAnswerView, toTokenView } from './auth-tokens.views.js';
 import { Directory, type Reference, type UserRow } from './directory.js';
 import { PasswordExpired } from './iam.errors.js';
 import { JwtIdentity, type Session } from './jwt-identity.js';
+import { type LoginOrigin, LoginSessions } from './login-sessions.js';
 import { PasswordCheck } from './password-check.js';
+import { revokeIn } from './revoked-tokens.js';
 import { rolesNamed } from './roles.js';
 import { type Claims, Tokens } from './tokens.js';
-import { RevokedToken } from './user.entity.js';
 import { RowMacs } from '../../platform/vault/row-macs.js';
-
-const REVOKED = columnsOf(RevokedToken).all();
 
 /** Lets a caller validate and revoke tokens of other users in its domain. */
 export const VALIDATE = 'iam:tokens:validateToken';
-
-const UNIQUE_REVOKED = { name: 'PRIMARY', columns: 'revoked_tokens.id' };
 
 /** The authenticated user, the method, and how long the proof is valid. */
 interface Proof {
   user: UserRow;
   methods: readonly string[];
   expiresAt: number;
+  /** The login session of a token that is exchanged. */
+  sessionId?: string;
 }
+
+/** What a new token says about its login. */
+type Made = Pick<Claims, 'methods' | 'issuedAt' | 'expiresAt' | 'sessionId'>;
 
 export interface IssuedToken {
   token: string;
@@ -49,6 +49,7 @@ export class AuthTokensService {
     private readonly passwords: PasswordCheck,
     private readonly tokens: Tokens,
     private readonly identity: JwtIdentity,
+    private readonly logins: LoginSessions,
     private readonly cache: TokenCache,
     private readonly permissions: Permissions,
     private readonly macs: RowMacs,
@@ -56,24 +57,32 @@ export class AuthTokensService {
 
   /**
    * Issues a token to an authenticated user.
-   * @param address of the client, for counting failed logins
+   * @param from the request, for counting failed logins and for the list of logins
    * @throws ApiFault 400 for a missing part; 401 `credentials_wrong`, the same for an unknown user, a wrong password and a disabled user; 429
    * after too many of those; 401 `token_invalid`, the same for an unknown scope and one in which the user has no role
    * @throws PasswordExpired for the right password, when it must be changed first
    */
-  async issue({ auth }: TokenInput, address: string): Promise<IssuedToken> {
+  async issue({ auth }: TokenInput, from: LoginOrigin): Promise<IssuedToken> {
     const scope = readScope(auth.scope);
     // Taken before any read, so that a later change (a new password, a disabled user) invalidates the token.
     const issuedAt = this.clock.now();
     const proof =
-      auth.identity.methods[0] === 'token' ? await this.byToken(auth.identity) : await this.byPassword(auth.identity, issuedAt, address);
-    return this.issueFor(proof.user, scope, { methods: proof.methods, issuedAt, expiresAt: proof.expiresAt });
+      auth.identity.methods[0] === 'token'
+        ? await this.byToken(auth.identity)
+        : await this.byPassword(auth.identity, issuedAt, from.sourceAddress);
+    const { user, ...made } = proof;
+    return this.issueFor(user, scope, { ...made, issuedAt }, from);
   }
 
-  /** Issues a token to an authenticated user. @throws ApiFault `token_invalid` when it has no role in the scope */
-  async issueFor(user: UserRow, scope: Scope, made: Pick<Claims, 'methods' | 'issuedAt' | 'expiresAt'>): Promise<IssuedToken> {
+  /**
+   * Issues a token to an authenticated user, in a new login session or in that of the token that it replaces.
+   * @throws ApiFault `token_invalid` when it has no role in the scope
+   */
+  async issueFor(user: UserRow, scope: Scope, made: Made, from: LoginOrigin): Promise<IssuedToken> {
     const { domainId, project, roles } = await this.enter(user, scope);
-    const { token, claims } = this.tokens.sign({ userId: user.id, ...made, projectId: project?.id, domainId });
+    if (made.sessionId !== undefined) await this.logins.addToken(made.sessionId);
+    const sessionId = made.sessionId ?? (await this.logins.begin(user.id, made, from));
+    const { token, claims } = this.tokens.sign({ userId: user.id, ...made, sessionId, projectId: project?.id, domainId });
     return { token, session: { claims, user, project, roles } };
   }
 
@@ -98,13 +107,10 @@ export class AuthTokensService {
    */
   async revoke(subjectToken: string | undefined, caller: Principal): Promise<void> {
     const { claims } = await this.validate(subjectToken, caller);
+    const { tokenId, sessionId, expiresAt } = claims;
     await this.database.transaction(async (tx) => {
-      await tx.run('DELETE FROM revoked_tokens WHERE expires_at < ?', [this.clock.now()]);
-      const row = REVOKED.values({ id: claims.tokenId, expiresAt: claims.expiresAt });
-      await tx.run(REVOKED.insert(), row).catch((error: unknown) => {
-        // Another caller revoked it at the same time.
-        if (!violates(error, UNIQUE_REVOKED)) throw error;
-      });
+      const first = await revokeIn(tx, tokenId, expiresAt, this.clock.now());
+      if (first && sessionId !== undefined) await this.logins.removeToken(tx, sessionId);
     });
     this.cache.forget(subjectToken ?? '');
   }
@@ -129,7 +135,8 @@ export class AuthTokensService {
   private async byToken({ token }: TokenInput['auth']['identity']): Promise<Proof> {
     if (!token) throw missing('auth.identity.token');
     const { user, claims } = await this.identity.session(token.id);
-    return { user, methods: [...new Set(['token', ...claims.methods])], expiresAt: claims.expiresAt };
+    const { methods, expiresAt, sessionId } = claims;
+    return { user, methods: [...new Set(['token', ...methods])], expiresAt, sessionId };
   }
 
   private async enter(user: UserRow, scope: Scope): Promise<Pick<Session, 'project' | 'roles'> & { domainId?: string }> {

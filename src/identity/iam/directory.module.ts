@@ -15,6 +15,8 @@ import { IamAdminService } from './iam-admin.service.js';
 import { IamFileService } from './iam-file.service.js';
 import { JwtIdentity } from './jwt-identity.js';
 import { PasswordCheck } from './password-check.js';
+import { LoginSessions } from './login-sessions.js';
+import { MySessionsService } from './my-sessions.service.js';
 import { Passwords } from './passwords.js';
 import { PoliciesService } from './policies.service.js';
 import { StoredAccessKeys } from './stored-access-keys.js';
@@ -43,6 +45,8 @@ import { UserPasswordsService } from './user-passwords.service.js';
     IamAdminService,
     IamFileService,
     JwtIdentity,
+    LoginSessions,
+    MySessionsService,
     PasswordCheck,
     Passwords,
     PoliciesService,
@@ -61,6 +65,7 @@ import { UserPasswordsService } from './user-passwords.service.js';
     FirstStart,
     IamAdminService,
     JwtIdentity,
+    MySessionsService,
     PoliciesService,
     StoredAccessKeys,
     UserGroupsService,

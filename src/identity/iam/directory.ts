@@ -114,9 +114,10 @@ export class Directory {
     return (await this.macs.one(this.database, rows, { u: 'users' }))?.passwordHash;
   }
 
-  /** Whether this token was revoked. */
-  async isRevoked(tokenId: string): Promise<boolean> {
-    return (await this.database.rows('SELECT 1 AS one FROM revoked_tokens WHERE id = ?', [tokenId])).length > 0;
+  /** Whether this token was revoked, or the login session that it belongs to has ended. */
+  async isRevoked({ tokenId, sessionId }: { tokenId: string; sessionId?: string }): Promise<boolean> {
+    const ids = [tokenId, sessionId ?? tokenId];
+    return (await this.database.rows('SELECT 1 AS one FROM revoked_tokens WHERE id IN (?, ?)', ids)).length > 0;
   }
 
   /** The project and the user's roles in it; undefined when the project is unknown or disabled, or the user has no role in it. */

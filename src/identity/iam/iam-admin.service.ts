@@ -73,6 +73,9 @@ export interface ProjectSummary {
   description: string;
 }
 
+/** Who runs a command on the machine of the service has no address. */
+const LOCAL = { sourceAddress: '', userAgent: '' };
+
 /** Administers users, projects and roles for the command line and for a file (iam-file.service.ts). Not reachable over HTTP. */
 @Injectable()
 export class IamAdminService {
@@ -217,7 +220,7 @@ export class IamAdminService {
     const issuedAt = this.clock.now();
     const expiresAt = issuedAt + this.config.tokenTtlSeconds * 1000;
     const made = { methods: ['local'], issuedAt, expiresAt };
-    const { token } = await this.tokens.issueFor(row, { project: { id: projectId } }, made).catch((error: unknown) => {
+    const { token } = await this.tokens.issueFor(row, { project: { id: projectId } }, made, LOCAL).catch((error: unknown) => {
       throw new IamAdminError(`the user ${user} holds no role in the project ${project}`, { cause: error });
     });
     return { token, projectId, expiresAt };

@@ -7,6 +7,7 @@ import { AuthTokensController } from './auth-tokens.controller.js';
 import { DirectoryController } from './directory.controller.js';
 import { UserGroupsController } from './user-groups.controller.js';
 import { PoliciesController } from './policies.controller.js';
+import { MySessionsController } from './my-sessions.controller.js';
 import { UserPasswordsController } from './user-passwords.controller.js';
 import { VersionsController } from './versions.controller.js';
 import { DirectoryModule } from './directory.module.js';
@@ -22,6 +23,7 @@ import { StoredAccessKeys } from './stored-access-keys.js';
     AuthTokensController,
     DirectoryController,
     UserGroupsController,
+    MySessionsController,
     PoliciesController,
     UserPasswordsController,
     VersionsController,

@@ -4,6 +4,7 @@ import { Identity } from '../../platform/auth/identity.js';
 import { ApiFault } from '../../platform/common/api-error.js';
 import type { Principal } from '../../platform/common/principal.js';
 import { Directory, type ProjectRow, type UserRow } from './directory.js';
+import { LoginSessions } from './login-sessions.js';
 import { type Claims, Tokens } from './tokens.js';
 
 /** A valid token, and the principal that it stands for now. */
@@ -24,12 +25,15 @@ export class JwtIdentity extends Identity {
   constructor(
     private readonly tokens: Tokens,
     private readonly directory: Directory,
+    private readonly logins: LoginSessions,
   ) {
     super();
   }
 
   async authenticate(token: string): Promise<Principal> {
     const { claims, user, project, roles } = await this.session(token);
+    const { sessionId } = claims;
+    if (sessionId !== undefined) this.logins.used(sessionId);
     return {
       userId: user.id,
       userName: user.name,
@@ -37,6 +41,7 @@ export class JwtIdentity extends Identity {
       domainName: user.domainName,
       ...(project && { projectId: project.id, projectName: project.name }),
       roles,
+      ...(sessionId !== undefined && { sessionId }),
       credentialHash: hash('sha256', token, 'hex').slice(0, 16),
       expiresAt: claims.expiresAt,
     };
@@ -46,7 +51,7 @@ export class JwtIdentity extends Identity {
   async session(token: string): Promise<Session> {
     const claims = await this.tokens.verify(token);
     const user = await this.directory.userById(claims.userId);
-    if (!user?.enabled || claims.issuedAt < user.tokensValidFrom || (await this.directory.isRevoked(claims.tokenId))) {
+    if (!user?.enabled || claims.issuedAt < user.tokensValidFrom || (await this.directory.isRevoked(claims))) {
       throw new ApiFault('token_invalid');
     }
     if (claims.projectId !== undefined) {

@@ -114,7 +114,7 @@ export class StoredAccessKeys extends AccessKeyIdentity implements OnModuleDestr
     const held = await this.secrets.openTemporary(id, securityToken);
     if (!held || this.clock.now() >= held.expiresAt) return undefined;
     const user = await this.directory.userById(held.userId);
-    if (!user?.enabled || held.issuedAt < user.tokensValidFrom || (await this.directory.isRevoked(held.tokenId))) return undefined;
+    if (!user?.enabled || held.issuedAt < user.tokensValidFrom || (await this.directory.isRevoked(held))) return undefined;
     return { id, keys: keysOf(id, held.secret), user, expiresAt: held.expiresAt, principals: new Map() };
   }
 

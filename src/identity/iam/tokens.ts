@@ -18,6 +18,8 @@ const ID = /^[A-Za-z0-9-]{1,64}$/;
 export interface Claims {
   userId: string;
   tokenId: string;
+  /** The login that it comes from; absent in tokens of earlier versions. */
+  sessionId?: string;
   methods: readonly string[];
   issuedAt: number;
   expiresAt: number;
@@ -46,6 +48,7 @@ export class Tokens {
       iat: claims.issuedAt / 1000,
       exp: claims.expiresAt / 1000,
       methods: claims.methods,
+      ...(claims.sessionId !== undefined && { sid: claims.sessionId }),
       ...(claims.projectId !== undefined && { project: claims.projectId }),
       ...(claims.domainId !== undefined && { domain: claims.domainId }),
     };
@@ -67,10 +70,11 @@ export class Tokens {
 
 /** @throws ApiFault `token_invalid` for claims that the library accepts but this service never issues */
 function claimsOf(payload: Record<string, unknown>, now: number): Claims {
-  const { sub, jti, methods, project, domain } = payload;
+  const { sub, jti, sid, methods, project, domain } = payload;
   const sound =
     isId(sub) &&
     isId(jti) &&
+    (sid === undefined || isId(sid)) &&
     Array.isArray(methods) &&
     methods.every((method) => typeof method === 'string') &&
     (project === undefined || isId(project)) &&
@@ -82,6 +86,7 @@ function claimsOf(payload: Record<string, unknown>, now: number): Claims {
     tokenId: jti,
     methods,
     ...readLifetime(payload, now, LIFE_MAX_MS),
+    ...(sid !== undefined && { sessionId: sid }),
     ...(project !== undefined && { projectId: project }),
     ...(domain !== undefined && { domainId: domain }),
   };

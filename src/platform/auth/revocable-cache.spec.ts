@@ -90,6 +90,19 @@ describe('a revocable cache', () => {
     expect(asked).toHaveLength(2);
   });
 
+  it('forgets the values that were revoked, and repeats what is being looked up', async () => {
+    await known('a', 'alice');
+    await known('b', 'bob');
+    const found = cache.get('c', 'c');
+    await turns();
+    cache.forgetValues((value) => value === 'alice');
+    asked.at(-1)!.answer('before');
+    await turns();
+    asked.at(-1)!.answer('after');
+    expect([await found, cache.get('b', 'b')]).toEqual(['after', 'bob']);
+    await known('a', 'again');
+  });
+
   it('passes a refusal to every waiting caller, does not cache it, and affects no other look-up', async () => {
     const [bad, good] = [cache.get('bad', 'bad') as Promise<string>, cache.get('a', 'a')];
     await turns();

@@ -30,7 +30,7 @@ interface Options<V, C> {
  * repeated.
  *
  * Guarantees: A revoked credential is refused at once in the process that revokes it, and within `freshMs` in every other.
- * Condition: The code that revokes calls `forget`, `forgetWhere` or `forgetAll` after its commit.
+ * Condition: The code that revokes calls `forget`, `forgetWhere`, `forgetValues` or `forgetAll` after its commit.
  * Degrades: A look-up that fails is an error for its caller; a stale entry is never used instead.
  */
 export class RevocableCache<V, C> {
@@ -80,6 +80,12 @@ export class RevocableCache<V, C> {
   forgetWhere(matches: (key: string) => boolean): void {
     for (const entry of this.#underway) if (matches(entry.key)) entry.revoked = true;
     for (const key of this.#entries.keys()) if (matches(key)) this.#entries.delete(key);
+  }
+
+  /** Removes revoked values. Look-ups under way are repeated, because their values are not known yet. */
+  forgetValues(matches: (value: V) => boolean): void {
+    for (const entry of this.#underway) entry.revoked = true;
+    for (const [key, { value }] of [...this.#entries.entries()]) if (matches(value)) this.#entries.delete(key);
   }
 
   /** Clears the cache after a revocation or a change of permissions. */

@@ -19,7 +19,7 @@ interface Refused {
  * Refusals have a cache of their own, so that invalid tokens evict no valid one.
  *
  * Guarantees: A revoked token and a changed role apply at once in the process that changed them, and within `Identity.freshMs` in every other.
- * Condition: The change calls `forget` or `forgetAll`; what changes at an external identity service is seen by the next look-up.
+ * Condition: The change calls `forget`, `forgetSession` or `forgetAll`; what changes at an external identity service is seen by the next look-up.
  * Degrades: While the database or the identity service fails, a token without a fresh entry is answered with an error, never accepted.
  */
 @Injectable()
@@ -59,6 +59,11 @@ export class TokenCache {
   forget(token: string): void {
     const { content } = partsOf(token);
     this.#cache.forgetWhere((key) => key.startsWith(content));
+  }
+
+  /** Removes the tokens of a login session that has ended. */
+  forgetSession(id: string): void {
+    this.#cache.forgetValues(({ sessionId }) => sessionId === id);
   }
 
   /** Clears the cache after a change of roles. */

@@ -28,7 +28,7 @@ export const Cursor = (): PropertyDecorator =>
   );
 
 /** The opaque cursor after a row. */
-const cursorAfter = (position: string): string => Buffer.from(position).toString('base64url');
+export const cursorAfter = (position: string): string => Buffer.from(position).toString('base64url');
 
 /**
  * The position that a cursor encodes.

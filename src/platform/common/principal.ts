@@ -15,6 +15,8 @@ export interface Principal {
   roles: readonly string[];
   /** The access key that signed the request; absent when a token was sent. */
   accessKeyId?: string;
+  /** The login that the token belongs to; absent for other credentials, and for tokens of another identity service. */
+  sessionId?: string;
   /** First 16 hex digits of the credential's SHA-256: identifies it in the audit trail without revealing it. */
   credentialHash: string;
   /** Expiry of the credential: Unix time in milliseconds; `Infinity` for an access key that is not temporary. */

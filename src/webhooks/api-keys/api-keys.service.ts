@@ -23,7 +23,7 @@ import { RowMacs } from '../../platform/vault/row-macs.js';
 import { ApiKey } from './api-key.entity.js';
 import { type ApiKeyInput, type ListedApiKeyView, type NewApiKeyView, toView } from './api-keys.dto.js';
 import { ApiKeyNotFound } from './api-keys.errors.js';
-import { LastUsed } from './last-used.js';
+import { LastUsed } from '../../platform/auth/last-used.js';
 import { Pepper } from './pepper.js';
 
 /** Format of a key; any other text needs no look-up. */

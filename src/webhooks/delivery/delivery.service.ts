@@ -5,7 +5,7 @@ import { Clock, HOUR_MS } from '../../platform/common/clock.js';
 import { Config } from '../../platform/config/config.js';
 import { Database } from '../../platform/database/database.js';
 import { EndpointStatesService } from '../endpoints/endpoint-states.service.js';
-import { LastUsed } from '../api-keys/last-used.js';
+import { LastUsed } from '../../platform/auth/last-used.js';
 import { SsrfGuard } from '../endpoints/ssrf-guard.js';
 import { fromColumn } from '../../platform/vault/sealed.js';
 import { VaultService } from '../../platform/vault/vault.service.js';

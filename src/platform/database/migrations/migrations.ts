@@ -1,9 +1,10 @@
 import { Initial1764500000001 } from './1764500000001-initial.js';
 import { LongerSignTypes1764600000001 } from './1764600000001-longer-sign-types.js';
+import { LoginSessions1764800000001 } from './1764800000001-login-sessions.js';
 import { PasswordExpiry1764700000001 } from './1764700000001-password-expiry.js';
 
 /**
  * Every migration, oldest first. A released one is never edited, moved or removed (test/architecture/migrations.spec.ts): append a new one
  * for each schema change.
  */
-export const migrations = [Initial1764500000001, LongerSignTypes1764600000001, PasswordExpiry1764700000001];
+export const migrations = [Initial1764500000001, LongerSignTypes1764600000001, PasswordExpiry1764700000001, LoginSessions1764800000001];

@@ -1,11 +1,11 @@
-import type { Database } from '../../platform/database/database.js';
+import type { Database } from '../database/database.js';
 
 const INTERVAL_MS = 60_000;
 const RECORDED_MAX = 10_000;
 
 /**
- * Records when keys were last used, to the minute: at most one write per key, minute and process. Runs in the background, outside the key's
- * scope; a failed write is retried at the next use.
+ * Records when credentials were last used, to the minute: at most one write per credential, minute and process. Runs in the background,
+ * outside the credential's scope; a failed write is retried at the next use.
  */
 export class LastUsed {
   readonly #recorded = new Map<string, number>();
@@ -13,11 +13,11 @@ export class LastUsed {
 
   constructor(
     private readonly database: Database,
-    private readonly table: 'api_keys' | 'signing_keys',
+    private readonly table: 'api_keys' | 'login_sessions' | 'signing_keys',
   ) {}
 
   /**
-   * @param id the key
+   * @param id of the credential
    * @param now Unix time in milliseconds
    * @param stored the row's current value, if the caller has read it
    */
