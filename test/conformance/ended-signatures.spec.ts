@@ -62,12 +62,23 @@ const online = (of: Fixtures) => ({ action: 'online', env_id: of.environment, ap
 
 /** Calls of routes for which the example in test/support/fixtures.ts changes nothing, ends nothing, or does not cover all cases. */
 const WAYS: Record<string, readonly Way[]> = {
-  [`PUT ${B}/signs/:sign_id`]: [
-    { as: 'another secret', body: () => ({ name: unique('n'), sign_key: unique('another_key'), sign_secret: unique('another_secret') }) },
-  ],
-  [`POST ${B}/sign-bindings`]: [
-    { as: 'another key', ids: (of) => ({ sign: of.otherSign }), body: (of) => ({ sign_id: of.sign, publish_ids: [of.publication] }) },
-  ],
+  ...Object.fromEntries(
+    [B, S].flatMap((prefix): [string, readonly Way[]][] => [
+      [
+        `PUT ${prefix}/signs/:sign_id`,
+        [
+          {
+            as: 'another secret',
+            body: () => ({ name: unique('n'), sign_key: unique('another_key'), sign_secret: unique('another_secret') }),
+          },
+        ],
+      ],
+      [
+        `POST ${prefix}/sign-bindings`,
+        [{ as: 'another key', ids: (of) => ({ sign: of.otherSign }), body: (of) => ({ sign_id: of.sign, publish_ids: [of.publication] }) }],
+      ],
+    ]),
+  ),
   [`POST ${B}/apis/action`]: [
     { as: 'offline', body: (of) => ({ ...online(of), action: 'offline' }) },
     { as: 'published again', first: moved, body: online },
@@ -354,8 +365,12 @@ onBothDatabases((name) => {
 const ENDING = [
   `DELETE ${B}`,
   `DELETE ${B}/apis/versions/:version_id (the version that is online)`,
-  `DELETE ${B}/sign-bindings/:sign_bindings_id`,
-  `DELETE ${B}/signs/:sign_id`,
+  ...[B, S].flatMap((prefix) => [
+    `DELETE ${prefix}/sign-bindings/:sign_bindings_id`,
+    `DELETE ${prefix}/signs/:sign_id`,
+    `POST ${prefix}/sign-bindings (another key)`,
+    `PUT ${prefix}/signs/:sign_id (another secret)`,
+  ]),
   `DELETE ${S}/gateway-tokens/:token_id (in use)`,
   `DELETE ${S}/signs/:sign_id/rotation (promoted)`,
   `POST ${B}/apis/action (offline)`,
@@ -363,11 +378,9 @@ const ENDING = [
   `POST ${B}/apis/publish (a group offline)`,
   `POST ${B}/apis/publish (offline)`,
   `POST ${B}/apis/publish (published again)`,
-  `POST ${B}/sign-bindings (another key)`,
   `POST ${S}/signs/:sign_id/rotation/promote`,
   `PUT ${B}/apis/publish/:api_id (the version before)`,
   `PUT ${B}/envs/:env_id`,
-  `PUT ${B}/signs/:sign_id (another secret)`,
   `PUT ${S}/settings (encoded slashes)`,
   'DELETE /v1/endpoints/:id',
   'DELETE /v1/endpoints/:id/signing-keys/:keyId',

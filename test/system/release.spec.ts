@@ -18,6 +18,8 @@ function repository({ changelog = UNRELEASED } = {}) {
     '.env.example',
     '.ci',
     'packages',
+    // The manifest of a workspace decides which libraries are shipped.
+    'console/package.json',
     'verifiers',
     ...SAY_THE_VERSION,
   ])
