@@ -146,7 +146,7 @@ const WAYS: Record<string, readonly Way[]> = {
     { as: 'a second one', first: async (of) => oneKeyOf(of), body: () => ({ type: 'hmac' }) },
   ],
   // The caller's own login, so later routes need another caller.
-  ['DELETE /signet/v1/me/sessions/:id']: [{ first: () => Promise.resolve() }],
+  ['DELETE /signet/v1/me/sessions/:session_id']: [{ first: () => Promise.resolve() }],
   ['POST /v1/projects']: [{ body: () => ({ name: unique('project') }) }],
   ['PUT /v1/projects/:id']: [{ body: () => ({ name: unique('project') }) }],
   ['POST /v3/projects']: [{ body: () => ({ project: { name: unique('project') } }) }],
