@@ -18,6 +18,7 @@ interface Packed {
   filename: string;
   size: number;
   files: { path: string }[];
+  bundled?: string[];
 }
 
 const { values, positionals } = parseArgs({
@@ -124,8 +125,10 @@ function packages(version: string, dry: boolean): void {
   const packed = JSON.parse(
     run('npm', 'pack', '--json', '--ignore-scripts', ...every, ...(dry ? ['--dry-run'] : ['--pack-destination', values.out])),
   ) as Packed[] | Record<string, Packed>;
-  for (const { name, filename, size, files } of Array.isArray(packed) ? packed : Object.values(packed)) {
-    const stray = files.map(({ path }) => path).filter((path) => isStray(path) || isTest(path));
+  for (const { name, filename, size, files, bundled = [] } of Array.isArray(packed) ? packed : Object.values(packed)) {
+    // Libraries that the package brings along are as their authors packed them.
+    const own = files.map(({ path }) => path).filter((path) => !bundled.some((each) => path.startsWith(`node_modules/${each}/`)));
+    const stray = own.filter((path) => isStray(path) || isTest(path));
     if (stray.length > 0) shut('packages', `${name} would ship ${stray.slice(0, 3).join(', ')}`);
     if (!files.some(({ path }) => path === 'LICENSE')) shut('packages', `${name} has no LICENSE`);
     const file = dry ? 'not written yet' : join(values.out, filename);
