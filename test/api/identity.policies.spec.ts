@@ -60,7 +60,7 @@ onBothDatabases((name) => {
 
   it('a role that stands for no policy allows nothing, and the operator is told', async () => {
     expect((await as('lost').get(gateways)).status).toBe(403);
-    expect(service.logs.join('')).toContain('roles without a policy of that name grant and deny nothing: [\\"gone\\"]');
+    expect(service.logs.join('')).toContain('these roles grant and deny nothing, because no policy has their name: [\\"gone\\"]');
   });
 
   it('groups and policies cannot be changed here if another service manages the users', async () => {

@@ -298,6 +298,6 @@ describe('with Redis', () => {
     const began = service.app.get(Clock).now();
     for (const status of [200, 200, 429]) expect((await client.get(LIST)).status).toBe(status);
     expect(service.app.get(Clock).now() - began).toBeLessThan(10_000);
-    expect(service.logs.some((line) => line.includes('each process counts rate limits on its own'))).toBe(true);
+    expect(service.logs.some((line) => line.includes('each process counts rate limits separately'))).toBe(true);
   });
 });

@@ -154,7 +154,7 @@ describe('a machine', () => {
   it('is refused without a certificate of the authority, while users need no certificate', async () => {
     for (const own of [{}, pem(authority.issue('stranger'))]) {
       const { status, body } = await snapshot(own);
-      expect([status, body.code, body.detail]).toEqual([403, 'forbidden', 'machines need a client certificate here']);
+      expect([status, body.code, body.detail]).toEqual([403, 'forbidden', 'machines must present a client certificate']);
     }
     expect((await call('GET', `/v2/${client.projectId}/apigw/instances`)).status).toBe(200);
   });
@@ -172,7 +172,7 @@ describe('a machine', () => {
     const refused = [403, 'the credential is bound to another client certificate'];
     expect(await asked(bound.token, pem(node))).toEqual([400, 'Signet-Session']);
     expect(await asked(bound.token, pem(stranger))).toEqual(refused);
-    expect(await asked(bound.token, {})).toEqual([403, 'machines need a client certificate here']);
+    expect(await asked(bound.token, {})).toEqual([403, 'machines must present a client certificate']);
     const renewed = (await call('POST', `${tokens}/${bound.id}/renew`, { client_certificate_sha256: print(stranger) })).body;
     expect([await asked(renewed.token, pem(stranger)), await asked(renewed.token, pem(node))]).toEqual([[400, 'Signet-Session'], refused]);
     // The old credential keeps its certificate, and so does a renewal that names none.
@@ -210,9 +210,12 @@ describe('signet gateway', () => {
 
   it.each<[Record<string, string>, string]>([
     [{ SIGNET_CONTROL_PLANE_TLS: 'ca=/nowhere' }, 'SIGNET_CONTROL_PLANE_TLS: ca cannot be read (ENOENT)'],
-    [{ SIGNET_CONTROL_PLANE_TLS: 'cert=package.json' }, 'SIGNET_CONTROL_PLANE_TLS needs cert and key together'],
-    [{ SIGNET_CONTROL_PLANE_TLS: 'cert=package.json,key=package.json' }, 'is not what it should be'],
-    [{ SIGNET_CONTROL_PLANE_URL: 'http://127.0.0.1:1', SIGNET_CONTROL_PLANE_TLS: 'ca=package.json' }, 'that starts with https://'],
+    [{ SIGNET_CONTROL_PLANE_TLS: 'cert=package.json' }, 'SIGNET_CONTROL_PLANE_TLS must contain both cert and key, or neither'],
+    [{ SIGNET_CONTROL_PLANE_TLS: 'cert=package.json,key=package.json' }, 'names a file with invalid content'],
+    [
+      { SIGNET_CONTROL_PLANE_URL: 'http://127.0.0.1:1', SIGNET_CONTROL_PLANE_TLS: 'ca=package.json' },
+      'requires a SIGNET_CONTROL_PLANE_URL that starts with https://',
+    ],
   ])('does not start with %j', (more, words) => {
     expect(() => readGatewayConfig(environment(more))).toThrow(words);
   });
@@ -221,9 +224,12 @@ describe('signet gateway', () => {
 describe('the configuration', () => {
   it.each<[Record<string, string>, string]>([
     [{ SIGNET_TLS: 'cert=/nowhere,key=/nowhere' }, 'SIGNET_TLS: cert cannot be read (ENOENT)'],
-    [{ SIGNET_TLS: 'cert=package.json' }, 'SIGNET_TLS needs cert and key together'],
-    [{ SIGNET_TLS: 'client-ca=package.json' }, 'SIGNET_TLS needs cert and key together'],
-    [{ SIGNET_TLS: 'cert=package.json,key=package.json', SIGNET_EMBEDDED_GATEWAY: 'on' }, 'SIGNET_EMBEDDED_GATEWAY=on speaks plain HTTP'],
+    [{ SIGNET_TLS: 'cert=package.json' }, 'SIGNET_TLS must contain both cert and key'],
+    [{ SIGNET_TLS: 'client-ca=package.json' }, 'SIGNET_TLS must contain both cert and key'],
+    [
+      { SIGNET_TLS: 'cert=package.json,key=package.json', SIGNET_EMBEDDED_GATEWAY: 'on' },
+      'SIGNET_EMBEDDED_GATEWAY=on cannot be combined with SIGNET_TLS',
+    ],
   ])('refuses %j', (env, words) => {
     expect(() => readConfig(env)).toThrow(words);
   });
@@ -236,7 +242,7 @@ describe('the configuration', () => {
         (error: Error) => error.message,
       );
     for (const message of [await start(other.certFile, node.keyFile), await start('package.json', 'package.json')]) {
-      expect(message).toContain('SIGNET_TLS: cert and key cannot be used: ');
+      expect(message).toContain('SIGNET_TLS: cert and key are invalid: ');
       expect(message).not.toContain('PRIVATE KEY');
     }
   });

@@ -61,7 +61,7 @@ onBothDatabases((name) => {
       await run('UPDATE signs SET instance_id = ? WHERE id = ?', [other, key.id]);
       expect(secretsIn(await listed(other))).toEqual([stays.sign_secret]);
       expect(secretsIn(await listed())).not.toContain(key.sign_secret);
-      expect(logs()).toContain(`signs ${key.id} of ${other} is left out: an encrypted value does not decrypt`);
+      expect(logs()).toContain(`signs ${key.id} of ${other} is ignored: an encrypted value cannot be decrypted`);
       expect((await environment.admin.delete(at(`/signs/${key.id}`, other))).status).toBe(204);
     });
 
@@ -102,7 +102,7 @@ onBothDatabases((name) => {
       expect([list.total, list.size, secretsIn(list)]).toEqual([2, 1, [good.sign_secret]]);
       const bound = (await environment.admin.get(at(`/sign-bindings/binded-signs?api_id=${apiId}`))).body;
       expect(bound.bindings.map((each: { sign_id: string }) => each.sign_id)).toEqual([good.id]);
-      expect(logs()).toContain(`signs ${bad.id} of ${gateway} is left out: an encrypted value does not decrypt`);
+      expect(logs()).toContain(`signs ${bad.id} of ${gateway} is ignored: an encrypted value cannot be decrypted`);
       expect(await counted('signs')).toBe(before + 1);
       for (let i = 0; i < 5; i++) await listed();
       expect(await counted('signs')).toBe(before + 1);
@@ -176,7 +176,7 @@ onBothDatabases((name) => {
       const verified = (secret: string) =>
         verifyWebhook(delivery!, { dialect: 'standard', secrets: [secret], now: environment.clock.now }).ok;
       expect([verified(endpoint.signing_secret), verified(added.signing_secret)]).toEqual([false, true]);
-      expect(logs()).toContain(`signing_keys ${endpoint.signing_key_id} of ${endpoint.id} is left out`);
+      expect(logs()).toContain(`signing_keys ${endpoint.signing_key_id} of ${endpoint.id} is ignored`);
       expect((await environment.client.delete(`/v1/endpoints/${endpoint.id}/signing-keys/${endpoint.signing_key_id}`)).status).toBe(204);
     });
 

@@ -40,7 +40,7 @@ onBothDatabases((name) => {
     service.app.get(AuthorizationCacheInvalidator, { strict: false }).invalidate();
     service.app.get(GatewayTokens, { strict: false }).forget();
   };
-  const logged = (table: string, id: string) => service.logs.join('').includes(`${table} ${id} is left out: its MAC does not match`);
+  const logged = (table: string, id: string) => service.logs.join('').includes(`${table} ${id} is ignored: its MAC is invalid`);
   let users = 0;
   const user = async (roles: { project: string; role: string }[] = []) => {
     const made = `user_${users++}`;

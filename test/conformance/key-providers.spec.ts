@@ -233,7 +233,7 @@ describe.each(SUITE)('the key provider %s', (_, { env, rotate, service }) => {
       const before = await TestService.start(database, lines);
       running.push(before);
       const { path, secret } = await withKey(await before.client({ project: 'ours' }));
-      await expect(start()).rejects.toThrow('the ring holds none of them');
+      await expect(start()).rejects.toThrow('the keyring contains none of them');
       const both = await start(lines);
       const client = await both.client({ project: 'ours' });
       expect((await client.get(path)).body.signs[0].sign_secret).toBe(secret);

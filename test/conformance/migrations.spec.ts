@@ -29,7 +29,7 @@ onBothDatabases((name) => {
         (error: Error) => error.message,
       );
       expect(refusal).toMatch(
-        /^the database was made by Signet before 0\.2\.0, .*start this one on an empty database .*create the keys there/,
+        /^the database was created by Signet before 0\.2\.0, .*start this version on an empty database .*create the signature keys there/,
       );
       expect(refusal).not.toContain('\n');
       expect(await database.rows('SELECT * FROM migrations')).toEqual(before);

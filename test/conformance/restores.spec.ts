@@ -19,7 +19,7 @@ import { examplesOf, idsOf, createFixtures, unique, type Fixtures, VALUES } from
 
 /** A larger factor would fail on a slow machine, because a beat must be at most a second old. */
 const FASTER = 5;
-const HELD = 'was put back to an earlier state';
+const HELD = 'was restored to an earlier state';
 
 onBothDatabases((name) => {
   let test: TestDatabase;

@@ -66,17 +66,17 @@ describe('the embedded database', () => {
     await create(admin, signs, 'before');
     expect((await signet(['admin', 'backup', backup], test.env)).code).toBe(0);
     expect(statSync(backup).mode & 0o777).toBe(0o600);
-    expect((await signet(['admin', 'backup', backup], test.env)).stderr).toContain('exists already');
+    expect((await signet(['admin', 'backup', backup], test.env)).stderr).toContain('already exists');
     for (let i = 0; i < 40; i++) await create(admin, signs, `after_${i}`);
 
     const early = await signet(['admin', 'restore', backup], test.env);
-    expect([early.code, early.stderr]).toEqual([1, expect.stringContaining('stop every one')]);
+    expect([early.code, early.stderr]).toEqual([1, expect.stringContaining('stop all processes')]);
     await served.stop('SIGKILL');
     expect(statSync(`${file}-wal`).size).toBeGreaterThan(0);
 
     // People copy the backup by hand.
     copyFileSync(backup, file);
-    expect(await refusal()).toMatch(/log of another database|do not belong together/);
+    expect(await refusal()).toMatch(/is not the log of the database|do not belong together/);
     expect(readFileSync(file).equals(readFileSync(backup))).toBe(true);
 
     const restored = await signet(['admin', 'restore', backup], test.env);
@@ -95,7 +95,9 @@ describe('the embedded database', () => {
     const gone = await again.admin.delete(`${again.signs}/${id}`);
     const complete = async (admin: Client) => (await admin.get(gone.headers.get('signet-receipt')!)).body.complete as boolean;
     expect((await signet(['admin', 'recovery', 'vouch', '--by', 'operator'], test.env)).code).toBe(0);
-    expect((await signet(['admin', 'recovery', 'vouch', '--by', 'operator'], test.env)).stderr).toContain('nothing to vouch for');
+    expect((await signet(['admin', 'recovery', 'vouch', '--by', 'operator'], test.env)).stderr).toContain(
+      'no quarantine in which an operator could vouch',
+    );
     expect(await complete(again.admin)).toBe(true);
     expect(await again.served.stop()).toBe(0);
     expect((await signet(['admin', 'audit', 'verify'], test.env)).stdout).toContain('intact');
@@ -108,7 +110,7 @@ describe('the embedded database', () => {
     await other.served.stop('SIGKILL');
     copyFileSync(join(test.dataDir, 'other', 'signet.db-wal'), `${file}-wal`);
     const before = readFileSync(file);
-    expect(await refusal()).toMatch(/log of another database|do not belong together/);
+    expect(await refusal()).toMatch(/is not the log of the database|do not belong together/);
     expect(readFileSync(file).equals(before)).toBe(true);
   });
 

@@ -297,7 +297,9 @@ describe('an error', () => {
       ['keys', 'delete', 'x', '--wait', 'soon'],
     ])
       await ends('usage', args);
-    expect((await ends('usage', ['gateways'], { env: { SIGNET_API_KEY: 'x' } })).stderr).toContain('exclude each other');
+    expect((await ends('usage', ['gateways'], { env: { SIGNET_API_KEY: 'x' } })).stderr).toContain(
+      'only one of SIGNET_TOKEN, SIGNET_API_KEY and SIGNET_ACCESS_KEY',
+    );
     expect((await ends('usage', ['gateways'], { env: { SIGNET_TOKN: 'x' } })).stderr).toContain('SIGNET_TOKN is not a variable');
   });
 });

@@ -112,7 +112,7 @@ const here = hasMariadbServer || process.env['CI'] === 'true';
     ['an authority that the system does not know', 'localhost', () => '?ssl-mode=VERIFY_CA'],
   ])('a server with %s is refused before the client sends it anything', async (_, host, parameters) => {
     plain.forget();
-    await expect(open(host, parameters())).rejects.toThrow('DATABASE_URL: no connection to the database signet');
+    await expect(open(host, parameters())).rejects.toThrow('DATABASE_URL: cannot connect to the database signet');
     for (const said of plain.heard) expect(said.toString('latin1')).not.toMatch(/SELECT|SESSION|over_tls/);
   });
 

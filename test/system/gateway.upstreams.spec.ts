@@ -129,9 +129,11 @@ describe('the signing proxy in front of a backend behind TLS', () => {
     const name = 'SIGNET_GATEWAY_UPSTREAM_TLS';
     expect(faults('https://b', `ca=${authority.caFile}`)).toEqual([]);
     expect(faults('https://b', `ca=${folder}/none`)).toEqual([`${name}: ca cannot be read (ENOENT)`]);
-    expect(faults('https://b', `ca=${text}`)).toEqual([expect.stringContaining(`${name} names a file that is not what it should be`)]);
-    expect(faults('https://b', `cert=${files.certFile}`)).toEqual([expect.stringContaining(`${name} needs cert and key together`)]);
-    expect(faults('http://b', `ca=${authority.caFile}`)).toEqual([`${name} is for a SIGNET_GATEWAY_UPSTREAM that starts with https://`]);
+    expect(faults('https://b', `ca=${text}`)).toEqual([expect.stringContaining(`${name} names a file with invalid content`)]);
+    expect(faults('https://b', `cert=${files.certFile}`)).toEqual([
+      expect.stringContaining(`${name} must contain both cert and key, or neither`),
+    ]);
+    expect(faults('http://b', `ca=${authority.caFile}`)).toEqual([`${name} requires a SIGNET_GATEWAY_UPSTREAM that starts with https://`]);
   });
 
   describe('with a load balancer in front of several backends, as docs/gateways.md has it', () => {

@@ -77,8 +77,8 @@ describe('an operator', () => {
     const before = readFileSync(file, 'utf8');
     // The name that the command had in 0.2.
     const again = await signet(['kek', 'generate', '--out', file], {});
-    expect(again.stderr).toMatch(/^signet kek is now signet admin kek; .+\n.*exists already/);
-    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('exists already')]);
+    expect(again.stderr).toMatch(/^signet kek is now signet admin kek; .+\n.*already exists/);
+    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('already exists')]);
     expect(readFileSync(file, 'utf8')).toBe(before);
 
     expect((await signet(['admin', 'migrate'], { ...test.env, SIGNET_ADMIN_PASSWORD: 'a-password' })).code).toBe(0);
@@ -119,7 +119,7 @@ describe('an operator', () => {
       [{ SIGNET_DATA_DIR: '/proc/x/y' }, /^SIGNET_DATA_DIR: \/proc\/x\/y cannot be created/],
       [{ SIGNET_DATA_DIR: 'package.json' }, /^SIGNET_DATA_DIR: .*package.json cannot be created/],
       [{ SIGNET_KEK_FILE: '/nowhere/kek' }, /^SIGNET_KEK_FILE: \/nowhere\/kek cannot be read \(ENOENT\)/],
-      [{ DATABASE_URL: `mysql://root@127.0.0.1:${closed}/x` }, /^DATABASE_URL: no connection .* \(ECONNREFUSED/],
+      [{ DATABASE_URL: `mysql://root@127.0.0.1:${closed}/x` }, /^DATABASE_URL: cannot connect .* \(ECONNREFUSED/],
       [{ SIGNET_ADMIN_PASSWORD: 'x'.repeat(2000) }, /^SIGNET_ADMIN_PASSWORD: a password has 8 to 1024 characters/],
       [{ SIGNET_ADMIN_PASSWORD: 'x' }, /^SIGNET_ADMIN_PASSWORD: a password has 8 to 1024 characters/],
     ] as const)

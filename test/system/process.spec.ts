@@ -92,7 +92,7 @@ onBothDatabases((name) => {
       SIGNET_KEK_FILE: other,
       SIGNET_PORT: String(await freePort()),
     });
-    expect([code, stderr + stdout]).toEqual([1, expect.stringContaining('the ring holds none of them')]);
+    expect([code, stderr + stdout]).toEqual([1, expect.stringContaining('the keyring contains none of them')]);
   });
 });
 
@@ -131,8 +131,10 @@ describe('signet', () => {
       expect(lines).toContain(line);
     const wrong = await signet(['config', 'check'], { ...env, SIGNET_LIMITS: 'sings=9', SIGNET_SIGN_NUM_LIMIT: '9' });
     expect([wrong.code, wrong.stdout]).toEqual([1, '']);
-    expect(wrong.stderr).toContain('SIGNET_LIMITS has the unknown item sings; there are signs, ');
-    expect(wrong.stderr).toContain('SIGNET_SIGN_NUM_LIMIT is gone: it is an item of SIGNET_LIMITS now, as in SIGNET_LIMITS="signs=200"\n');
+    expect(wrong.stderr).toContain('SIGNET_LIMITS has the unknown item sings; the known ones are signs, ');
+    expect(wrong.stderr).toContain(
+      'SIGNET_SIGN_NUM_LIMIT was removed: it is now an item of SIGNET_LIMITS, as in SIGNET_LIMITS="signs=200"\n',
+    );
   });
 
   it('prints a generated password once, and in the local mode also a token and a gateway', async () => {

@@ -67,7 +67,7 @@ onBothDatabases((name) => {
     );
     return receipt;
   };
-  const held = (answer: Answer) => answer.status === 503 && answer.text.includes('was put back to an earlier state');
+  const held = (answer: Answer) => answer.status === 503 && answer.text.includes('was restored to an earlier state');
   const write = () => fleet.admin.post(fleet.at('/signs'), { name: 'no' });
   const superseded = async (receipt: string) => expect((await fleet.admin.get(receipt)).body).toMatchObject({ code: 'receipt_superseded' });
   const run = async (...args: string[]) => {

@@ -132,7 +132,7 @@ describe('key-encryption keys', () => {
     putRing(next, old);
     chmodSync(env['SIGNET_KEK_FILE']!, 0o644);
     const open = await start();
-    expect([open.code, open.stderr]).toEqual([1, expect.stringContaining('has mode 644: chmod 600 (or 640) it')]);
+    expect([open.code, open.stderr]).toEqual([1, expect.stringContaining('has mode 644: set mode 600 or 640')]);
     for (const { stdout, stderr } of [early, open])
       for (const ringLine of [old, next]) expect(stdout + stderr).not.toContain(ringLine.split(':')[1]!.slice(0, 16));
     await test.drop();

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * List the versions of the identity service
-         * @description Needs no token.
+         * @description Requires no token.
          */
         get: operations["KeystoneListVersions"];
         put?: never;
@@ -32,8 +32,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Check that the process runs, under the older name
-         * @description Needs no token.
+         * Check that the process runs (alias of /livez)
+         * @description Requires no token.
          */
         get: operations["ShowHealth"];
         put?: never;
@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Check that the process runs
-         * @description Needs no token.
+         * @description Requires no token.
          */
         get: operations["ShowLiveness"];
         put?: never;
@@ -72,8 +72,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List metrics in the format of Prometheus
-         * @description Needs no token.
+         * List the metrics in the Prometheus format
+         * @description Requires no token.
          */
         get: operations["ListMetrics"];
         put?: never;
@@ -93,7 +93,7 @@ export interface paths {
         };
         /**
          * Check whether requests can be served
-         * @description Needs no token.
+         * @description Requires no token.
          */
         get: operations["ShowReadiness"];
         put?: never;
@@ -113,7 +113,7 @@ export interface paths {
         };
         /**
          * List the changes and denied requests of the project, newest first
-         * @description Needs the action `signet:audit:list` in the project of the token.
+         * @description Requires the action `signet:audit:list` in the project of the token.
          */
         get: operations["ListAuditEvents"];
         put?: never;
@@ -133,7 +133,7 @@ export interface paths {
         };
         /**
          * List the changes in the domain of the caller, newest first
-         * @description Needs the action `iam:audit:list` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:audit:list` in the scope of the token, which is a project or a domain.
          */
         get: operations["ListDomainAuditEvents"];
         put?: never;
@@ -153,7 +153,7 @@ export interface paths {
         };
         /**
          * Stream the trail of the project, oldest first, one JSON object a line
-         * @description Needs the action `signet:audit:export` in the project of the token.
+         * @description Requires the action `signet:audit:export` in the project of the token.
          */
         get: operations["ExportAuditEvents"];
         put?: never;
@@ -173,7 +173,7 @@ export interface paths {
         };
         /**
          * Show since when an endpoint has failed, and why it was disabled
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:endpoints:get`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:endpoints:get`.
          */
         get: operations["ShowEndpointState"];
         put?: never;
@@ -183,7 +183,7 @@ export interface paths {
         head?: never;
         /**
          * Replace the event subscriptions of an endpoint
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:endpoints:update`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:endpoints:update`.
          */
         patch: operations["UpdateEndpointEvents"];
         trace?: never;
@@ -197,7 +197,7 @@ export interface paths {
         };
         /**
          * Show delivery metrics of an endpoint
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:getMetrics`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:getMetrics`.
          */
         get: operations["GetEndpointMetrics"];
         put?: never;
@@ -217,7 +217,7 @@ export interface paths {
         };
         /**
          * Show which processes still deliver with the state before a write of an endpoint
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:endpoints:get`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:endpoints:get`.
          */
         get: operations["ShowEndpointReceipt"];
         put?: never;
@@ -239,7 +239,7 @@ export interface paths {
         put?: never;
         /**
          * Replay the messages accepted in a time range, or count them
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:replay`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:replay`.
          */
         post: operations["ReplayEndpointMessages"];
         delete?: never;
@@ -257,13 +257,13 @@ export interface paths {
         };
         /**
          * List the signing keys of an endpoint in full
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:signingKeys:list`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:signingKeys:list`.
          */
         get: operations["ListSigningKeyDetails"];
         put?: never;
         /**
          * Add a signing key of any kind
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:signingKeys:create`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:signingKeys:create`.
          */
         post: operations["AddSigningKey"];
         delete?: never;
@@ -287,7 +287,7 @@ export interface paths {
         head?: never;
         /**
          * Set or remove the expiry of a signing key
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:signingKeys:update`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:signingKeys:update`.
          */
         patch: operations["UpdateSigningKey"];
         trace?: never;
@@ -303,7 +303,7 @@ export interface paths {
         put?: never;
         /**
          * Send one test message signed with this key only, and return the result
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:signingKeys:test`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:signingKeys:test`.
          */
         post: operations["TestSigningKey"];
         delete?: never;
@@ -321,13 +321,13 @@ export interface paths {
         };
         /**
          * List the credentials of gateways and verifiers, newest first
-         * @description Needs the action `signet:gateways:list` in the project of the token.
+         * @description Requires the action `signet:gateways:list` in the project of the token.
          */
         get: operations["ListGatewayTokens"];
         put?: never;
         /**
          * Create a credential for gateways or verifiers; its token is shown once
-         * @description Needs the action `signet:gateways:create` in the project of the token.
+         * @description Requires the action `signet:gateways:create` in the project of the token.
          */
         post: operations["CreateGatewayToken"];
         delete?: never;
@@ -348,7 +348,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke a credential
-         * @description Needs the action `signet:gateways:delete` in the project of the token.
+         * @description Requires the action `signet:gateways:delete` in the project of the token.
          */
         delete: operations["DeleteGatewayToken"];
         options?: never;
@@ -367,7 +367,7 @@ export interface paths {
         put?: never;
         /**
          * Create a replacement for a credential, which ends after an overlap
-         * @description Needs the action `signet:gateways:renew` in the project of the token.
+         * @description Requires the action `signet:gateways:renew` in the project of the token.
          */
         post: operations["RenewGatewayToken"];
         delete?: never;
@@ -385,7 +385,7 @@ export interface paths {
         };
         /**
          * Show which processes have applied a revision
-         * @description Needs the action `signet:receipts:get` in the project of the token.
+         * @description Requires the action `signet:receipts:get` in the project of the token.
          */
         get: operations["ShowReceipt"];
         put?: never;
@@ -405,7 +405,7 @@ export interface paths {
         };
         /**
          * List the processes that sign for a gateway
-         * @description Needs the action `signet:nodes:list` in the project of the token.
+         * @description Requires the action `signet:nodes:list` in the project of the token.
          */
         get: operations["ListSessions"];
         put?: never;
@@ -426,13 +426,13 @@ export interface paths {
         get?: never;
         /**
          * Register a process, before it takes keys
-         * @description Needs a credential of the gateway with the role `gateway`.
+         * @description Requires a credential of the gateway with the role `gateway`.
          */
         put: operations["RegisterSession"];
         post?: never;
         /**
          * Vouch that a process signs no more
-         * @description Needs the action `signet:nodes:delete` in the project of the token.
+         * @description Requires the action `signet:nodes:delete` in the project of the token.
          */
         delete: operations["VouchForSession"];
         options?: never;
@@ -450,7 +450,7 @@ export interface paths {
         get?: never;
         /**
          * Acknowledge a revision, keep a session alive, renew its lease
-         * @description Needs a credential of the gateway with the role `gateway`.
+         * @description Requires a credential of the gateway with the role `gateway`.
          */
         put: operations["ReportSession"];
         post?: never;
@@ -469,12 +469,12 @@ export interface paths {
         };
         /**
          * Show the settings of a gateway
-         * @description Needs the action `signet:settings:get` in the project of the token.
+         * @description Requires the action `signet:settings:get` in the project of the token.
          */
         get: operations["ShowInstanceSettings"];
         /**
          * Set the lease of the nodes of a gateway, masking of secrets, and how encoded slashes are handled
-         * @description Needs the action `signet:settings:update` in the project of the token.
+         * @description Requires the action `signet:settings:update` in the project of the token.
          */
         put: operations["UpdateInstanceSettings"];
         post?: never;
@@ -493,13 +493,13 @@ export interface paths {
         };
         /**
          * List the published APIs that a signature key of any type is bound to
-         * @description Needs the action `signet:signBindings:list` in the project of the token.
+         * @description Requires the action `signet:signBindings:list` in the project of the token.
          */
         get: operations["ListSignatureKeyBindings"];
         put?: never;
         /**
          * Bind a signature key of any type to published APIs, in place of the keys bound before
-         * @description Needs the action `signet:signBindings:create` in the project of the token.
+         * @description Requires the action `signet:signBindings:create` in the project of the token.
          */
         post: operations["BindSignatureKey"];
         delete?: never;
@@ -520,7 +520,7 @@ export interface paths {
         post?: never;
         /**
          * Unbind a signature key of any type from a published API
-         * @description Needs the action `signet:signBindings:delete` in the project of the token.
+         * @description Requires the action `signet:signBindings:delete` in the project of the token.
          */
         delete: operations["UnbindSignatureKey"];
         options?: never;
@@ -537,13 +537,13 @@ export interface paths {
         };
         /**
          * List signature keys of all types, newest first
-         * @description Needs the action `signet:signs:list` in the project of the token.
+         * @description Requires the action `signet:signs:list` in the project of the token.
          */
         get: operations["ListSignatureKeys"];
         put?: never;
         /**
          * Create a signature key of any type
-         * @description Needs the action `signet:signs:create` in the project of the token.
+         * @description Requires the action `signet:signs:create` in the project of the token.
          */
         post: operations["CreateSignatureKey"];
         delete?: never;
@@ -562,13 +562,13 @@ export interface paths {
         get?: never;
         /**
          * Modify a signature key of any type
-         * @description Needs the action `signet:signs:update` in the project of the token.
+         * @description Requires the action `signet:signs:update` in the project of the token.
          */
         put: operations["UpdateSignatureKey"];
         post?: never;
         /**
          * Delete a signature key of any type, and detach it from every API
-         * @description Needs the action `signet:signs:delete` in the project of the token.
+         * @description Requires the action `signet:signs:delete` in the project of the token.
          */
         delete: operations["DeleteSignatureKey"];
         options?: never;
@@ -585,7 +585,7 @@ export interface paths {
         };
         /**
          * Show what deleting the key would affect
-         * @description Needs the action `signet:signs:getImpact` in the project of the token.
+         * @description Requires the action `signet:signs:getImpact` in the project of the token.
          */
         get: operations["ShowSignatureKeyImpact"];
         put?: never;
@@ -607,7 +607,7 @@ export interface paths {
         put?: never;
         /**
          * Show the secret of a key; the audit trail records who asked
-         * @description Needs the action `signet:signs:reveal` in the project of the token.
+         * @description Requires the action `signet:signs:reveal` in the project of the token.
          */
         post: operations["RevealSignatureKey"];
         delete?: never;
@@ -625,18 +625,18 @@ export interface paths {
         };
         /**
          * Show the rotation of a key, and which verifiers hold both secrets
-         * @description Needs the action `signet:rotations:get` in the project of the token.
+         * @description Requires the action `signet:rotations:get` in the project of the token.
          */
         get: operations["ShowSignatureKeyRotation"];
         put?: never;
         /**
          * Give verifiers a new secret in addition to the one that signs
-         * @description Needs the action `signet:rotations:create` in the project of the token.
+         * @description Requires the action `signet:rotations:create` in the project of the token.
          */
         post: operations["StageSignatureKeyRotation"];
         /**
          * Undo the last step of a rotation
-         * @description Needs the action `signet:rotations:delete` in the project of the token.
+         * @description Requires the action `signet:rotations:delete` in the project of the token.
          */
         delete: operations["CancelSignatureKeyRotation"];
         options?: never;
@@ -655,7 +655,7 @@ export interface paths {
         put?: never;
         /**
          * Sign with the new secret, now or at a time
-         * @description Needs the action `signet:rotations:promote` in the project of the token.
+         * @description Requires the action `signet:rotations:promote` in the project of the token.
          */
         post: operations["PromoteSignatureKeyRotation"];
         delete?: never;
@@ -675,7 +675,7 @@ export interface paths {
         put?: never;
         /**
          * Retire the secret that does not sign, before its time or by force
-         * @description Needs the action `signet:rotations:retire` in the project of the token.
+         * @description Requires the action `signet:rotations:retire` in the project of the token.
          */
         post: operations["RetireSignatureKeyRotation"];
         delete?: never;
@@ -693,7 +693,7 @@ export interface paths {
         };
         /**
          * Get all keys and routes that a process signs with, at one revision
-         * @description Needs a credential of the gateway with the role `gateway`.
+         * @description Requires a credential of the gateway with the role `gateway`.
          */
         get: operations["ShowSnapshot"];
         put?: never;
@@ -713,14 +713,14 @@ export interface paths {
         };
         /**
          * Give a verifier every secret that it accepts
-         * @description Needs a credential of the gateway with the role `verifier`.
+         * @description Requires a credential of the gateway with the role `verifier`.
          */
         get: operations["ListVerificationKeys"];
         put?: never;
         post?: never;
         /**
          * Report that this verifier accepts nothing any more
-         * @description Needs a credential of the gateway with the role `verifier`.
+         * @description Requires a credential of the gateway with the role `verifier`.
          */
         delete: operations["LeaveVerification"];
         options?: never;
@@ -737,7 +737,7 @@ export interface paths {
         };
         /**
          * List the processes that have asked for the keys of a gateway
-         * @description Needs the action `signet:verifiers:list` in the project of the token.
+         * @description Requires the action `signet:verifiers:list` in the project of the token.
          */
         get: operations["ListVerifiers"];
         put?: never;
@@ -760,7 +760,7 @@ export interface paths {
         post?: never;
         /**
          * Vouch that a verifier accepts nothing any more
-         * @description Needs the action `signet:verifiers:delete` in the project of the token.
+         * @description Requires the action `signet:verifiers:delete` in the project of the token.
          */
         delete: operations["VouchForVerifier"];
         options?: never;
@@ -777,7 +777,7 @@ export interface paths {
         };
         /**
          * Stream pointers to changes, as server-sent events
-         * @description Needs a credential of the gateway with the role `gateway`.
+         * @description Requires a credential of the gateway with the role `gateway`.
          */
         get: operations["WatchChanges"];
         put?: never;
@@ -797,7 +797,7 @@ export interface paths {
         };
         /**
          * Show what the caller may do, and which statement decides
-         * @description Needs a token, whatever its scope, or a signature.
+         * @description Requires a token with any scope, or a signature.
          */
         get: operations["ShowMyPermissions"];
         put?: never;
@@ -857,13 +857,13 @@ export interface paths {
         };
         /**
          * List the API keys of the project, newest first
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:apiKeys:list`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:apiKeys:list`.
          */
         get: operations["ListAPIKeys"];
         put?: never;
         /**
          * Create an API key of the project; it is shown once
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:apiKeys:create`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:apiKeys:create`.
          */
         post: operations["CreateAPIKey"];
         delete?: never;
@@ -884,7 +884,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke an API key and the keys created with it; every process refuses them at once
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:apiKeys:delete`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:apiKeys:delete`.
          */
         delete: operations["DeleteAPIKey"];
         options?: never;
@@ -901,7 +901,7 @@ export interface paths {
         };
         /**
          * List permanently failed messages, newest first; the paging is in data
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:list`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:list`.
          */
         get: operations["ListDLQMessages"];
         put?: never;
@@ -923,7 +923,7 @@ export interface paths {
         put?: never;
         /**
          * Replay a permanently failed message
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:replay`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:replay`.
          */
         post: operations["ReplayFromDLQ"];
         delete?: never;
@@ -941,13 +941,13 @@ export interface paths {
         };
         /**
          * List endpoints, newest first
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:endpoints:list`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:endpoints:list`.
          */
         get: operations["ListEndpoints"];
         put?: never;
         /**
          * Create an endpoint with its first signing key
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:endpoints:create`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:endpoints:create`.
          */
         post: operations["CreateEndpoint"];
         delete?: never;
@@ -965,21 +965,21 @@ export interface paths {
         };
         /**
          * Show an endpoint
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:endpoints:get`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:endpoints:get`.
          */
         get: operations["GetEndpoint"];
         put?: never;
         post?: never;
         /**
          * Delete an endpoint; waiting messages fail permanently
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:endpoints:delete`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:endpoints:delete`.
          */
         delete: operations["DeleteEndpoint"];
         options?: never;
         head?: never;
         /**
          * Change an endpoint
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:endpoints:update`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:endpoints:update`.
          */
         patch: operations["UpdateEndpoint"];
         trace?: never;
@@ -995,7 +995,7 @@ export interface paths {
         put?: never;
         /**
          * Stop deliveries; messages are still accepted and stored
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:endpoints:pause`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:endpoints:pause`.
          */
         post: operations["PauseEndpoint"];
         delete?: never;
@@ -1015,7 +1015,7 @@ export interface paths {
         put?: never;
         /**
          * Resume deliveries; stored messages first
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:endpoints:resume`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:endpoints:resume`.
          */
         post: operations["ResumeEndpoint"];
         delete?: never;
@@ -1033,13 +1033,13 @@ export interface paths {
         };
         /**
          * List the signing keys of an endpoint, newest first
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:signingKeys:list`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:signingKeys:list`.
          */
         get: operations["ListEndpointSigningKeys"];
         put?: never;
         /**
          * Add a signing key; every later delivery is signed with both
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:signingKeys:create`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:signingKeys:create`.
          */
         post: operations["CreateEndpointSigningKey"];
         delete?: never;
@@ -1060,7 +1060,7 @@ export interface paths {
         post?: never;
         /**
          * Delete an endpoint signing key. You cannot delete the last remaining key.
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:signingKeys:delete`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:signingKeys:delete`.
          */
         delete: operations["DeleteEndpointSigningKey"];
         options?: never;
@@ -1077,7 +1077,7 @@ export interface paths {
         };
         /**
          * List messages, newest first
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:list`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:list`.
          */
         get: operations["GetLogs"];
         put?: never;
@@ -1099,7 +1099,7 @@ export interface paths {
         put?: never;
         /**
          * Replay messages in a status, oldest first
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:replay`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:replay`.
          */
         post: operations["ReplayAllMessages"];
         delete?: never;
@@ -1119,7 +1119,7 @@ export interface paths {
         put?: never;
         /**
          * Replay up to 100 messages
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:replay`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:replay`.
          */
         post: operations["ReplayBatchMessages"];
         delete?: never;
@@ -1137,14 +1137,14 @@ export interface paths {
         };
         /**
          * Show a message, without its payload
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:get`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:get`.
          */
         get: operations["GetMessage"];
         put?: never;
         post?: never;
         /**
          * Delete a message and its payload; nothing more is delivered
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:delete`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:delete`.
          */
         delete: operations["DeleteMessage"];
         options?: never;
@@ -1161,7 +1161,7 @@ export interface paths {
         };
         /**
          * List the delivery attempts of a message; empty if the message does not exist
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:listAttempts`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:listAttempts`.
          */
         get: operations["GetMessageAttempts"];
         put?: never;
@@ -1183,7 +1183,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a message that waits for a retry
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:cancel`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:cancel`.
          */
         post: operations["CancelMessageRetry"];
         delete?: never;
@@ -1203,7 +1203,7 @@ export interface paths {
         put?: never;
         /**
          * Replay a finished message
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:replay`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:replay`.
          */
         post: operations["ReplayMessage"];
         delete?: never;
@@ -1223,7 +1223,7 @@ export interface paths {
         put?: never;
         /**
          * Make the next attempt now
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:retryNow`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:retryNow`.
          */
         post: operations["RetryMessageNow"];
         delete?: never;
@@ -1241,7 +1241,7 @@ export interface paths {
         };
         /**
          * Count the messages of a window
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:getMetrics`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:getMetrics`.
          */
         get: operations["GetMetrics"];
         put?: never;
@@ -1261,7 +1261,7 @@ export interface paths {
         };
         /**
          * Count the messages of a window per bucket
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:getMetrics`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:getMetrics`.
          */
         get: operations["GetTimeSeriesMetrics"];
         put?: never;
@@ -1281,13 +1281,13 @@ export interface paths {
         };
         /**
          * List the projects that the caller can see
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:projects:list`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:projects:list`.
          */
         get: operations["ListProjects"];
         put?: never;
         /**
          * Create a project in the domain of the caller
-         * @description Needs an API key of the project, or a token or signature with the action `iam:projects:createProject`.
+         * @description Requires an API key of the project, or a token or signature with the action `iam:projects:createProject`.
          */
         post: operations["CreateProject"];
         delete?: never;
@@ -1305,18 +1305,18 @@ export interface paths {
         };
         /**
          * Show a project
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:projects:get`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:projects:get`.
          */
         get: operations["GetProject"];
         /**
          * Change the display name and rate limit of a project
-         * @description Needs an API key of the project, or a token or signature with the action `iam:projects:updateProject`.
+         * @description Requires an API key of the project, or a token or signature with the action `iam:projects:updateProject`.
          */
         put: operations["UpdateProject"];
         post?: never;
         /**
          * Delete a project that has no endpoints and no gateways
-         * @description Needs an API key of the project, or a token or signature with the action `iam:projects:deleteProject`.
+         * @description Requires an API key of the project, or a token or signature with the action `iam:projects:deleteProject`.
          */
         delete: operations["DeleteProject"];
         options?: never;
@@ -1335,7 +1335,7 @@ export interface paths {
         put?: never;
         /**
          * Accept a message for delivery; it is committed before the response
-         * @description Needs an API key of the project, or a token or signature with the action `webhooks:messages:send`.
+         * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:send`.
          */
         post: operations["SendWebhook"];
         delete?: never;
@@ -1355,7 +1355,7 @@ export interface paths {
         put?: never;
         /**
          * Bind a signature key to published APIs; it replaces keys that are bound to them
-         * @description Needs the action `apig:apis:bindSigns` in the project of the token.
+         * @description Requires the action `apig:apis:bindSigns` in the project of the token.
          */
         post: operations["AssociateSignatureKeyV2AtApic"];
         delete?: never;
@@ -1373,7 +1373,7 @@ export interface paths {
         };
         /**
          * List the published APIs that a signature key is bound to
-         * @description Needs the action `apig:signs:listBindedApis` in the project of the token.
+         * @description Requires the action `apig:signs:listBindedApis` in the project of the token.
          */
         get: operations["ListApisBindedToSignatureKeyV2AtApic"];
         put?: never;
@@ -1393,7 +1393,7 @@ export interface paths {
         };
         /**
          * List the signature keys bound to an API, one per environment
-         * @description Needs the action `apig:apis:listBindedSigns` in the project of the token.
+         * @description Requires the action `apig:apis:listBindedSigns` in the project of the token.
          */
         get: operations["ListSignatureKeysBindedToApiV2AtApic"];
         put?: never;
@@ -1413,7 +1413,7 @@ export interface paths {
         };
         /**
          * List the published APIs that a signature key is not bound to
-         * @description Needs the action `apig:signs:listUnbindedApis` in the project of the token.
+         * @description Requires the action `apig:signs:listUnbindedApis` in the project of the token.
          */
         get: operations["ListApisNotBoundWithSignatureKeyV2AtApic"];
         put?: never;
@@ -1436,7 +1436,7 @@ export interface paths {
         post?: never;
         /**
          * Unbind a signature key from a published API
-         * @description Needs the action `apig:apis:unbindSigns` in the project of the token.
+         * @description Requires the action `apig:apis:unbindSigns` in the project of the token.
          */
         delete: operations["DisassociateSignatureKeyV2AtApic"];
         options?: never;
@@ -1453,13 +1453,13 @@ export interface paths {
         };
         /**
          * List signature keys, newest first
-         * @description Needs the action `apig:signs:list` in the project of the token.
+         * @description Requires the action `apig:signs:list` in the project of the token.
          */
         get: operations["ListSignatureKeysV2AtApic"];
         put?: never;
         /**
          * Create a signature key
-         * @description Needs the action `apig:signs:create` in the project of the token.
+         * @description Requires the action `apig:signs:create` in the project of the token.
          */
         post: operations["CreateSignatureKeyV2AtApic"];
         delete?: never;
@@ -1478,13 +1478,13 @@ export interface paths {
         get?: never;
         /**
          * Modify a signature key
-         * @description Needs the action `apig:signs:update` in the project of the token.
+         * @description Requires the action `apig:signs:update` in the project of the token.
          */
         put: operations["UpdateSignatureKeyV2AtApic"];
         post?: never;
         /**
          * Delete a signature key and detach it from every API
-         * @description Needs the action `apig:signs:delete` in the project of the token.
+         * @description Requires the action `apig:signs:delete` in the project of the token.
          */
         delete: operations["DeleteSignatureKeyV2AtApic"];
         options?: never;
@@ -1501,7 +1501,7 @@ export interface paths {
         };
         /**
          * List availability zones
-         * @description Needs the action `apig:instances:list` in the project of the token.
+         * @description Requires the action `apig:instances:list` in the project of the token.
          */
         get: operations["ListAvailableZonesV2"];
         put?: never;
@@ -1521,7 +1521,7 @@ export interface paths {
         };
         /**
          * List the tags of all gateways of a project
-         * @description Needs the action `apig:instanceTags:list` in the project of the token.
+         * @description Requires the action `apig:instanceTags:list` in the project of the token.
          */
         get: operations["ListProjectInstanceTags"];
         put?: never;
@@ -1541,7 +1541,7 @@ export interface paths {
         };
         /**
          * List the limits of a project
-         * @description Needs the action `apig:instances:list` in the project of the token.
+         * @description Requires the action `apig:instances:list` in the project of the token.
          */
         get: operations["ListProjectInstanceConfigsV2"];
         put?: never;
@@ -1561,13 +1561,13 @@ export interface paths {
         };
         /**
          * List gateways, newest first
-         * @description Needs the action `apig:instances:list` in the project of the token.
+         * @description Requires the action `apig:instances:list` in the project of the token.
          */
         get: operations["ListInstancesV2"];
         put?: never;
         /**
          * Create a gateway
-         * @description Needs the action `apig:instances:create` in the project of the token.
+         * @description Requires the action `apig:instances:create` in the project of the token.
          */
         post: operations["CreateInstanceV2"];
         delete?: never;
@@ -1585,18 +1585,18 @@ export interface paths {
         };
         /**
          * Show a gateway
-         * @description Needs the action `apig:instances:get` in the project of the token.
+         * @description Requires the action `apig:instances:get` in the project of the token.
          */
         get: operations["ShowDetailsOfInstanceV2"];
         /**
          * Modify a gateway
-         * @description Needs the action `apig:instances:update` in the project of the token.
+         * @description Requires the action `apig:instances:update` in the project of the token.
          */
         put: operations["UpdateInstanceV2"];
         post?: never;
         /**
          * Delete a gateway and everything in it
-         * @description Needs the action `apig:instances:delete` in the project of the token.
+         * @description Requires the action `apig:instances:delete` in the project of the token.
          */
         delete: operations["DeleteInstancesV2"];
         options?: never;
@@ -1613,13 +1613,13 @@ export interface paths {
         };
         /**
          * List API groups, newest first
-         * @description Needs the action `apig:groups:list` in the project of the token.
+         * @description Requires the action `apig:groups:list` in the project of the token.
          */
         get: operations["ListApiGroupsV2"];
         put?: never;
         /**
          * Create an API group
-         * @description Needs the action `apig:groups:create` in the project of the token.
+         * @description Requires the action `apig:groups:create` in the project of the token.
          */
         post: operations["CreateApiGroupV2"];
         delete?: never;
@@ -1638,8 +1638,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Check that a group name is free
-         * @description Needs the action `apig:groups:create` in the project of the token.
+         * Check that a group name is not in use
+         * @description Requires the action `apig:groups:create` in the project of the token.
          */
         post: operations["CheckApiGroupsV2"];
         delete?: never;
@@ -1657,18 +1657,18 @@ export interface paths {
         };
         /**
          * Show an API group
-         * @description Needs the action `apig:groups:get` in the project of the token.
+         * @description Requires the action `apig:groups:get` in the project of the token.
          */
         get: operations["ShowDetailsOfApiGroupV2"];
         /**
          * Modify an API group
-         * @description Needs the action `apig:groups:update` in the project of the token.
+         * @description Requires the action `apig:groups:update` in the project of the token.
          */
         put: operations["UpdateApiGroupV2"];
         post?: never;
         /**
          * Delete an API group without APIs
-         * @description Needs the action `apig:groups:delete` in the project of the token.
+         * @description Requires the action `apig:groups:delete` in the project of the token.
          */
         delete: operations["DeleteApiGroupV2"];
         options?: never;
@@ -1687,7 +1687,7 @@ export interface paths {
         put?: never;
         /**
          * Bind a domain to an API group
-         * @description Needs the action `apig:domains:create` in the project of the token.
+         * @description Requires the action `apig:domains:create` in the project of the token.
          */
         post: operations["AssociateDomainV2"];
         delete?: never;
@@ -1706,13 +1706,13 @@ export interface paths {
         get?: never;
         /**
          * Modify a domain of an API group
-         * @description Needs the action `apig:domains:update` in the project of the token.
+         * @description Requires the action `apig:domains:update` in the project of the token.
          */
         put: operations["UpdateDomainV2"];
         post?: never;
         /**
          * Unbind a domain from an API group
-         * @description Needs the action `apig:domains:delete` in the project of the token.
+         * @description Requires the action `apig:domains:delete` in the project of the token.
          */
         delete: operations["DisassociateDomainV2"];
         options?: never;
@@ -1731,7 +1731,7 @@ export interface paths {
         put?: never;
         /**
          * Attach a certificate to a domain, by its id
-         * @description Needs the action `apig:domains:update` in the project of the token.
+         * @description Requires the action `apig:domains:update` in the project of the token.
          */
         post: operations["BatchAssociateCertsV2"];
         delete?: never;
@@ -1751,7 +1751,7 @@ export interface paths {
         put?: never;
         /**
          * Detach a certificate from a domain
-         * @description Needs the action `apig:domains:update` in the project of the token.
+         * @description Requires the action `apig:domains:update` in the project of the token.
          */
         post: operations["BatchDisassociateCertsV2"];
         delete?: never;
@@ -1769,13 +1769,13 @@ export interface paths {
         };
         /**
          * List the responses of an API group, newest first
-         * @description Needs the action `apig:gatewayResponses:list` in the project of the token.
+         * @description Requires the action `apig:gatewayResponses:list` in the project of the token.
          */
         get: operations["ListGatewayResponsesV2"];
         put?: never;
         /**
          * Create the custom responses of an API group
-         * @description Needs the action `apig:gatewayResponses:create` in the project of the token.
+         * @description Requires the action `apig:gatewayResponses:create` in the project of the token.
          */
         post: operations["CreateGatewayResponseV2"];
         delete?: never;
@@ -1792,19 +1792,19 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show the responses of every error type
-         * @description Needs the action `apig:gatewayResponses:get` in the project of the token.
+         * Show the responses for all error types
+         * @description Requires the action `apig:gatewayResponses:get` in the project of the token.
          */
         get: operations["ShowDetailsOfGatewayResponseV2"];
         /**
-         * Replace the responses of every error type
-         * @description Needs the action `apig:gatewayResponses:update` in the project of the token.
+         * Replace the responses for all error types
+         * @description Requires the action `apig:gatewayResponses:update` in the project of the token.
          */
         put: operations["UpdateGatewayResponseV2"];
         post?: never;
         /**
          * Delete custom responses
-         * @description Needs the action `apig:gatewayResponses:delete` in the project of the token.
+         * @description Requires the action `apig:gatewayResponses:delete` in the project of the token.
          */
         delete: operations["DeleteGatewayResponseV2"];
         options?: never;
@@ -1820,19 +1820,19 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show the response of one error type
-         * @description Needs the action `apig:gatewayResponses:get` in the project of the token.
+         * Show the response for one error type
+         * @description Requires the action `apig:gatewayResponses:get` in the project of the token.
          */
         get: operations["ShowDetailsOfGatewayResponseTypeV2"];
         /**
-         * Set the response of one error type
-         * @description Needs the action `apig:gatewayResponses:update` in the project of the token.
+         * Set the response for one error type
+         * @description Requires the action `apig:gatewayResponses:update` in the project of the token.
          */
         put: operations["UpdateGatewayResponseTypeV2"];
         post?: never;
         /**
-         * Give one error type its default response again
-         * @description Needs the action `apig:gatewayResponses:update` in the project of the token.
+         * Reset the response for one error type to the default
+         * @description Requires the action `apig:gatewayResponses:update` in the project of the token.
          */
         delete: operations["DeleteGatewayResponseTypeV2"];
         options?: never;
@@ -1850,7 +1850,7 @@ export interface paths {
         get?: never;
         /**
          * Set whether the debugging domain of a group may be used
-         * @description Needs the action `apig:domains:updateSLDomainSetting` in the project of the token.
+         * @description Requires the action `apig:domains:updateSLDomainSetting` in the project of the token.
          */
         put: operations["UpdateSlDomainSettingV2"];
         post?: never;
@@ -1869,13 +1869,13 @@ export interface paths {
         };
         /**
          * List APIs, newest first
-         * @description Needs the action `apig:apis:list` in the project of the token.
+         * @description Requires the action `apig:apis:list` in the project of the token.
          */
         get: operations["ListApisV2"];
         put?: never;
         /**
          * Create an API
-         * @description Needs the action `apig:apis:create` in the project of the token.
+         * @description Requires the action `apig:apis:create` in the project of the token.
          */
         post: operations["CreateApiV2"];
         delete?: never;
@@ -1895,7 +1895,7 @@ export interface paths {
         put?: never;
         /**
          * Publish an API in an environment, or take it offline
-         * @description Needs the action `apig:apis:publish` or `apig:apis:offline` in the project of the token.
+         * @description Requires the action `apig:apis:publish` or `apig:apis:offline` in the project of the token.
          */
         post: operations["CreateOrDeletePublishRecordForApiV2"];
         delete?: never;
@@ -1914,8 +1914,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Check that an API name, or a method and path, is free
-         * @description Needs the action `apig:apis:create` in the project of the token.
+         * Check that an API name, or a pair of method and path, is not in use
+         * @description Requires the action `apig:apis:create` in the project of the token.
          */
         post: operations["CheckApisV2"];
         delete?: never;
@@ -1935,7 +1935,7 @@ export interface paths {
         put?: never;
         /**
          * Publish APIs in an environment, or take them offline
-         * @description Needs the action `apig:apis:publish` or `apig:apis:offline` in the project of the token.
+         * @description Requires the action `apig:apis:publish` or `apig:apis:offline` in the project of the token.
          */
         post: operations["BatchPublishOrOfflineApiV2"];
         delete?: never;
@@ -1953,12 +1953,12 @@ export interface paths {
         };
         /**
          * List the versions of an API, newest first
-         * @description Needs the action `apig:apis:get` in the project of the token.
+         * @description Requires the action `apig:apis:get` in the project of the token.
          */
         get: operations["ListApiVersionsV2"];
         /**
          * Switch an API to another version
-         * @description Needs the action `apig:apis:publish` in the project of the token.
+         * @description Requires the action `apig:apis:publish` in the project of the token.
          */
         put: operations["ChangeApiVersionV2"];
         post?: never;
@@ -1977,7 +1977,7 @@ export interface paths {
         };
         /**
          * Show the version of an API that is online in an environment
-         * @description Needs the action `apig:apis:get` in the project of the token.
+         * @description Requires the action `apig:apis:get` in the project of the token.
          */
         get: operations["ListApiRuntimeDefinitionV2"];
         put?: never;
@@ -1997,14 +1997,14 @@ export interface paths {
         };
         /**
          * Show a version of an API
-         * @description Needs the action `apig:apis:get` in the project of the token.
+         * @description Requires the action `apig:apis:get` in the project of the token.
          */
         get: operations["ListApiVersionDetailV2"];
         put?: never;
         post?: never;
         /**
          * Take a version of an API offline
-         * @description Needs the action `apig:apis:offline` in the project of the token.
+         * @description Requires the action `apig:apis:offline` in the project of the token.
          */
         delete: operations["DeleteApiByVersionIdV2"];
         options?: never;
@@ -2021,18 +2021,18 @@ export interface paths {
         };
         /**
          * Show an API
-         * @description Needs the action `apig:apis:get` in the project of the token.
+         * @description Requires the action `apig:apis:get` in the project of the token.
          */
         get: operations["ShowDetailsOfApiV2"];
         /**
-         * Modify an API; online versions stay as they were published
-         * @description Needs the action `apig:apis:update` in the project of the token.
+         * Modify an API; versions that are online do not change
+         * @description Requires the action `apig:apis:update` in the project of the token.
          */
         put: operations["UpdateApiV2"];
         post?: never;
         /**
-         * Delete an API that is online nowhere
-         * @description Needs the action `apig:apis:delete` in the project of the token.
+         * Delete an API that is not online in any environment
+         * @description Requires the action `apig:apis:delete` in the project of the token.
          */
         delete: operations["DeleteApiV2"];
         options?: never;
@@ -2049,13 +2049,13 @@ export interface paths {
         };
         /**
          * List the custom inbound ports of a gateway
-         * @description Needs the action `apig:instances:get` in the project of the token.
+         * @description Requires the action `apig:instances:get` in the project of the token.
          */
         get: operations["ListCustomIngressPorts"];
         put?: never;
         /**
          * Add a custom inbound port
-         * @description Needs the action `apig:instances:update` in the project of the token.
+         * @description Requires the action `apig:instances:update` in the project of the token.
          */
         post: operations["AddCustomIngressPort"];
         delete?: never;
@@ -2076,7 +2076,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a custom inbound port
-         * @description Needs the action `apig:instances:update` in the project of the token.
+         * @description Requires the action `apig:instances:update` in the project of the token.
          */
         delete: operations["DeleteCustomIngressPort"];
         options?: never;
@@ -2094,13 +2094,13 @@ export interface paths {
         get?: never;
         /**
          * Bind an elastic IP to a gateway; it replaces the bound one
-         * @description Needs the action `apig:instances:update` in the project of the token.
+         * @description Requires the action `apig:instances:update` in the project of the token.
          */
         put: operations["AddEipV2"];
         post?: never;
         /**
          * Unbind the elastic IP of a gateway
-         * @description Needs the action `apig:instances:update` in the project of the token.
+         * @description Requires the action `apig:instances:update` in the project of the token.
          */
         delete: operations["RemoveEipV2"];
         options?: never;
@@ -2117,13 +2117,13 @@ export interface paths {
         };
         /**
          * List the variables of an API group, newest first
-         * @description Needs the action `apig:variables:list` in the project of the token.
+         * @description Requires the action `apig:variables:list` in the project of the token.
          */
         get: operations["ListEnvironmentVariablesV2"];
         put?: never;
         /**
          * Create an environment variable
-         * @description Needs the action `apig:variables:create` in the project of the token.
+         * @description Requires the action `apig:variables:create` in the project of the token.
          */
         post: operations["CreateEnvironmentVariableV2"];
         delete?: never;
@@ -2141,18 +2141,18 @@ export interface paths {
         };
         /**
          * Show an environment variable
-         * @description Needs the action `apig:variables:get` in the project of the token.
+         * @description Requires the action `apig:variables:get` in the project of the token.
          */
         get: operations["ShowDetailsOfEnvironmentVariableV2"];
         /**
          * Modify the value of an environment variable
-         * @description Needs the action `apig:variables:update` in the project of the token.
+         * @description Requires the action `apig:variables:update` in the project of the token.
          */
         put: operations["UpdateEnvironmentVariableV2"];
         post?: never;
         /**
          * Delete an environment variable
-         * @description Needs the action `apig:variables:delete` in the project of the token.
+         * @description Requires the action `apig:variables:delete` in the project of the token.
          */
         delete: operations["DeleteEnvironmentVariableV2"];
         options?: never;
@@ -2168,14 +2168,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List environments: RELEASE, then the others, newest first
-         * @description Needs the action `apig:envs:list` in the project of the token.
+         * List environments: RELEASE first, then all others, newest first
+         * @description Requires the action `apig:envs:list` in the project of the token.
          */
         get: operations["ListEnvironmentsV2"];
         put?: never;
         /**
          * Create an environment
-         * @description Needs the action `apig:envs:create` in the project of the token.
+         * @description Requires the action `apig:envs:create` in the project of the token.
          */
         post: operations["CreateEnvironmentV2"];
         delete?: never;
@@ -2194,13 +2194,13 @@ export interface paths {
         get?: never;
         /**
          * Modify an environment
-         * @description Needs the action `apig:envs:update` in the project of the token.
+         * @description Requires the action `apig:envs:update` in the project of the token.
          */
         put: operations["UpdateEnvironmentV2"];
         post?: never;
         /**
          * Delete an environment in which no API is published
-         * @description Needs the action `apig:envs:delete` in the project of the token.
+         * @description Requires the action `apig:envs:delete` in the project of the token.
          */
         delete: operations["DeleteEnvironmentV2"];
         options?: never;
@@ -2217,18 +2217,18 @@ export interface paths {
         };
         /**
          * List the load balancers of a gateway
-         * @description Needs the action `apig:instances:get` in the project of the token.
+         * @description Requires the action `apig:instances:get` in the project of the token.
          */
         get: operations["ListExtraElbs"];
         put?: never;
         /**
          * Add load balancers to a gateway
-         * @description Needs the action `apig:instances:update` in the project of the token.
+         * @description Requires the action `apig:instances:update` in the project of the token.
          */
         post: operations["AddExtraElbs"];
         /**
          * Remove load balancers from a gateway
-         * @description Needs the action `apig:instances:update` in the project of the token.
+         * @description Requires the action `apig:instances:update` in the project of the token.
          */
         delete: operations["RemoveExtraElbs"];
         options?: never;
@@ -2245,13 +2245,13 @@ export interface paths {
         };
         /**
          * List the features that were set, newest first
-         * @description Needs the action `apig:features:list` in the project of the token.
+         * @description Requires the action `apig:features:list` in the project of the token.
          */
         get: operations["ListFeaturesV2"];
         put?: never;
         /**
          * Set a feature of a gateway, once a minute at most
-         * @description Needs the action `apig:features:create` in the project of the token.
+         * @description Requires the action `apig:features:create` in the project of the token.
          */
         post: operations["CreateFeatureV2"];
         delete?: never;
@@ -2270,17 +2270,17 @@ export interface paths {
         get?: never;
         /**
          * Change the bandwidth of inbound access
-         * @description Needs the action `apig:instances:update` in the project of the token.
+         * @description Requires the action `apig:instances:update` in the project of the token.
          */
         put: operations["UpdateIngressEipV2"];
         /**
          * Enable inbound access from outside
-         * @description Needs the action `apig:instances:update` in the project of the token.
+         * @description Requires the action `apig:instances:update` in the project of the token.
          */
         post: operations["AddIngressEipV2"];
         /**
          * Disable inbound access from outside
-         * @description Needs the action `apig:instances:update` in the project of the token.
+         * @description Requires the action `apig:instances:update` in the project of the token.
          */
         delete: operations["RemoveIngressEipV2"];
         options?: never;
@@ -2297,7 +2297,7 @@ export interface paths {
         };
         /**
          * List the built-in features of a gateway
-         * @description Needs the action `apig:instances:get` in the project of the token.
+         * @description Requires the action `apig:instances:get` in the project of the token.
          */
         get: operations["ListInstanceFeatures"];
         put?: never;
@@ -2317,7 +2317,7 @@ export interface paths {
         };
         /**
          * List the tags of a gateway
-         * @description Needs the action `apig:instanceTags:list` in the project of the token.
+         * @description Requires the action `apig:instanceTags:list` in the project of the token.
          */
         get: operations["ListInstanceTags"];
         put?: never;
@@ -2339,7 +2339,7 @@ export interface paths {
         put?: never;
         /**
          * Add tags to a gateway, or remove them
-         * @description Needs the action `apig:instanceTags:create` or `apig:instanceTags:delete` in the project of the token.
+         * @description Requires the action `apig:instanceTags:create` or `apig:instanceTags:delete` in the project of the token.
          */
         post: operations["BatchCreateOrDeleteInstanceTags"];
         delete?: never;
@@ -2358,17 +2358,17 @@ export interface paths {
         get?: never;
         /**
          * Change the bandwidth of outbound access
-         * @description Needs the action `apig:instances:update` in the project of the token.
+         * @description Requires the action `apig:instances:update` in the project of the token.
          */
         put: operations["UpdateEngressEipV2"];
         /**
          * Enable outbound access of a gateway
-         * @description Needs the action `apig:instances:update` in the project of the token.
+         * @description Requires the action `apig:instances:update` in the project of the token.
          */
         post: operations["AddEngressEipV2"];
         /**
          * Disable outbound access of a gateway
-         * @description Needs the action `apig:instances:update` in the project of the token.
+         * @description Requires the action `apig:instances:update` in the project of the token.
          */
         delete: operations["RemoveEngressEipV2"];
         options?: never;
@@ -2387,7 +2387,7 @@ export interface paths {
         put?: never;
         /**
          * Change the edition of a gateway
-         * @description Needs the action `apig:instances:update` in the project of the token.
+         * @description Requires the action `apig:instances:update` in the project of the token.
          */
         post: operations["CreatePostPayResizeOrder"];
         delete?: never;
@@ -2405,7 +2405,7 @@ export interface paths {
         };
         /**
          * Show the progress of creating a gateway
-         * @description Needs the action `apig:instances:get` in the project of the token.
+         * @description Requires the action `apig:instances:get` in the project of the token.
          */
         get: operations["ShowDetailsOfInstanceProgressV2"];
         put?: never;
@@ -2425,7 +2425,7 @@ export interface paths {
         };
         /**
          * List the limits of a gateway, and how much of each limit is used
-         * @description Needs the action `apig:instances:get` in the project of the token.
+         * @description Requires the action `apig:instances:get` in the project of the token.
          */
         get: operations["ListInstanceConfigsV2"];
         put?: never;
@@ -2445,7 +2445,7 @@ export interface paths {
         };
         /**
          * Count the APIs of a gateway
-         * @description Needs the action `apig:apis:list` in the project of the token.
+         * @description Requires the action `apig:apis:list` in the project of the token.
          */
         get: operations["ListApiQuantitiesV2"];
         put?: never;
@@ -2465,7 +2465,7 @@ export interface paths {
         };
         /**
          * Count the credentials of a gateway, which has none
-         * @description Needs the action `apig:instances:get` in the project of the token.
+         * @description Requires the action `apig:instances:get` in the project of the token.
          */
         get: operations["ListAppQuantitiesV2"];
         put?: never;
@@ -2485,7 +2485,7 @@ export interface paths {
         };
         /**
          * Count the API groups of a gateway
-         * @description Needs the action `apig:groups:list` in the project of the token.
+         * @description Requires the action `apig:groups:list` in the project of the token.
          */
         get: operations["ListApiGroupsQuantitiesV2"];
         put?: never;
@@ -2505,7 +2505,7 @@ export interface paths {
         };
         /**
          * Show the network ranges a gateway cannot use
-         * @description Needs the action `apig:instances:get` in the project of the token.
+         * @description Requires the action `apig:instances:get` in the project of the token.
          */
         get: operations["ShowRestrictionOfInstanceV2"];
         put?: never;
@@ -2527,7 +2527,7 @@ export interface paths {
         put?: never;
         /**
          * Bind a signature key to published APIs; it replaces keys that are bound to them
-         * @description Needs the action `apig:apis:bindSigns` in the project of the token.
+         * @description Requires the action `apig:apis:bindSigns` in the project of the token.
          */
         post: operations["AssociateSignatureKeyV2"];
         delete?: never;
@@ -2545,7 +2545,7 @@ export interface paths {
         };
         /**
          * List the published APIs that a signature key is bound to
-         * @description Needs the action `apig:signs:listBindedApis` in the project of the token.
+         * @description Requires the action `apig:signs:listBindedApis` in the project of the token.
          */
         get: operations["ListApisBindedToSignatureKeyV2"];
         put?: never;
@@ -2565,7 +2565,7 @@ export interface paths {
         };
         /**
          * List the signature keys bound to an API, one per environment
-         * @description Needs the action `apig:apis:listBindedSigns` in the project of the token.
+         * @description Requires the action `apig:apis:listBindedSigns` in the project of the token.
          */
         get: operations["ListSignatureKeysBindedToApiV2"];
         put?: never;
@@ -2585,7 +2585,7 @@ export interface paths {
         };
         /**
          * List the published APIs that a signature key is not bound to
-         * @description Needs the action `apig:signs:listUnbindedApis` in the project of the token.
+         * @description Requires the action `apig:signs:listUnbindedApis` in the project of the token.
          */
         get: operations["ListApisNotBoundWithSignatureKeyV2"];
         put?: never;
@@ -2608,7 +2608,7 @@ export interface paths {
         post?: never;
         /**
          * Unbind a signature key from a published API
-         * @description Needs the action `apig:apis:unbindSigns` in the project of the token.
+         * @description Requires the action `apig:apis:unbindSigns` in the project of the token.
          */
         delete: operations["DisassociateSignatureKeyV2"];
         options?: never;
@@ -2625,13 +2625,13 @@ export interface paths {
         };
         /**
          * List signature keys, newest first
-         * @description Needs the action `apig:signs:list` in the project of the token.
+         * @description Requires the action `apig:signs:list` in the project of the token.
          */
         get: operations["ListSignatureKeysV2"];
         put?: never;
         /**
          * Create a signature key
-         * @description Needs the action `apig:signs:create` in the project of the token.
+         * @description Requires the action `apig:signs:create` in the project of the token.
          */
         post: operations["CreateSignatureKeyV2"];
         delete?: never;
@@ -2650,13 +2650,13 @@ export interface paths {
         get?: never;
         /**
          * Modify a signature key
-         * @description Needs the action `apig:signs:update` in the project of the token.
+         * @description Requires the action `apig:signs:update` in the project of the token.
          */
         put: operations["UpdateSignatureKeyV2"];
         post?: never;
         /**
          * Delete a signature key and detach it from every API
-         * @description Needs the action `apig:signs:delete` in the project of the token.
+         * @description Requires the action `apig:signs:delete` in the project of the token.
          */
         delete: operations["DeleteSignatureKeyV2"];
         options?: never;
@@ -2673,7 +2673,7 @@ export interface paths {
         };
         /**
          * List the tags that APIs of a gateway have
-         * @description Needs the action `apig:tags:list` in the project of the token.
+         * @description Requires the action `apig:tags:list` in the project of the token.
          */
         get: operations["ListTagsV2"];
         put?: never;
@@ -2693,13 +2693,13 @@ export interface paths {
         };
         /**
          * List load balance channels, newest first
-         * @description Needs the action `apig:vpcChannels:list` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:list` in the project of the token.
          */
         get: operations["ListVpcChannelsV2"];
         put?: never;
         /**
          * Create a load balance channel
-         * @description Needs the action `apig:vpcChannels:create` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:create` in the project of the token.
          */
         post: operations["CreateVpcChannelV2"];
         delete?: never;
@@ -2717,18 +2717,18 @@ export interface paths {
         };
         /**
          * Show a load balance channel
-         * @description Needs the action `apig:vpcChannels:get` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:get` in the project of the token.
          */
         get: operations["ShowDetailsOfVpcChannelV2"];
         /**
          * Modify a load balance channel
-         * @description Needs the action `apig:vpcChannels:update` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:update` in the project of the token.
          */
         put: operations["UpdateVpcChannelV2"];
         post?: never;
         /**
          * Delete a load balance channel that no API uses
-         * @description Needs the action `apig:vpcChannels:delete` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:delete` in the project of the token.
          */
         delete: operations["DeleteVpcChannelV2"];
         options?: never;
@@ -2745,8 +2745,8 @@ export interface paths {
         };
         get?: never;
         /**
-         * Set how the servers of a load balance channel are probed
-         * @description Needs the action `apig:vpcChannels:update` in the project of the token.
+         * Set the health check of a load balance channel
+         * @description Requires the action `apig:vpcChannels:update` in the project of the token.
          */
         put: operations["UpdateHealthCheck"];
         post?: never;
@@ -2765,13 +2765,13 @@ export interface paths {
         };
         /**
          * List the groups of servers of a load balance channel
-         * @description Needs the action `apig:vpcChannels:get` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:get` in the project of the token.
          */
         get: operations["ListMemberGroups"];
         put?: never;
         /**
          * Add groups of servers to a load balance channel, or replace existing ones
-         * @description Needs the action `apig:vpcChannels:update` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:update` in the project of the token.
          */
         post: operations["CreateMemberGroup"];
         delete?: never;
@@ -2789,18 +2789,18 @@ export interface paths {
         };
         /**
          * Show a group of servers of a load balance channel
-         * @description Needs the action `apig:vpcChannels:get` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:get` in the project of the token.
          */
         get: operations["ShowDetailsOfMemberGroup"];
         /**
          * Modify a group of servers of a load balance channel
-         * @description Needs the action `apig:vpcChannels:update` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:update` in the project of the token.
          */
         put: operations["UpdateMemberGroup"];
         post?: never;
         /**
          * Delete a group of servers of a load balance channel, with its servers
-         * @description Needs the action `apig:vpcChannels:update` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:update` in the project of the token.
          */
         delete: operations["DeleteMemberGroup"];
         options?: never;
@@ -2817,17 +2817,17 @@ export interface paths {
         };
         /**
          * List the servers of a load balance channel, oldest first
-         * @description Needs the action `apig:vpcChannels:get` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:get` in the project of the token.
          */
         get: operations["ListBackendInstancesV2"];
         /**
          * Replace the servers of a load balance channel, or of one of its groups
-         * @description Needs the action `apig:vpcChannels:update` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:update` in the project of the token.
          */
         put: operations["UpdateBackendInstancesV2"];
         /**
          * Add servers to a load balance channel, or update existing ones
-         * @description Needs the action `apig:vpcChannels:update` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:update` in the project of the token.
          */
         post: operations["AddingBackendInstancesV2"];
         delete?: never;
@@ -2847,7 +2847,7 @@ export interface paths {
         put?: never;
         /**
          * Disable servers of a load balance channel
-         * @description Needs the action `apig:vpcChannels:update` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:update` in the project of the token.
          */
         post: operations["BatchDisableMembers"];
         delete?: never;
@@ -2867,7 +2867,7 @@ export interface paths {
         put?: never;
         /**
          * Enable servers of a load balance channel
-         * @description Needs the action `apig:vpcChannels:update` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:update` in the project of the token.
          */
         post: operations["BatchEnableMembers"];
         delete?: never;
@@ -2888,7 +2888,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a server from a load balance channel
-         * @description Needs the action `apig:vpcChannels:update` in the project of the token.
+         * @description Requires the action `apig:vpcChannels:update` in the project of the token.
          */
         delete: operations["DeleteBackendInstanceV2"];
         options?: never;
@@ -2907,7 +2907,7 @@ export interface paths {
         put?: never;
         /**
          * Count gateways by their tags
-         * @description Needs the action `apig:instanceTags:list` in the project of the token.
+         * @description Requires the action `apig:instanceTags:list` in the project of the token.
          */
         post: operations["CountInstancesByTags"];
         delete?: never;
@@ -2927,7 +2927,7 @@ export interface paths {
         put?: never;
         /**
          * Find gateways by their tags
-         * @description Needs the action `apig:instanceTags:list` in the project of the token.
+         * @description Requires the action `apig:instanceTags:list` in the project of the token.
          */
         post: operations["ListInstancesByTags"];
         delete?: never;
@@ -2945,7 +2945,7 @@ export interface paths {
         };
         /**
          * Show the version of the identity service
-         * @description Needs no token.
+         * @description Requires no token.
          */
         get: operations["KeystoneShowVersion"];
         put?: never;
@@ -2965,13 +2965,13 @@ export interface paths {
         };
         /**
          * List the access keys of a user, without secrets
-         * @description Needs a token, whatever its scope, or a signature. About more than the caller itself with the action `iam:credentials:listCredentials`.
+         * @description Requires a token with any scope, or a signature. Data of others also requires the action `iam:credentials:listCredentials`.
          */
         get: operations["ListPermanentAccessKeys"];
         put?: never;
         /**
          * Create an access key; its secret is shown once
-         * @description Needs a token, whatever its scope, or a signature. About more than the caller itself with the action `iam:credentials:createCredential`.
+         * @description Requires a token with any scope, or a signature. Data of others also requires the action `iam:credentials:createCredential`.
          */
         post: operations["CreatePermanentAccessKey"];
         delete?: never;
@@ -2989,18 +2989,18 @@ export interface paths {
         };
         /**
          * Show an access key, without its secret
-         * @description Needs a token, whatever its scope, or a signature. About more than the caller itself with the action `iam:credentials:getCredential`.
+         * @description Requires a token with any scope, or a signature. Data of others also requires the action `iam:credentials:getCredential`.
          */
         get: operations["ShowPermanentAccessKey"];
         /**
          * Enable, disable or describe an access key
-         * @description Needs a token, whatever its scope, or a signature. About more than the caller itself with the action `iam:credentials:updateCredential`.
+         * @description Requires a token with any scope, or a signature. Data of others also requires the action `iam:credentials:updateCredential`.
          */
         put: operations["UpdatePermanentAccessKey"];
         post?: never;
         /**
          * Delete an access key
-         * @description Needs a token, whatever its scope, or a signature. About more than the caller itself with the action `iam:credentials:deleteCredential`.
+         * @description Requires a token with any scope, or a signature. Data of others also requires the action `iam:credentials:deleteCredential`.
          */
         delete: operations["DeletePermanentAccessKey"];
         options?: never;
@@ -3019,7 +3019,7 @@ export interface paths {
         put?: never;
         /**
          * Create a temporary access key from a token
-         * @description Needs a token, whatever its scope, or a signature.
+         * @description Requires a token with any scope, or a signature.
          */
         post: operations["CreateTemporaryAccessKeyByToken"];
         delete?: never;
@@ -3037,13 +3037,13 @@ export interface paths {
         };
         /**
          * List the policies that the domain has created
-         * @description Needs the action `iam:roles:listRoles` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:roles:listRoles` in the scope of the token, which is a project or a domain.
          */
         get: operations["ListCustomPolicies"];
         put?: never;
         /**
          * Create a policy; nobody holds it yet
-         * @description Needs the action `iam:roles:createRole` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:roles:createRole` in the scope of the token, which is a project or a domain.
          */
         post: operations["CreateCloudServiceCustomPolicy"];
         delete?: never;
@@ -3061,21 +3061,21 @@ export interface paths {
         };
         /**
          * Show a policy that the domain has created
-         * @description Needs the action `iam:roles:getRole` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:roles:getRole` in the scope of the token, which is a project or a domain.
          */
         get: operations["ShowCustomPolicy"];
         put?: never;
         post?: never;
         /**
          * Delete a policy; whoever holds it loses it
-         * @description Needs the action `iam:roles:deleteRole` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:roles:deleteRole` in the scope of the token, which is a project or a domain.
          */
         delete: operations["DeleteCustomPolicy"];
         options?: never;
         head?: never;
         /**
          * Modify a policy for everybody who holds it
-         * @description Needs the action `iam:roles:updateRole` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:roles:updateRole` in the scope of the token, which is a project or a domain.
          */
         patch: operations["UpdateCloudServiceCustomPolicy"];
         trace?: never;
@@ -3089,7 +3089,7 @@ export interface paths {
         };
         /**
          * List the services a token can reach
-         * @description Needs a token, whatever its scope, or a signature.
+         * @description Requires a token with any scope, or a signature.
          */
         get: operations["KeystoneShowCatalog"];
         put?: never;
@@ -3109,7 +3109,7 @@ export interface paths {
         };
         /**
          * List the domains a token can be scoped to
-         * @description Needs a token, whatever its scope, or a signature.
+         * @description Requires a token with any scope, or a signature.
          */
         get: operations["KeystoneListAuthDomains"];
         put?: never;
@@ -3129,7 +3129,7 @@ export interface paths {
         };
         /**
          * List the projects a token can be scoped to
-         * @description Needs a token, whatever its scope, or a signature.
+         * @description Requires a token with any scope, or a signature.
          */
         get: operations["KeystoneListAuthProjects"];
         put?: never;
@@ -3149,18 +3149,18 @@ export interface paths {
         };
         /**
          * Validate a token and show its content
-         * @description Needs a token, whatever its scope, or a signature. About more than the caller itself with the action `iam:tokens:validateToken`.
+         * @description Requires a token with any scope, or a signature. Data of others also requires the action `iam:tokens:validateToken`.
          */
         get: operations["KeystoneValidateToken"];
         put?: never;
         /**
          * Issue a token
-         * @description Needs no token.
+         * @description Requires no token.
          */
         post: operations["KeystoneCreateToken"];
         /**
          * Revoke a token
-         * @description Needs a token, whatever its scope, or a signature. About more than the caller itself with the action `iam:tokens:validateToken`.
+         * @description Requires a token with any scope, or a signature. Data of others also requires the action `iam:tokens:validateToken`.
          */
         delete: operations["KeystoneRevokeToken"];
         options?: never;
@@ -3177,13 +3177,13 @@ export interface paths {
         };
         /**
          * List the groups of the domain
-         * @description Needs the action `iam:groups:listGroups` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:groups:listGroups` in the scope of the token, which is a project or a domain.
          */
         get: operations["KeystoneListGroups"];
         put?: never;
         /**
          * Create a group in the domain of the caller
-         * @description Needs the action `iam:groups:createGroup` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:groups:createGroup` in the scope of the token, which is a project or a domain.
          */
         post: operations["KeystoneCreateGroup"];
         delete?: never;
@@ -3201,21 +3201,21 @@ export interface paths {
         };
         /**
          * Show a group
-         * @description Needs the action `iam:groups:getGroup` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:groups:getGroup` in the scope of the token, which is a project or a domain.
          */
         get: operations["KeystoneShowGroup"];
         put?: never;
         post?: never;
         /**
          * Delete a group; its users lose its roles
-         * @description Needs the action `iam:groups:deleteGroup` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:groups:deleteGroup` in the scope of the token, which is a project or a domain.
          */
         delete: operations["KeystoneDeleteGroup"];
         options?: never;
         head?: never;
         /**
          * Modify a group
-         * @description Needs the action `iam:groups:updateGroup` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:groups:updateGroup` in the scope of the token, which is a project or a domain.
          */
         patch: operations["KeystoneUpdateGroup"];
         trace?: never;
@@ -3229,7 +3229,7 @@ export interface paths {
         };
         /**
          * List the users of a group
-         * @description Needs the action `iam:users:listUsersForGroup` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:users:listUsersForGroup` in the scope of the token, which is a project or a domain.
          */
         get: operations["KeystoneListUsersForGroup"];
         put?: never;
@@ -3250,19 +3250,19 @@ export interface paths {
         get?: never;
         /**
          * Add a user to a group
-         * @description Needs the action `iam:permissions:addUserToGroup` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:permissions:addUserToGroup` in the scope of the token, which is a project or a domain.
          */
         put: operations["KeystoneAddUserToGroup"];
         post?: never;
         /**
          * Remove a user from a group
-         * @description Needs the action `iam:permissions:removeUserFromGroup` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:permissions:removeUserFromGroup` in the scope of the token, which is a project or a domain.
          */
         delete: operations["KeystoneRemoveUserFromGroup"];
         options?: never;
         /**
          * Check whether a user is in a group
-         * @description Needs the action `iam:permissions:checkUserInGroup` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:permissions:checkUserInGroup` in the scope of the token, which is a project or a domain.
          */
         head: operations["KeystoneCheckUserInGroup"];
         patch?: never;
@@ -3277,13 +3277,13 @@ export interface paths {
         };
         /**
          * List the projects in which the caller holds a role
-         * @description Needs a token, whatever its scope, or a signature.
+         * @description Requires a token with any scope, or a signature.
          */
         get: operations["KeystoneListProjects"];
         put?: never;
         /**
          * Create a project in the domain of the caller
-         * @description Needs the action `iam:projects:createProject` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:projects:createProject` in the scope of the token, which is a project or a domain.
          */
         post: operations["KeystoneCreateProject"];
         delete?: never;
@@ -3301,7 +3301,7 @@ export interface paths {
         };
         /**
          * List the roles of a group
-         * @description Needs the action `iam:permissions:listRolesForGroupOnProject` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:permissions:listRolesForGroupOnProject` in the scope of the token, which is a project or a domain.
          */
         get: operations["KeystoneListProjectPermissionsForGroup"];
         put?: never;
@@ -3322,19 +3322,19 @@ export interface paths {
         get?: never;
         /**
          * Grant a role to a group
-         * @description Needs the action `iam:permissions:grantRoleToGroupOnProject` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:permissions:grantRoleToGroupOnProject` in the scope of the token, which is a project or a domain.
          */
         put: operations["UpdateProjectPermissionForGroup"];
         post?: never;
         /**
          * Revoke a role from a group
-         * @description Needs the action `iam:permissions:revokeRoleFromGroupOnProject` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:permissions:revokeRoleFromGroupOnProject` in the scope of the token, which is a project or a domain.
          */
         delete: operations["KeystoneRemoveProjectPermissionFromGroup"];
         options?: never;
         /**
          * Check whether a group has a role
-         * @description Needs the action `iam:permissions:checkRoleForGroupOnProject` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:permissions:checkRoleForGroupOnProject` in the scope of the token, which is a project or a domain.
          */
         head: operations["KeystoneCheckProjectPermissionForGroup"];
         patch?: never;
@@ -3349,7 +3349,7 @@ export interface paths {
         };
         /**
          * List the roles that a user has directly
-         * @description Needs the action `iam:permissions:listRolesForUserOnProject` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:permissions:listRolesForUserOnProject` in the scope of the token, which is a project or a domain.
          */
         get: operations["KeystoneListProjectPermissionsForUser"];
         put?: never;
@@ -3370,19 +3370,19 @@ export interface paths {
         get?: never;
         /**
          * Grant a role to a user
-         * @description Needs the action `iam:permissions:grantRoleToUserOnProject` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:permissions:grantRoleToUserOnProject` in the scope of the token, which is a project or a domain.
          */
         put: operations["UpdateProjectPermissionForUser"];
         post?: never;
         /**
          * Revoke a role from a user
-         * @description Needs the action `iam:permissions:revokeRoleFromUserOnProject` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:permissions:revokeRoleFromUserOnProject` in the scope of the token, which is a project or a domain.
          */
         delete: operations["KeystoneRemoveProjectPermissionFromUser"];
         options?: never;
         /**
          * Check whether a user has a role directly
-         * @description Needs the action `iam:permissions:checkRoleForUserOnProject` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:permissions:checkRoleForUserOnProject` in the scope of the token, which is a project or a domain.
          */
         head: operations["KeystoneCheckProjectPermissionForUser"];
         patch?: never;
@@ -3397,7 +3397,7 @@ export interface paths {
         };
         /**
          * List regions
-         * @description Needs a token, whatever its scope, or a signature.
+         * @description Requires a token with any scope, or a signature.
          */
         get: operations["KeystoneListRegions"];
         put?: never;
@@ -3417,7 +3417,7 @@ export interface paths {
         };
         /**
          * List every policy that can be attached in the domain
-         * @description Needs the action `iam:roles:listRoles` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:roles:listRoles` in the scope of the token, which is a project or a domain.
          */
         get: operations["KeystoneListPermissions"];
         put?: never;
@@ -3437,7 +3437,7 @@ export interface paths {
         };
         /**
          * Show a policy
-         * @description Needs the action `iam:roles:getRole` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:roles:getRole` in the scope of the token, which is a project or a domain.
          */
         get: operations["KeystoneShowPermission"];
         put?: never;
@@ -3457,7 +3457,7 @@ export interface paths {
         };
         /**
          * List the users of the domain; without the action, only the caller
-         * @description Needs a token, whatever its scope, or a signature. About more than the caller itself with the action `iam:users:listUsers`.
+         * @description Requires a token with any scope, or a signature. Data of others also requires the action `iam:users:listUsers`.
          */
         get: operations["KeystoneListUsers"];
         put?: never;
@@ -3477,7 +3477,7 @@ export interface paths {
         };
         /**
          * List the groups of a user
-         * @description Needs the action `iam:groups:listGroupsForUser` in the scope of the token, a project or a domain.
+         * @description Requires the action `iam:groups:listGroupsForUser` in the scope of the token, which is a project or a domain.
          */
         get: operations["KeystoneListGroupsForUser"];
         put?: never;
@@ -3514,7 +3514,7 @@ export interface components {
     schemas: {
         ActedMessageActionEnvelope: {
             data: components["schemas"]["ActedMessageView"];
-            /** @description What was done, for people */
+            /** @description What was done, as a text for people */
             message: string;
             meta: components["schemas"]["MetaView"];
         };
@@ -3632,9 +3632,9 @@ export interface components {
              * @enum {string}
              */
             match_mode?: "SWA" | "NORMAL";
-            /** @description The group to search; the whole gateway if omitted */
+            /** @description Group to search; default: all groups of the gateway */
             group_id?: string;
-            /** @description An API to leave out of the check */
+            /** @description Id of an API that the check ignores */
             api_id?: string;
         };
         ApiGroupInfoView: {
@@ -3670,14 +3670,14 @@ export interface components {
             /** @enum {string} */
             backend_type: "HTTP" | "FUNCTION" | "MOCK" | "GRPC";
             group_id: string;
-            /** @description Mandatory with auth_type AUTHORIZER */
+            /** @description Required with auth_type AUTHORIZER */
             authorizer_id?: string;
             auth_opt?: components["schemas"]["AuthOpt"];
             version?: string;
             /** @default false */
             cors?: boolean;
             /**
-             * @description SWA matches by prefix, NORMAL the whole path
+             * @description SWA: the path is a prefix, NORMAL: the whole path must match
              * @default NORMAL
              * @enum {string}
              */
@@ -3689,7 +3689,7 @@ export interface components {
             response_id?: string;
             content_type?: string;
             /**
-             * @description Whether the body goes to a function in Base64
+             * @description Whether the body is sent to a function in Base64
              * @default true
              */
             is_send_fg_body_base64?: boolean;
@@ -3698,22 +3698,22 @@ export interface components {
              * @default false
              */
             trace_enabled?: boolean;
-            /** @description How traced calls are chosen */
+            /** @description How calls are selected for tracing */
             sampling_strategy?: string;
             sampling_param?: string;
-            /** @description Each of 1 to 128 characters */
+            /** @description Each element has 1 to 128 characters */
             tags?: string[];
-            /** @description The older field for one tag, which is not in `tags` */
+            /** @description Older field for a single tag, which `tags` does not contain */
             tag?: string;
             /** @description Backend MOCK */
             mock_info?: components["schemas"]["MockInfo"];
-            /** @description Mandatory with backend_type FUNCTION */
+            /** @description Required with backend_type FUNCTION */
             func_info?: components["schemas"]["FuncInfo"];
-            /** @description Mandatory with backend_type HTTP and GRPC */
+            /** @description Required with backend_type HTTP and GRPC */
             backend_api?: components["schemas"]["BackendApi"];
             req_params?: components["schemas"]["ReqParam"][];
             backend_params?: components["schemas"]["BackendParam"][];
-            /** @description Backends HTTP and GRPC */
+            /** @description Policies for backends HTTP and GRPC */
             policy_https?: components["schemas"]["PolicyHttp"][];
             /** @description Backend MOCK */
             policy_mocks?: components["schemas"]["PolicyMock"][];
@@ -3731,9 +3731,9 @@ export interface components {
             mode?: "live" | "test";
         };
         ApiListView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             apis: components["schemas"]["ApiView"][];
         };
@@ -3746,9 +3746,9 @@ export interface components {
             nums_off_release: number;
         };
         ApiTagsView: {
-            /** @description Tags before paging */
+            /** @description Number of tags on all pages */
             total: number;
-            /** @description Tags in this page */
+            /** @description Number of tags on this page */
             size: number;
             /** @description In alphabetical order */
             tags: string[];
@@ -3785,7 +3785,7 @@ export interface components {
             group_version: string;
             /** @description Always 1: valid */
             status: number;
-            /** @description Always 2: not orchestrated */
+            /** @description Always 2, which means not orchestrated */
             arrange_necessary: number;
             /** Format: date-time */
             register_time: string;
@@ -3841,7 +3841,7 @@ export interface components {
             group_version: string;
             /** @description Always 1: valid */
             status: number;
-            /** @description Always 2: not orchestrated */
+            /** @description Always 2, which means not orchestrated */
             arrange_necessary: number;
             /** Format: date-time */
             register_time: string;
@@ -3855,7 +3855,7 @@ export interface components {
             policy_https: components["schemas"]["PolicyHttpView"][];
             policy_mocks: components["schemas"]["PolicyMockView"][];
             policy_functions: components["schemas"]["PolicyFunctionView"][];
-            /** @description Environments in which the API is online, joined by `|`; this field and the next three have the same order */
+            /** @description Environments in which the API is online, separated by `|`, in the same order as in the next three fields */
             run_env_id: string;
             run_env_name: string;
             publish_id: string;
@@ -3969,7 +3969,7 @@ export interface components {
             request_id: string;
             /** Format: date-time */
             time: string;
-            /** @description Format of the hash: the fields that it covers */
+            /** @description Version of the hash, which determines the fields that the hash covers */
             format: number;
             /** @description Hex SHA-256 over the event and the previous hash */
             hash: string;
@@ -4023,7 +4023,7 @@ export interface components {
             /** @enum {string} */
             req_protocol: "HTTP" | "HTTPS" | "GRPC" | "GRPCS";
             /**
-             * @description Empty means the API's own method
+             * @description Empty: the method of the API
              * @enum {string}
              */
             req_method: "GET" | "POST" | "PUT" | "DELETE" | "HEAD" | "PATCH" | "OPTIONS" | "ANY" | "";
@@ -4031,13 +4031,13 @@ export interface components {
             /** @description Milliseconds */
             timeout: number;
             /**
-             * @description 1 through a load balance channel, 2 by domain, 4 through the groups of a channel. If omitted, 1 with a channel and 2 without one
+             * @description 1: through a load balance channel, 2: by domain, 4: through the groups of a channel. Default: 1 with a channel, 2 without a channel
              * @enum {number}
              */
             vpc_channel_status?: 1 | 2 | 4;
-            /** @description Mandatory with vpc_channel_status 1 and 4 */
+            /** @description Required with vpc_channel_status 1 and 4 */
             vpc_channel_info?: components["schemas"]["VpcChannelInfo"];
-            /** @description Mandatory without a load balance channel */
+            /** @description Required without a load balance channel */
             url_domain?: string;
             /**
              * @description Number of retries; -1 means that the request method decides
@@ -4055,7 +4055,7 @@ export interface components {
             /** @enum {string} */
             req_protocol: "HTTP" | "HTTPS" | "GRPC" | "GRPCS";
             /**
-             * @description Empty means the API's own method
+             * @description Empty: the method of the API
              * @enum {string}
              */
             req_method: "GET" | "POST" | "PUT" | "DELETE" | "HEAD" | "PATCH" | "OPTIONS" | "ANY" | "";
@@ -4063,13 +4063,13 @@ export interface components {
             /** @description Milliseconds */
             timeout: number;
             /**
-             * @description 1 through a load balance channel, 2 by domain, 4 through the groups of a channel. If omitted, 1 with a channel and 2 without one
+             * @description 1: through a load balance channel, 2: by domain, 4: through the groups of a channel. Default: 1 with a channel, 2 without a channel
              * @enum {integer}
              */
             vpc_channel_status: 1 | 2 | 4;
-            /** @description Mandatory with vpc_channel_status 1 and 4 */
+            /** @description Required with vpc_channel_status 1 and 4 */
             vpc_channel_info: components["schemas"]["VpcChannelInfoView"];
-            /** @description Mandatory without a load balance channel */
+            /** @description Required without a load balance channel */
             url_domain?: string;
             /**
              * @description Number of retries; -1 means that the request method decides
@@ -4098,7 +4098,7 @@ export interface components {
             name: string;
             /** @enum {string} */
             location: "PATH" | "QUERY" | "HEADER";
-            /** @description For REQUEST the name of a request parameter, for CONSTANT the value, for SYSTEM a system parameter */
+            /** @description For REQUEST, the name of a request parameter; for CONSTANT, the value; for SYSTEM, the name of a system parameter */
             value: string;
             remark?: string;
         };
@@ -4111,11 +4111,11 @@ export interface components {
             name: string;
             /** @enum {string} */
             location: "PATH" | "QUERY" | "HEADER";
-            /** @description For REQUEST the name of a request parameter, for CONSTANT the value, for SYSTEM a system parameter */
+            /** @description For REQUEST, the name of a request parameter; for CONSTANT, the value; for SYSTEM, the name of a system parameter */
             value: string;
             remark?: string;
             id: string;
-            /** @description The request parameter that the value comes from; empty if there is none */
+            /** @description Request parameter from which the value comes; empty if there is none */
             req_param_id: string;
         };
         BandwidthInput: {
@@ -4246,16 +4246,16 @@ export interface components {
             tags: string[];
         };
         BoundApisView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             bindings: components["schemas"]["BoundApiView"][];
         };
         BoundSignsView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             bindings: components["schemas"]["BindingView"][];
         };
@@ -4363,7 +4363,7 @@ export interface components {
             condition_value?: string;
             id: string;
             req_param_id: string;
-            /** @description The location of that request parameter; empty if there is none */
+            /** @description Location of this request parameter; empty if there is none */
             req_param_location: string;
         };
         CredentialAnswerView: {
@@ -4422,7 +4422,7 @@ export interface components {
             next_cursor: string | null;
         };
         DecidedByView: {
-            /** @description Policy, which is also the role of that name */
+            /** @description Name of the policy, which is also the name of the role */
             policy: string;
             /** @description Position of the statement in the policy, from 0 */
             statement: number;
@@ -4667,7 +4667,7 @@ export interface components {
         EndpointReceiptView: {
             /** @description Revision */
             revision: number;
-            /** @description True if no process still signs with an older state; it never becomes false again */
+            /** @description True if no process signs with an older revision; never becomes false again */
             complete: boolean;
             /**
              * Format: date-time
@@ -4676,10 +4676,10 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description Time of its completion
+             * @description When the receipt was completed
              */
             completed_at: string | null;
-            /** @description Every process that the receipt waits for or has waited for, by name */
+            /** @description All processes for which the receipt waits or has waited, by name */
             sessions: components["schemas"]["ReceiptSessionView"][];
             /** @description Endpoint */
             endpoint_id: string;
@@ -4776,19 +4776,19 @@ export interface components {
         EnvironmentCreateInput: {
             /** @description Environment name, unique within the gateway */
             name: string;
-            /** @description None if omitted or empty */
+            /** @description Description; omitted or empty: no description */
             remark?: string;
         };
         EnvironmentInput: {
             /** @description Environment name, unique within the gateway */
             name: string;
-            /** @description None if omitted or empty */
+            /** @description Description; omitted or empty: no description */
             remark?: string;
         };
         EnvironmentListView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             envs: components["schemas"]["EnvironmentView"][];
         };
@@ -4810,9 +4810,9 @@ export interface components {
             config?: string;
         };
         FeatureListView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             features: components["schemas"]["FeatureView"][];
         };
@@ -4861,9 +4861,9 @@ export interface components {
             update_time: string;
         };
         GatewayConfigListView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             configs: components["schemas"]["GatewayConfigView"][];
         };
@@ -4903,20 +4903,20 @@ export interface components {
         GatewayResponseInput: {
             /** @description Unique within the group */
             name: string;
-            /** @description By error type; an omitted type has its default response */
+            /** @description Responses by error type; an omitted type has its default response */
             responses?: components["schemas"]["ResponsesInput"];
         };
         GatewayResponseListView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             responses: components["schemas"]["GatewayResponseRowView"][];
         };
         GatewayResponseRowView: {
             id: string;
             name: string;
-            /** @description Whether it was created with its group */
+            /** @description Whether it was created together with its group */
             default: boolean;
             /** Format: date-time */
             create_time: string;
@@ -4926,13 +4926,13 @@ export interface components {
         GatewayResponseView: {
             id: string;
             name: string;
-            /** @description Whether it was created with its group */
+            /** @description Whether it was created together with its group */
             default: boolean;
             /** Format: date-time */
             create_time: string;
             /** Format: date-time */
             update_time: string;
-            /** @description The response of every error type */
+            /** @description The responses for all error types */
             responses: components["schemas"]["AllResponsesView"];
         };
         GatewaySignView: {
@@ -5043,7 +5043,7 @@ export interface components {
         GroupInput: {
             /** @description Group name, unique within the gateway */
             name: string;
-            /** @description None if omitted or empty */
+            /** @description Description; omitted or empty: no description */
             remark?: string;
         };
         GroupLabel: {
@@ -5051,9 +5051,9 @@ export interface components {
             label_value: string;
         };
         GroupListView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             groups: components["schemas"]["GroupView"][];
         };
@@ -5075,7 +5075,7 @@ export interface components {
             register_time: string;
             /** Format: date-time */
             update_time: string;
-            /** @description Always 2: not listed */
+            /** @description Always 2, which means that the group is not listed */
             on_sell_status: number;
             url_domains: components["schemas"]["UrlDomainView"][];
             sl_domain_access_enabled: boolean;
@@ -5086,7 +5086,7 @@ export interface components {
             time_interval: number;
             /** @description Always empty */
             time_unit: string;
-            /** @description Always 2, which means that it is not the default group */
+            /** @description Always 2, which means that the group is not the default group */
             is_default: number;
             version: string;
             /** @description Always empty */
@@ -5103,7 +5103,7 @@ export interface components {
             threshold_abnormal: number;
             /** @description Seconds between two checks */
             time_interval: number;
-            /** @description Seconds that a check may take */
+            /** @description Time limit of a check in seconds */
             timeout: number;
             path?: string;
             /** @enum {string} */
@@ -5127,7 +5127,7 @@ export interface components {
             threshold_abnormal: number;
             /** @description Seconds between two checks */
             time_interval: number;
-            /** @description Seconds that a check may take */
+            /** @description Time limit of a check in seconds */
             timeout: number;
             path?: string;
             /** @enum {string} */
@@ -5168,15 +5168,15 @@ export interface components {
             /** Format: date-time */
             publish_time: string;
             /**
-             * @description 1 in effect, 2 not in effect
+             * @description 1: in effect, 2: not in effect
              * @enum {integer}
              */
             status: 1 | 2;
         };
         HistoryView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             api_versions: components["schemas"]["HistoryVersionView"][];
         };
@@ -5256,9 +5256,9 @@ export interface components {
             status: string;
         };
         IngressPortsView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             /** @description The ports in the order in which they were added */
             ingress_port_infos: components["schemas"]["IngressPortView"][];
@@ -5381,9 +5381,9 @@ export interface components {
             vpcep_service_name?: string;
         };
         InstanceListView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             instances: components["schemas"]["InstanceView"][];
         };
@@ -5456,7 +5456,7 @@ export interface components {
             error: {
                 /** @description HTTP status */
                 code: number;
-                /** @description What went wrong */
+                /** @description Description of the error */
                 message: string;
                 /** @description HTTP reason */
                 title: string;
@@ -5608,7 +5608,7 @@ export interface components {
             microservice_version?: string;
             microservice_port?: number;
             microservice_labels?: components["schemas"]["GroupLabel"][];
-            /** @description A load balance channel of this gateway */
+            /** @description Id of another load balance channel of this gateway */
             reference_vpc_channel_id?: string;
         };
         MemberGroupUrlInfo: {
@@ -5628,7 +5628,7 @@ export interface components {
             microservice_version?: string;
             microservice_port?: number;
             microservice_labels?: components["schemas"]["GroupLabel"][];
-            /** @description A load balance channel of this gateway */
+            /** @description Id of another load balance channel of this gateway */
             reference_vpc_channel_id?: string;
             member_group_id: string;
             /** Format: date-time */
@@ -5642,13 +5642,13 @@ export interface components {
             member_groups: components["schemas"]["MemberGroupView"][];
         };
         MemberIdsInput: {
-            /** @description None if omitted */
+            /** @description Omitted: no members */
             member_ids?: string[];
         };
         MemberInput: {
-            /** @description Address, of a channel whose member_type is ip */
+            /** @description Address of the server, if the member_type of the channel is ip */
             host?: string;
-            /** @description Cloud server, of a channel whose member_type is ecs */
+            /** @description Id of the cloud server, if the member_type of the channel is ecs */
             ecs_id?: string;
             /** @description Default: ecs_id */
             ecs_name?: string;
@@ -5656,14 +5656,14 @@ export interface components {
             weight?: number;
             /** @description Default: false */
             is_backup?: boolean;
-            /** @description A group of the channel; none if omitted or empty */
+            /** @description Name of a group of the channel; omitted or empty: no group */
             member_group_name?: string;
             /**
-             * @description 1 enabled (the default), 2 disabled; 0 counts as omitted
+             * @description 1: enabled, 2: disabled. Default: 1; 0 counts as omitted
              * @enum {number}
              */
             status?: 1 | 2;
-            /** @description The channel’s port if omitted or 0 */
+            /** @description Port; omitted or 0: the port of the channel */
             port?: number;
         };
         MemberView: {
@@ -5671,9 +5671,9 @@ export interface components {
             vpc_channel_id: string;
             /** @description Address of the server; for a cloud server, its id */
             host: string;
-            /** @description Id of the cloud server; for a server with an address, the address */
+            /** @description Id of the cloud server; for any other server, its address */
             ecs_id: string;
-            /** @description Name of the cloud server; for a server with an address, the address */
+            /** @description Name of the cloud server; for any other server, its address */
             ecs_name: string;
             weight: number;
             is_backup: boolean;
@@ -5683,11 +5683,11 @@ export interface components {
              */
             status: 1 | 2;
             port: number;
-            /** @description Empty without a group */
+            /** @description Empty for a server without a group */
             member_group_name: string;
-            /** @description Empty without a group */
+            /** @description Empty for a server without a group */
             member_group_id: string;
-            /** @description Always `unknown`: Signet probes nothing */
+            /** @description Always `unknown`, because Signet does not probe servers */
             health_status: string;
             /** Format: date-time */
             create_time: string;
@@ -5762,7 +5762,7 @@ export interface components {
         };
         MetaView: {
             /**
-             * @description Names this request in the log, also as X-Request-Id
+             * @description Id of this request, also in the log and in X-Request-Id
              * @example req_xyz123
              */
             request_id: string;
@@ -5830,7 +5830,7 @@ export interface components {
             user_id: string;
             /** @description Project of the token; null if it has none */
             project_id: string | null;
-            /** @description Roles held in the scope of the token, each a policy of that name */
+            /** @description Roles of the caller in the scope of the token; each is the name of a policy */
             roles: string[];
             /** @description Every action of this service */
             permissions: components["schemas"]["PermissionView"][];
@@ -6121,9 +6121,9 @@ export interface components {
             sign_algorithm?: "aes-128-cfb" | "aes-256-cfb" | "ed25519" | "hmac-sha256";
         };
         OwnSignListView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             /** @description Newest first */
             signs: components["schemas"]["OwnSignWithBindNumView"][];
@@ -6199,11 +6199,11 @@ export interface components {
         };
         PageMetaView: {
             /**
-             * @description Names this request in the log, also as X-Request-Id
+             * @description Id of this request, also in the log and in X-Request-Id
              * @example req_xyz123
              */
             request_id: string;
-            /** @description For the next page; null at the end */
+            /** @description The `cursor` of the next page; null on the last page */
             next_cursor: string | null;
             /** @description Whether there is a next page */
             has_more: boolean;
@@ -6237,13 +6237,13 @@ export interface components {
         PermissionView: {
             /** @description Action */
             action: string;
-            /** @description Every name that a policy can give it */
+            /** @description All names of the action that a policy may use */
             spellings: string[];
-            /** @description Whether routes that need the action let the caller in */
+            /** @description Whether the caller may call the routes that require this action */
             allowed: boolean;
-            /** @description The statement that decides about the action itself; null if no statement names the action, which is then denied */
+            /** @description The statement that decides on the action; null if no statement names the action, which denies it */
             decided_by: components["schemas"]["DecidedByView"] | null;
-            /** @description Actions that it depends on and that are not held */
+            /** @description Actions that this action requires and that the caller does not have */
             missing: string[];
         };
         PolicyChangeInput: {
@@ -6257,7 +6257,7 @@ export interface components {
         PolicyFunction: {
             name: string;
             /**
-             * @description Whether all conditions must hold
+             * @description Whether all conditions or any condition must be true
              * @enum {string}
              */
             effect_mode: "ALL" | "ANY";
@@ -6278,7 +6278,7 @@ export interface components {
         PolicyFunctionView: {
             name: string;
             /**
-             * @description Whether all conditions must hold
+             * @description Whether all conditions or any condition must be true
              * @enum {string}
              */
             effect_mode: "ALL" | "ANY";
@@ -6300,7 +6300,7 @@ export interface components {
         PolicyHttp: {
             name: string;
             /**
-             * @description Whether all conditions must hold
+             * @description Whether all conditions or any condition must be true
              * @enum {string}
              */
             effect_mode: "ALL" | "ANY";
@@ -6308,7 +6308,7 @@ export interface components {
             backend_params?: components["schemas"]["BackendParam"][];
             authorizer_id?: string;
             /**
-             * @description Empty means the backend's own protocol
+             * @description Empty: the protocol of the backend
              * @enum {string}
              */
             req_protocol: "HTTP" | "HTTPS" | "GRPC" | "GRPCS" | "";
@@ -6317,7 +6317,7 @@ export interface components {
             req_uri: string;
             url_domain?: string;
             /**
-             * @description 1 through a load balance channel, 2 by domain, 4 through the groups of a channel. If omitted, 1 with a channel and 2 without one
+             * @description 1: through a load balance channel, 2: by domain, 4: through the groups of a channel. Default: 1 with a channel, 2 without a channel
              * @enum {number}
              */
             vpc_channel_status?: 1 | 2 | 4;
@@ -6336,7 +6336,7 @@ export interface components {
         PolicyHttpView: {
             name: string;
             /**
-             * @description Whether all conditions must hold
+             * @description Whether all conditions or any condition must be true
              * @enum {string}
              */
             effect_mode: "ALL" | "ANY";
@@ -6344,7 +6344,7 @@ export interface components {
             backend_params: components["schemas"]["BackendParamView"][];
             authorizer_id?: string;
             /**
-             * @description Empty means the backend's own protocol
+             * @description Empty: the protocol of the backend
              * @enum {string}
              */
             req_protocol: "HTTP" | "HTTPS" | "GRPC" | "GRPCS" | "";
@@ -6353,7 +6353,7 @@ export interface components {
             req_uri: string;
             url_domain?: string;
             /**
-             * @description 1 through a load balance channel, 2 by domain, 4 through the groups of a channel. If omitted, 1 with a channel and 2 without one
+             * @description 1: through a load balance channel, 2: by domain, 4: through the groups of a channel. Default: 1 with a channel, 2 without a channel
              * @enum {integer}
              */
             vpc_channel_status: 1 | 2 | 4;
@@ -6376,7 +6376,7 @@ export interface components {
         PolicyMock: {
             name: string;
             /**
-             * @description Whether all conditions must hold
+             * @description Whether all conditions or any condition must be true
              * @enum {string}
              */
             effect_mode: "ALL" | "ANY";
@@ -6391,7 +6391,7 @@ export interface components {
         PolicyMockView: {
             name: string;
             /**
-             * @description Whether all conditions must hold
+             * @description Whether all conditions or any condition must be true
              * @enum {string}
              */
             effect_mode: "ALL" | "ANY";
@@ -6406,21 +6406,21 @@ export interface components {
         };
         ProblemError: {
             /**
-             * @description Kind of problem
+             * @description Type of the problem
              * @example about:blank
              */
             type: string;
-            /** @description HTTP reason, or what went wrong */
+            /** @description HTTP reason phrase, or a summary of the error */
             title: string;
             /** @description HTTP status */
             status: number;
-            /** @description What went wrong */
+            /** @description Description of the error */
             detail?: string;
             /** @description Code of the error */
             code: string;
-            /** @description The parameter at fault */
+            /** @description Name of the invalid parameter */
             parameter?: string;
-            /** @description As in X-Request-Id */
+            /** @description Id of the request, as in X-Request-Id */
             request_id: string;
         };
         ProjectAnswerView: {
@@ -6484,7 +6484,7 @@ export interface components {
         };
         PublishFailureView: {
             api_id: string;
-            /** @description Empty when the API does not exist */
+            /** @description Empty if the API does not exist */
             api_name: string;
             error_code: string;
             error_msg: string;
@@ -6497,7 +6497,7 @@ export interface components {
             remark?: string;
         };
         PublishView: {
-            /** @description Permanent for one API in one environment */
+            /** @description Id of the publication; permanent for an API in an environment */
             publish_id: string;
             api_id: string;
             api_name: string;
@@ -6505,7 +6505,7 @@ export interface components {
             remark: string;
             /**
              * Format: date-time
-             * @description When it was last published
+             * @description When the API was last published
              */
             publish_time: string;
             /** @description The frozen definition in effect */
@@ -6514,11 +6514,11 @@ export interface components {
         ReadyView: {
             /** @enum {string} */
             status: "ready" | "not ready";
-            /** @description State of every part of the service; a degraded part works with limits and needs attention */
+            /** @description State of every part of the service; a degraded part works with limitations and needs attention */
             checks: {
                 [key: string]: "ok" | "degraded" | "failed";
             };
-            /** @description Reason of a failure that the operator can correct, such as a full folder */
+            /** @description Reason for a failure that the operator can fix, such as a full folder */
             reasons?: {
                 [key: string]: string;
             };
@@ -6526,37 +6526,37 @@ export interface components {
         ReceiptSessionView: {
             /** @description A process that received keys */
             session_id: string;
-            /** @description The name that the process uses for itself */
+            /** @description Name that the process has chosen */
             node_id: string;
             /**
-             * @description acknowledged: the process has signed that the revision is in effect; pending: it has not yet; silent: pending, and without a report for some time; left: it reported that it signs no more; lease_over: it was silent for longer than its lease; vouched: an operator stated that it signs no more; succeeded: a later process has proved its death
+             * @description acknowledged: the process has confirmed that the revision is in effect; pending: it has not confirmed yet; silent: pending, and without a report for some time; left: the process has reported that it will not sign any more; lease_over: it was silent for longer than its lease; vouched: an operator stated that it does not sign any more; succeeded: a later process has proved that this one has ended
              * @enum {string}
              */
             state: "acknowledged" | "pending" | "silent" | "left" | "lease_over" | "vouched" | "succeeded";
             /**
              * Format: date-time
-             * @description Time of its last acknowledgement
+             * @description Time of the last acknowledgement
              */
             acknowledged_at: string | null;
             /**
              * Format: date-time
-             * @description Time of its last report
+             * @description Time of the last report
              */
             last_seen_at: string;
-            /** @description Maximum time for which it signs without an answer; null means unlimited */
+            /** @description Maximum time for which the process signs without an answer from the control plane; null means unlimited */
             lease_seconds: number | null;
-            /** @description Minimum time since its last contact */
+            /** @description Minimum time since the last report */
             silent_seconds: number;
             /**
              * Format: date-time
-             * @description When it ended; null while it may still sign
+             * @description When the session ended; null while the process may still sign
              */
             ended_at: string | null;
-            /** @description Who vouched for it, or which session succeeded it */
+            /** @description The operator who vouched, or the session that succeeded this one */
             ended_by: string | null;
             /**
              * Format: date-time
-             * @description Time of its first report after an operator had vouched for it, which shows that the operator was wrong
+             * @description Time of the first report after an operator had vouched: the operator was wrong, because the process still runs
              */
             contradicted_at: string | null;
         };
@@ -6611,7 +6611,7 @@ export interface components {
             instance_id: string;
             /** @description Revision */
             revision: number;
-            /** @description True if no process still signs with an older state; it never becomes false again */
+            /** @description True if no process signs with an older revision; never becomes false again */
             complete: boolean;
             /**
              * Format: date-time
@@ -6620,10 +6620,10 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description Time of its completion
+             * @description When the receipt was completed
              */
             completed_at: string | null;
-            /** @description Every process that the receipt waits for or has waited for, by name */
+            /** @description All processes for which the receipt waits or has waited, by name */
             sessions: components["schemas"]["ReceiptSessionView"][];
             /** @description Verifiers that may still accept keys that the revision ended */
             verifiers: components["schemas"]["ReceiptVerifiersView"];
@@ -6647,14 +6647,14 @@ export interface components {
             links: components["schemas"]["SelfLinkView"];
         };
         ReplaceMembersInput: {
-            /** @description Empty means none */
+            /** @description The new members; may be empty */
             members: components["schemas"]["MemberInput"][];
-            /** @description Replaces only the members of this group, and ignores members of other groups; all members if omitted */
+            /** @description Name of a group: only members of this group are replaced, and members of other groups in the body are ignored. Default: all members */
             member_group_name?: string;
         };
         ReplayedAllActionEnvelope: {
             data: components["schemas"]["ReplayedAllView"];
-            /** @description What was done, for people */
+            /** @description What was done, as a text for people */
             message: string;
             meta: components["schemas"]["MetaView"];
         };
@@ -6670,7 +6670,7 @@ export interface components {
         };
         ReplayedBatchActionEnvelope: {
             data: components["schemas"]["ReplayedBatchView"];
-            /** @description What was done, for people */
+            /** @description What was done, as a text for people */
             message: string;
             meta: components["schemas"]["MetaView"];
         };
@@ -6708,7 +6708,7 @@ export interface components {
             default_value?: string;
             sample_value?: string;
             /**
-             * @description 1 yes, 2 no; if omitted, 1 for a parameter in the path, else 2
+             * @description 1: yes, 2: no. Default: 1 for a parameter in the path, otherwise 2
              * @enum {number}
              */
             required?: 1 | 2;
@@ -6744,7 +6744,7 @@ export interface components {
             default_value?: string;
             sample_value?: string;
             /**
-             * @description 1 yes, 2 no; if omitted, 1 for a parameter in the path, else 2
+             * @description 1: yes, 2: no. Default: 1 for a parameter in the path, otherwise 2
              * @enum {number}
              */
             required: 1 | 2;
@@ -6791,7 +6791,7 @@ export interface components {
         ResponseInput: {
             /** @description Template of the body */
             body: string;
-            /** @description Any status but 444. The default of the error type if omitted */
+            /** @description Any status except 444. Default: the status of the error type */
             status?: number;
             headers?: components["schemas"]["ResponseHeader"][];
         };
@@ -7223,9 +7223,9 @@ export interface components {
             sign_algorithm?: "aes-128-cfb" | "aes-256-cfb";
         };
         SignListView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             /** @description Newest first */
             signs: components["schemas"]["SignWithBindNumView"][];
@@ -7499,7 +7499,7 @@ export interface components {
         TaggedInstancesView: {
             /** @description Newest first */
             resources: components["schemas"]["TaggedInstanceView"][];
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total_count: number;
         };
         TemporaryCredentialAnswerView: {
@@ -7620,9 +7620,9 @@ export interface components {
             tags: string[];
         };
         UnboundApisView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             apis: components["schemas"]["UnboundApiView"][];
         };
@@ -7678,7 +7678,7 @@ export interface components {
             domain: string;
             /** @description Always 1, because Signet does not resolve the name */
             cname_status: number;
-            /** @description Empty without a certificate */
+            /** @description Empty for a domain without a certificate */
             ssl_id: string;
             /** @description Always empty */
             ssl_name: string;
@@ -7738,9 +7738,9 @@ export interface components {
             group_id: string;
         };
         VariableListView: {
-            /** @description Matches before paging */
+            /** @description Number of matches on all pages */
             total: number;
-            /** @description Rows in this page */
+            /** @description Number of rows on this page */
             size: number;
             variables: components["schemas"]["VariableView"][];
         };
@@ -7875,7 +7875,7 @@ export interface components {
             /** @description Channel name, unique within the gateway */
             name: string;
             port?: number;
-            /** @description 1 WRR, 2 WLC, 3 SH, 4 by URI */
+            /** @description Load balancing algorithm: 1 (weighted round robin), 2 (weighted least connections), 3 (source hash) or 4 (URI hash) */
             balance_strategy?: number;
             /**
              * @description Default: ecs
@@ -7883,12 +7883,12 @@ export interface components {
              */
             member_type?: "ip" | "ecs";
             /**
-             * @description 2 servers (the default), 3 microservice; 0 counts as omitted
+             * @description 2: servers, 3: microservice. Default: 2; 0 counts as omitted
              * @enum {number}
              */
             type?: 2 | 3;
             /**
-             * @description Derived from type if omitted
+             * @description Default: derived from type
              * @enum {string}
              */
             vpc_channel_type?: "builtin" | "microservice" | "reference";
@@ -7917,7 +7917,7 @@ export interface components {
             dict_code?: string;
             member_groups: components["schemas"]["MemberGroupView"][];
             members: components["schemas"]["MemberView"][];
-            /** @description Absent when none was set */
+            /** @description Absent if no health check was set */
             vpc_health_config?: components["schemas"]["HealthConfigView"];
             microservice_info?: components["schemas"]["MicroserviceInfo"];
             /** @description Always 1: normal */
@@ -7972,13 +7972,13 @@ export interface components {
                 /** @description Description of the error; never contains a secret */
                 message: string;
                 details?: {
-                    /** @description The field at fault */
+                    /** @description Name of the invalid field */
                     field: string;
                 };
             };
             meta: {
                 /**
-                 * @description As in X-Request-Id
+                 * @description Id of the request, as in X-Request-Id
                  * @example req_xyz123
                  */
                 request_id: string;
@@ -8400,13 +8400,13 @@ export interface components {
         env_variable_id: string;
         /** @description Group */
         group_id: string;
-        /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+        /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
         id: string;
         /** @description Custom inbound port */
         ingress_port_id: string;
         /** @description Gateway */
         instance_id: string;
-        /** @description Signing key, `sk_…` */
+        /** @description Id of the signing key, `sk_…` */
         keyId: string;
         /** @description Group of servers of the channel */
         member_group_id: string;
@@ -8418,11 +8418,11 @@ export interface components {
         response_id: string;
         /** @description Error type, such as `THROTTLED` */
         response_type: string;
-        /** @description Revision of the gateway */
+        /** @description Number of a revision of the gateway */
         revision: string;
         /** @description Policy */
         role_id: string;
-        /** @description Session of a process: 32 hexadecimal digits, chosen by the process */
+        /** @description Id of the session: 32 hexadecimal digits, chosen by the process */
         session_id: string;
         /** @description Id of the binding, not of the key */
         sign_bindings_id: string;
@@ -8432,7 +8432,7 @@ export interface components {
         token_id: string;
         /** @description User */
         user_id: string;
-        /** @description Verifier: one process, by its id in `GET …/verifiers` */
+        /** @description Id of the verifier, as in `GET …/verifiers` */
         verifier_id: string;
         /** @description Version of an API */
         version_id: string;
@@ -8566,7 +8566,7 @@ export interface operations {
                 action?: string;
                 /** @description Only successful changes, or only denied requests */
                 outcome?: "success" | "denied";
-                /** @description Events in a page */
+                /** @description Number of events per page */
                 limit?: number;
                 /** @description next_cursor of the previous page */
                 cursor?: string;
@@ -8613,7 +8613,7 @@ export interface operations {
                 action?: string;
                 /** @description Only successful changes, or only denied requests */
                 outcome?: "success" | "denied";
-                /** @description Events in a page */
+                /** @description Number of events per page */
                 limit?: number;
                 /** @description next_cursor of the previous page */
                 cursor?: string;
@@ -8660,13 +8660,13 @@ export interface operations {
     ExportAuditEvents: {
         parameters: {
             query?: {
-                /** @description Signet's own fields, or events of the DMTF Cloud Audit Data Federation */
+                /** @description The fields of Signet, or events in the format of the DMTF Cloud Audit Data Federation (CADF) */
                 format?: "jsonl" | "cadf";
-                /** @description Only events from this instant on, UTC */
+                /** @description Only events at or after this time, UTC */
                 since?: string;
-                /** @description Only events before this instant, UTC */
+                /** @description Only events before this time, UTC */
                 until?: string;
-                /** @description Events in an answer */
+                /** @description Maximum number of events in the response */
                 limit?: number;
                 /** @description The marker in the Link header of the previous answer */
                 cursor?: string;
@@ -8680,7 +8680,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description If there are more events, the next part with `rel="next"` */
+                    /** @description URL of the next part with `rel="next"`, if there are more events */
                     Link?: string;
                     [name: string]: unknown;
                 };
@@ -8709,7 +8709,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -8746,7 +8746,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -8802,7 +8802,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -8851,9 +8851,9 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
-                /** @description Revision of the gateway */
+                /** @description Number of a revision of the gateway */
                 revision: components["parameters"]["revision"];
             };
             cookie?: never;
@@ -8908,7 +8908,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -8960,7 +8960,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -8996,11 +8996,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -9016,9 +9016,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -9066,13 +9066,13 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
-                /** @description Signing key, `sk_…` */
+                /** @description Id of the signing key, `sk_…` */
                 keyId: components["parameters"]["keyId"];
             };
             cookie?: never;
@@ -9088,9 +9088,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -9139,9 +9139,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
-                /** @description Signing key, `sk_…` */
+                /** @description Id of the signing key, `sk_…` */
                 keyId: components["parameters"]["keyId"];
             };
             cookie?: never;
@@ -9259,7 +9259,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -9277,9 +9277,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -9374,7 +9374,7 @@ export interface operations {
             path: {
                 /** @description Gateway */
                 instance_id: components["parameters"]["instance_id"];
-                /** @description Revision of the gateway */
+                /** @description Number of a revision of the gateway */
                 revision: components["parameters"]["revision"];
             };
             cookie?: never;
@@ -9460,7 +9460,7 @@ export interface operations {
             path: {
                 /** @description Gateway */
                 instance_id: components["parameters"]["instance_id"];
-                /** @description Session of a process: 32 hexadecimal digits, chosen by the process */
+                /** @description Id of the session: 32 hexadecimal digits, chosen by the process */
                 session_id: components["parameters"]["session_id"];
             };
             cookie?: never;
@@ -9547,7 +9547,7 @@ export interface operations {
             path: {
                 /** @description Gateway */
                 instance_id: components["parameters"]["instance_id"];
-                /** @description Session of a process: 32 hexadecimal digits, chosen by the process */
+                /** @description Id of the session: 32 hexadecimal digits, chosen by the process */
                 session_id: components["parameters"]["session_id"];
             };
             cookie?: never;
@@ -9584,7 +9584,7 @@ export interface operations {
             path: {
                 /** @description Gateway */
                 instance_id: components["parameters"]["instance_id"];
-                /** @description Session of a process: 32 hexadecimal digits, chosen by the process */
+                /** @description Id of the session: 32 hexadecimal digits, chosen by the process */
                 session_id: components["parameters"]["session_id"];
             };
             cookie?: never;
@@ -9697,7 +9697,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -9717,9 +9717,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -9749,9 +9749,9 @@ export interface operations {
     ListSignatureKeyBindings: {
         parameters: {
             query: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
                 /** @description Signature key */
                 sign_id: string;
@@ -9813,7 +9813,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -9833,9 +9833,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -9883,7 +9883,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -9901,9 +9901,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -9937,11 +9937,11 @@ export interface operations {
     ListSignatureKeys: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
-                /** @description Part of the name */
+                /** @description Text that the name must contain */
                 name?: string;
                 /** @description Parameters whose value must match as a whole, separated by commas */
                 precise_search?: string;
@@ -10048,7 +10048,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -10070,9 +10070,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -10129,7 +10129,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -10147,9 +10147,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -10364,7 +10364,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -10382,9 +10382,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -10419,7 +10419,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -10441,9 +10441,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -10491,7 +10491,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -10513,9 +10513,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -10802,7 +10802,7 @@ export interface operations {
             path: {
                 /** @description Gateway */
                 instance_id: components["parameters"]["instance_id"];
-                /** @description Verifier: one process, by its id in `GET …/verifiers` */
+                /** @description Id of the verifier, as in `GET …/verifiers` */
                 verifier_id: components["parameters"]["verifier_id"];
             };
             cookie?: never;
@@ -11111,7 +11111,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -11155,9 +11155,9 @@ export interface operations {
     ListDLQMessages: {
         parameters: {
             query?: {
-                /** @description Rows in a page */
+                /** @description Number of rows per page */
                 limit?: number;
-                /** @description `next_cursor` of the previous page */
+                /** @description The `next_cursor` of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -11196,7 +11196,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -11257,9 +11257,9 @@ export interface operations {
     ListEndpoints: {
         parameters: {
             query?: {
-                /** @description Rows in a page */
+                /** @description Number of rows per page */
                 limit?: number;
-                /** @description `next_cursor` of the previous page */
+                /** @description The `next_cursor` of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -11345,7 +11345,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -11390,11 +11390,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -11406,9 +11406,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -11436,11 +11436,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -11456,9 +11456,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -11504,11 +11504,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -11520,9 +11520,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -11551,7 +11551,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -11588,7 +11588,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -11624,11 +11624,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -11640,9 +11640,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -11682,13 +11682,13 @@ export interface operations {
                 dry_run?: "true" | "false";
             };
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
-                /** @description Signing key, `sk_…` */
+                /** @description Id of the signing key, `sk_…` */
                 keyId: components["parameters"]["keyId"];
             };
             cookie?: never;
@@ -11709,9 +11709,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -11762,9 +11762,9 @@ export interface operations {
                 start_time?: string;
                 /** @description Only messages accepted before this time */
                 end_time?: string;
-                /** @description Rows in a page */
+                /** @description Number of rows per page */
                 limit?: number;
-                /** @description `next_cursor` of the previous page */
+                /** @description The `next_cursor` of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -11805,7 +11805,7 @@ export interface operations {
                 endpoint_id?: string;
                 /** @description Messages in this status */
                 status: "queued" | "delivering" | "succeeded" | "pending_retry" | "failed_permanent" | "paused";
-                /** @description Rows in a page */
+                /** @description Number of rows per page */
                 limit?: number;
             };
             header?: never;
@@ -11882,7 +11882,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -11919,7 +11919,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -11956,7 +11956,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -11984,7 +11984,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -12030,7 +12030,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -12093,7 +12093,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -12289,7 +12289,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -12326,7 +12326,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -12376,7 +12376,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project */
+                /** @description Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project */
                 id: components["parameters"]["id"];
             };
             cookie?: never;
@@ -12477,7 +12477,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -12499,9 +12499,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -12548,9 +12548,9 @@ export interface operations {
     ListApisBindedToSignatureKeyV2AtApic: {
         parameters: {
             query: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
                 /** @description Signature key */
                 sign_id: string;
@@ -12605,9 +12605,9 @@ export interface operations {
     ListSignatureKeysBindedToApiV2AtApic: {
         parameters: {
             query: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
                 /** @description API */
                 api_id: string;
@@ -12666,9 +12666,9 @@ export interface operations {
     ListApisNotBoundWithSignatureKeyV2AtApic: {
         parameters: {
             query: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
                 /** @description Signature key */
                 sign_id: string;
@@ -12724,7 +12724,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -12744,9 +12744,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -12780,11 +12780,11 @@ export interface operations {
     ListSignatureKeysV2AtApic: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
-                /** @description Part of the name */
+                /** @description Text that the name must contain */
                 name?: string;
                 /** @description Parameters whose value must match as a whole, separated by commas */
                 precise_search?: string;
@@ -12887,7 +12887,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -12911,9 +12911,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -12973,7 +12973,7 @@ export interface operations {
                 dry_run?: "true" | "false";
             };
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -13002,9 +13002,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -13122,9 +13122,9 @@ export interface operations {
     ListInstancesV2: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
                 /** @description Exact id */
                 instance_id?: string;
@@ -13316,7 +13316,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -13334,9 +13334,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -13361,11 +13361,11 @@ export interface operations {
     ListApiGroupsV2: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
-                /** @description Part of the name */
+                /** @description Text that the name must contain */
                 name?: string;
                 /** @description Parameters whose value must match as a whole, separated by commas */
                 precise_search?: string;
@@ -13931,9 +13931,9 @@ export interface operations {
     ListGatewayResponsesV2: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
             };
             header?: never;
@@ -14404,11 +14404,11 @@ export interface operations {
     ListApisV2: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
-                /** @description Part of the name */
+                /** @description Text that the name must contain */
                 name?: string;
                 /** @description Parameters whose value must match as a whole, separated by commas */
                 precise_search?: string;
@@ -14416,19 +14416,19 @@ export interface operations {
                 id?: string;
                 /** @description API group */
                 group_id?: string;
-                /** @description Exact request protocol */
+                /** @description Request protocol, matched exactly */
                 req_protocol?: string;
-                /** @description Exact request method */
+                /** @description Request method, matched exactly */
                 req_method?: string;
-                /** @description Part of the path */
+                /** @description Text that the path must contain */
                 req_uri?: string;
-                /** @description Exact authentication type */
+                /** @description Authentication type, matched exactly */
                 auth_type?: string;
-                /** @description APIs that are online in this environment */
+                /** @description Only APIs that are online in this environment */
                 env_id?: string;
                 /** @description 1 public, 2 private */
                 type?: "1" | "2";
-                /** @description Part of a load balance channel's name */
+                /** @description Text that the name of a load balance channel must contain */
                 vpc_channel_name?: string;
             };
             header?: never;
@@ -14526,7 +14526,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -14548,9 +14548,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -14632,11 +14632,11 @@ export interface operations {
     BatchPublishOrOfflineApiV2: {
         parameters: {
             query: {
-                /** @description What to do */
+                /** @description Whether to publish the APIs or to take them offline */
                 action: "online" | "offline";
             };
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -14658,9 +14658,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -14698,13 +14698,13 @@ export interface operations {
     ListApiVersionsV2: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
                 /** @description Environment */
                 env_id?: string;
-                /** @description Part of the environment name */
+                /** @description Text that the name of the environment must contain */
                 env_name?: string;
             };
             header?: never;
@@ -14750,7 +14750,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -14774,9 +14774,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -14814,7 +14814,7 @@ export interface operations {
     ListApiRuntimeDefinitionV2: {
         parameters: {
             query?: {
-                /** @description RELEASE if omitted */
+                /** @description Default: RELEASE */
                 env_id?: string;
             };
             header?: never;
@@ -14909,7 +14909,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -14929,9 +14929,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -15109,9 +15109,9 @@ export interface operations {
     ListCustomIngressPorts: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
                 /** @description Selects the ports of this protocol */
                 protocol?: "HTTP" | "HTTPS";
@@ -15350,17 +15350,17 @@ export interface operations {
     ListEnvironmentVariablesV2: {
         parameters: {
             query: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
                 /** @description API group */
                 group_id: string;
                 /** @description Environment */
                 env_id?: string;
-                /** @description Part of the name */
+                /** @description Text that the name must contain */
                 variable_name?: string;
-                /** @description Whether the name must match as a whole */
+                /** @description Parameters that must match exactly, separated by commas */
                 precise_search?: string;
             };
             header?: never;
@@ -15609,11 +15609,11 @@ export interface operations {
     ListEnvironmentsV2: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
-                /** @description Part of the name */
+                /** @description Text that the name must contain */
                 name?: string;
                 /** @description Parameters whose value must match as a whole, separated by commas */
                 precise_search?: string;
@@ -15705,7 +15705,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -15729,9 +15729,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -15969,9 +15969,9 @@ export interface operations {
     ListFeaturesV2: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
             };
             header?: never;
@@ -16215,9 +16215,9 @@ export interface operations {
     ListInstanceFeatures: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
             };
             header?: never;
@@ -16611,9 +16611,9 @@ export interface operations {
     ListInstanceConfigsV2: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
             };
             header?: never;
@@ -16781,7 +16781,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -16803,9 +16803,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -16852,9 +16852,9 @@ export interface operations {
     ListApisBindedToSignatureKeyV2: {
         parameters: {
             query: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
                 /** @description Signature key */
                 sign_id: string;
@@ -16909,9 +16909,9 @@ export interface operations {
     ListSignatureKeysBindedToApiV2: {
         parameters: {
             query: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
                 /** @description API */
                 api_id: string;
@@ -16970,9 +16970,9 @@ export interface operations {
     ListApisNotBoundWithSignatureKeyV2: {
         parameters: {
             query: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
                 /** @description Signature key */
                 sign_id: string;
@@ -17028,7 +17028,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -17048,9 +17048,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -17084,11 +17084,11 @@ export interface operations {
     ListSignatureKeysV2: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
-                /** @description Part of the name */
+                /** @description Text that the name must contain */
                 name?: string;
                 /** @description Parameters whose value must match as a whole, separated by commas */
                 precise_search?: string;
@@ -17191,7 +17191,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -17215,9 +17215,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -17277,7 +17277,7 @@ export interface operations {
                 dry_run?: "true" | "false";
             };
             header?: {
-                /** @description With `wait=N`, the answer comes when every signing process has applied the change, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
             };
             path: {
@@ -17306,9 +17306,9 @@ export interface operations {
                 headers: {
                     /** @description Revision of the gateway or the endpoint that contains the change */
                     "Signet-Revision"?: number;
-                    /** @description URL of the receipt, which shows the processes that have applied the change */
+                    /** @description URL of the receipt, which shows which processes have applied the change */
                     "Signet-Receipt"?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -17342,9 +17342,9 @@ export interface operations {
     ListTagsV2: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
             };
             header?: never;
@@ -17379,23 +17379,23 @@ export interface operations {
     ListVpcChannelsV2: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
-                /** @description Part of the name */
+                /** @description Text that the name must contain */
                 name?: string;
                 /** @description Parameters whose value must match as a whole, separated by commas */
                 precise_search?: string;
                 /** @description Exact id */
                 id?: string;
-                /** @description Kind of channel */
+                /** @description Type of the channel */
                 vpc_channel_type?: "builtin" | "microservice" | "reference";
-                /** @description The whole address of a member */
+                /** @description Address of a member, matched exactly */
                 member_host?: string;
                 /** @description Port of a member */
                 member_port?: number;
-                /** @description Part of the name of a group */
+                /** @description Text that the name of a group must contain */
                 member_group_name?: string;
                 /** @description Group */
                 member_group_id?: string;
@@ -17702,13 +17702,13 @@ export interface operations {
     ListMemberGroups: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
-                /** @description Part of the name */
+                /** @description Text that the name must contain */
                 member_group_name?: string;
-                /** @description Parameters whose value must match as a whole, separated by commas */
+                /** @description Names of the parameters that must match exactly, separated by commas */
                 precise_search?: string;
             };
             header?: never;
@@ -17959,15 +17959,15 @@ export interface operations {
     ListBackendInstancesV2: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
-                /** @description Part of the name */
+                /** @description Text that the name must contain */
                 name?: string;
                 /** @description Parameters whose value must match as a whole, separated by commas */
                 precise_search?: string;
-                /** @description Part of the name of the group */
+                /** @description Text that the name of the group must contain */
                 member_group_name?: string;
                 /** @description Group */
                 member_group_id?: string;
@@ -18334,9 +18334,9 @@ export interface operations {
     ListInstancesByTags: {
         parameters: {
             query?: {
-                /** @description Rows to skip; less than 0 counts as 0 */
+                /** @description Number of rows to skip; a negative number counts as 0 */
                 offset?: number;
-                /** @description Rows in a page, 1 to 500; less counts as 20, more as 500 */
+                /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
             };
             header?: never;

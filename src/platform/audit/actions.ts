@@ -1,4 +1,4 @@
-/** Actions in the audit trail, named as in the vendor's audit service; described in docs/reference.md. */
+/** Actions in the audit trail. The names are those of the vendor's audit service. docs/reference.md describes each action. */
 export const AUDIT_ACTIONS = [
   'AcceptRestored',
   'AddCustomIngressPort',

@@ -1,24 +1,24 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /**
- * Who changed what, and when. The rows of a scope form a hash chain: each contains the hash of its predecessor, and its number is the
- * revision of its write, so changed, removed or moved rows are detected (docs/adr/0008).
+ * An audit event: who changed what, and when. The rows of a scope form a hash chain: each row contains the hash of its predecessor, and its
+ * number is the revision of its write, so changed, removed and moved rows are detected (docs/adr/0008).
  */
 @Entity({ name: 'audit_events' })
 @Index('ix_audit_events_project', ['projectId', 'createdAt'])
 export class AuditEvent {
-  /** Id of a gateway, or of a project for other resources. */
+  /** Id of a gateway; for other resources, id of the project. */
   @PrimaryColumn({ name: 'scope_id', type: 'varchar', length: 64 })
   scopeId: string;
 
   @PrimaryColumn({ type: 'bigint' })
   seq: number;
 
-  /** Version of the hashed fields (chain.ts); 1 for rows older than the column. */
+  /** Version of the set of hashed fields (chain.ts); 1 for rows that were written before this column existed. */
   @Column({ type: 'int', default: 1 })
   format: number;
 
-  /** Empty for what belongs to no project. */
+  /** Empty if the resource belongs to no project. */
   @Column({ name: 'project_id', type: 'varchar', length: 64 })
   projectId: string;
 
@@ -62,7 +62,7 @@ export class AuditEvent {
   @Column({ name: 'created_at', type: 'bigint' })
   createdAt: number;
 
-  /** Hex SHA-256 over the hashed columns and the previous row's hash. */
+  /** SHA-256 of the hashed columns and the previous row's hash, in hex. */
   @Column({ type: 'varchar', length: 64 })
   hash: string;
 }

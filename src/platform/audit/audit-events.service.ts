@@ -10,10 +10,10 @@ import { DENIED } from './service-chains.js';
 
 const CURSOR = columnsOf(AuditEvent).pick('createdAt', 'scopeId', 'seq');
 
-/** Selects the events to read. */
+/** Which events to read. */
 export interface EventFilter {
   projectId?: string;
-  /** A chain: a gateway's id, a project's, or the name of a chain of the service. */
+  /** Id of the chain: a gateway's id, a project's id, or the name of one of the service's own chains. */
   scopeId?: string;
   /** Unix time in milliseconds, inclusive. */
   since?: number;
@@ -21,26 +21,25 @@ export interface EventFilter {
   until?: number;
 }
 
-/** A position in the trail of a project: time, then chain and number in the chain. */
+/** A position in the trail of a project: the time of an event, its chain, and its number in the chain. */
 export interface Cursor {
   createdAt: number;
   scopeId: string;
   seq: number;
 }
 
-/** Rows per step of an export: a few milliseconds of work that block the event loop. */
+/** Rows per step of an export. One step blocks the event loop for a few milliseconds. */
 const BATCH = 200;
-/** Share of the process's CPU time, for all exports together. */
+/** The share of the process's CPU time that all exports together may use. */
 const EXPORTS_PART = 0.4;
 
-/** Reads the events of the trail. */
 @Injectable()
 export class AuditEventsService {
   readonly #exports = new CpuShare(EXPORTS_PART);
 
   constructor(private readonly database: Database) {}
 
-  /** A project's events, newest first. @throws ApiFault 400 for a cursor that is not one of ours */
+  /** Returns a project's events, newest first. @throws ApiFault 400 for a cursor that this service did not issue */
   async list(projectId: string, query: AuditQuery): Promise<AuditPageView> {
     const conditions = new Conditions();
     conditions.add('project_id = ?', projectId);
@@ -58,15 +57,18 @@ export class AuditEventsService {
     return { events: events.map(toView), next_cursor: rows.length > query.limit && last ? encodeCursor(last) : null };
   }
 
-  /** The chain of a domain that is stored here: another issuer's name of a domain could equal the id of a project. */
+  /**
+   * Returns the events of a domain's chain. The query requires a domain that is stored here, because another issuer's domain name could
+   * equal a project's id.
+   */
   async listOfDomain(domainId: string, query: AuditQuery): Promise<AuditPageView> {
     const known = await this.database.rows('SELECT 1 AS one FROM domains WHERE id = ?', [domainId]);
     return known.length > 0 ? this.list(domainId, query) : { events: [], next_cursor: null };
   }
 
   /**
-   * Events, oldest first, a batch in memory at a time: by time within a project, else chain by chain.
-   * @param after the last event that the reader has
+   * Yields events, oldest first, with one batch in memory at a time: by time within a project, otherwise chain by chain.
+   * @param after the last event that the reader already has
    */
   async *stream(filter: EventFilter, after?: Cursor, limit = Number.POSITIVE_INFINITY): AsyncGenerator<AuditEvent> {
     let last = after;
@@ -79,7 +81,7 @@ export class AuditEventsService {
     }
   }
 
-  /** The same as text, one line per event, within the exports' share of CPU time. */
+  /** As {@link stream}, as text with one line per event, and within the CPU share of exports. */
   async *export(filter: EventFilter, line: (event: AuditEvent) => string, after?: Cursor, limit?: number): AsyncGenerator<string> {
     let last = after;
     for (let left = limit ?? Number.POSITIVE_INFINITY; left > 0; left -= BATCH) {
@@ -94,7 +96,7 @@ export class AuditEventsService {
     }
   }
 
-  /** The cursor after `limit` events, if there are more. */
+  /** The cursor after `limit` events; undefined when no events follow. */
   async cursorBehind(filter: EventFilter, after: Cursor | undefined, limit: number): Promise<string | undefined> {
     const select = `SELECT ${CURSOR.select} FROM audit_events`;
     const [last, next] = await this.#exports.step(() => this.page(select, filter, after, 2, limit - 1));
@@ -144,7 +146,7 @@ class Conditions {
 
 const encodeCursor = ({ createdAt, scopeId, seq }: Cursor) => Buffer.from(`${createdAt}.${seq}.${scopeId}`).toString('base64url');
 
-/** @throws ApiFault 400 for a cursor that is not one of ours */
+/** @throws ApiFault 400 for a cursor that this service did not issue */
 export function decodeCursor(cursor: string): Cursor {
   const [, createdAt, seq, scopeId] = /^(\d{1,15})\.(\d{1,15})\.(.{1,64})$/.exec(Buffer.from(cursor, 'base64url').toString('utf8')) ?? [];
   if (createdAt === undefined || seq === undefined || scopeId === undefined) throw invalid('cursor', { where: 'query' });

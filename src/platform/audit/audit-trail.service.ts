@@ -19,29 +19,29 @@ export interface Verification {
   faults: ChainFault[];
 }
 
-/** A row's hash that was stored outside the database: a line of an export or of `signet admin audit heads`. */
+/** A row's hash that is stored outside the database: a line of an export or of the output of `signet admin audit heads`. */
 export interface RecordedHash extends Place {
   scopeId: string;
 }
 
-/** Actions of rows in a project's chain that start another chain. */
+/** Actions that are recorded in a project's chain when another chain begins. */
 const CREATED = ['CreateInstance', 'CreateWebhookEndpoint'];
-/** Action of the last row of a deleted gateway's chain; its counter is deleted too. */
+/** The action recorded last in a gateway's chain: the deletion of the gateway also deletes its counter. */
 const GATEWAY_DELETED = 'DeleteInstance';
 
-/** Verifies the trail, and names the rows that differ from what was written. */
+/** Verifies the trail and names the rows that were altered. */
 @Injectable()
 export class AuditTrailService {
   constructor(private readonly database: Database) {}
 
   /**
    * Checks every chain from its first row, or from its last checkpoint. A changed, removed or moved row breaks a hash or leaves a gap. A
-   * chain that was truncated at its end stops before the scope's counter, or before the deletion of its gateway. A chain that was truncated
-   * at its start has no checkpoint. A chain that was removed together with its counter is recorded in its project's chain.
-   * @param noted hashes kept elsewhere: they reveal a chain that was rebuilt by someone with write access to the database
+   * chain that was truncated at its end is shorter than its scope's counter says, or lacks the deletion of its gateway. A chain that was
+   * truncated at its start has no checkpoint. A chain that was removed together with its counter is still named in its project's chain.
+   * @param noted hashes stored outside the database: they reveal a chain that somebody with write access to the database rebuilt
    */
   async verify(noted: readonly RecordedHash[] = []): Promise<Verification> {
-    // The counters first: rows written meanwhile are then ahead of them, never behind.
+    // Reads the counters first: a row written meanwhile then has a number above its counter, never below.
     const revisions = await this.revisions();
     const scopes = await this.database.rows<RowOf<typeof SCOPE>>(`SELECT DISTINCT ${SCOPE.select} FROM audit_events`);
     const expected = byScope(noted);
@@ -98,14 +98,14 @@ export class AuditTrailService {
     return now !== undefined && last.seq > now ? [{ scopeId, seq: last.seq, fault: 'surplus' }] : [];
   }
 
-  /** Gateways may be created and deleted during the check; a new one has a counter and no rows. */
+  /** A gateway may be created or deleted during the check; a new gateway has a counter but no rows. */
   private async isThere(scopeId: string): Promise<boolean> {
     const sql = `SELECT 1 AS one FROM audit_events WHERE scope_id = ?
       UNION ALL SELECT 1 FROM change_counters WHERE scope_id = ? LIMIT 1`;
     return (await this.database.rows(sql, [scopeId, scopeId])).length > 0;
   }
 
-  /** Whether the row that a project's chain refers to is in the gateway's chain, or was pruned with a checkpoint. */
+  /** Whether the row to which a project's chain refers exists in the gateway's chain, or was pruned with a checkpoint. */
   private async compare({ scopeId, seq, hash }: RecordedHash): Promise<ChainFault[]> {
     const [row] = await this.database.rows<{ hash: string }>('SELECT hash FROM audit_events WHERE scope_id = ? AND seq = ?', [
       scopeId,

@@ -13,7 +13,7 @@ import { lineOf } from './export.js';
 const EXPORT_BUFFER_BYTES = 256 * 1024;
 const JSON_LINES = 'application/x-ndjson';
 const NEXT = {
-  headers: { Link: { description: 'If there are more events, the next part with `rel="next"`', schema: { type: 'string' } } },
+  headers: { Link: { description: 'URL of the next part with `rel="next"`, if there are more events', schema: { type: 'string' } } },
 } as const;
 
 @ApiTags('Audit')
@@ -21,7 +21,7 @@ const NEXT = {
 export class AuditController {
   constructor(private readonly events: AuditEventsService) {}
 
-  /** The trail of the token's project. */
+  /** The trail of the project to which the token is scoped. */
   @Get()
   @Allow('signet:audit:list')
   @Answers(200, AuditPageView, 'ListAuditEvents', 'List the changes and denied requests of the project, newest first', [
@@ -31,7 +31,7 @@ export class AuditController {
     return this.events.list(projectOf(caller), query);
   }
 
-  /** Users, groups, policies and access keys, which belong to no project. */
+  /** The changes of users, groups, policies and access keys, which belong to no project. */
   @Get('domain')
   @AllowInDomain('iam:audit:list')
   @Answers(200, AuditPageView, 'ListDomainAuditEvents', 'List the changes in the domain of the caller, newest first', [

@@ -12,11 +12,11 @@ const OUTCOMES = ['success', 'denied'] as const;
 const FORMATS = ['jsonl', 'cadf'] as const;
 export type ExportFormat = (typeof FORMATS)[number];
 
-/** Parses a number in a query; other text is left for the validator to refuse. */
+/** Parses a number in a query. The validator refuses any other text. */
 const WholeNumber = () =>
   Transform(({ value }: { value: unknown }) => (typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value));
 
-/** RFC 3339 in UTC. */
+/** A time in the format of RFC 3339, in UTC. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$/;
 export const isInstant = (text: unknown): text is string =>
   typeof text === 'string' && INSTANT.test(text) && !Number.isNaN(Date.parse(text));
@@ -48,7 +48,7 @@ export class AuditQuery {
   @IsOptional()
   outcome?: (typeof OUTCOMES)[number];
 
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: 100, description: 'Events in a page' })
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: 100, description: 'Number of events per page' })
   @WholeNumber()
   @IsInt()
   @Min(1)
@@ -68,26 +68,32 @@ export class AuditExportQuery {
   @ApiPropertyOptional({
     enum: FORMATS,
     default: 'jsonl',
-    description: "Signet's own fields, or events of the DMTF Cloud Audit Data Federation",
+    description: 'The fields of Signet, or events in the format of the DMTF Cloud Audit Data Federation (CADF)',
   })
   @EmptyIsAbsent()
   @IsIn(FORMATS)
   @IsOptional()
   format: ExportFormat = 'jsonl';
 
-  @ApiPropertyOptional({ format: 'date-time', description: 'Only events from this instant on, UTC' })
+  @ApiPropertyOptional({ format: 'date-time', description: 'Only events at or after this time, UTC' })
   @EmptyIsAbsent()
   @IsInstant()
   @IsOptional()
   since?: string;
 
-  @ApiPropertyOptional({ format: 'date-time', description: 'Only events before this instant, UTC' })
+  @ApiPropertyOptional({ format: 'date-time', description: 'Only events before this time, UTC' })
   @EmptyIsAbsent()
   @IsInstant()
   @IsOptional()
   until?: string;
 
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: EXPORT_LIMIT_MAX, default: 10_000, description: 'Events in an answer' })
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    maximum: EXPORT_LIMIT_MAX,
+    default: 10_000,
+    description: 'Maximum number of events in the response',
+  })
   @WholeNumber()
   @IsInt()
   @Min(1)
@@ -124,7 +130,7 @@ export class AuditEventView {
   @ApiProperty() source_address: string;
   @ApiProperty() request_id: string;
   @ApiProperty({ format: 'date-time' }) time: string;
-  @ApiProperty({ type: 'integer', description: 'Format of the hash: the fields that it covers' }) format: number;
+  @ApiProperty({ type: 'integer', description: 'Version of the hash, which determines the fields that the hash covers' }) format: number;
   @ApiProperty({ description: 'Hex SHA-256 over the event and the previous hash' }) hash: string;
 }
 

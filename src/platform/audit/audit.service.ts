@@ -5,24 +5,24 @@ import type { Caller } from '../common/principal.js';
 import { FORMAT, GENESIS, insertEvent } from './chain.js';
 import { detailText } from './detail.js';
 
-/** Description of a write. */
+/** What an audit row records about a write. */
 export interface AuditEntry {
   action: AuditAction;
   resourceType: string;
   resourceId: string;
   resourceName?: string;
-  /** Small facts for later proof. Never a secret. */
+  /** A few facts as evidence. Never contains a secret. */
   detail?: Record<string, unknown>;
 }
 
 @Injectable()
 export class AuditService {
-  /** Records a write in its own transaction, exactly once per write, numbered by its revision. */
+  /** Records a write in the write's own transaction, exactly once per write. The row has the number of the write's revision. */
   async record(write: Write, caller: Caller, entry: AuditEntry): Promise<void> {
     await this.append(write, caller, entry);
   }
 
-  /** As {@link record}. @returns the row's hash */
+  /** As {@link record}. @returns the hash of the row */
   async append(write: Write, caller: Caller, entry: AuditEntry): Promise<string> {
     const [previous] = await write.rows<{ hash: string }>('SELECT hash FROM audit_events WHERE scope_id = ? AND seq = ?', [
       write.scope.id,

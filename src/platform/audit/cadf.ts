@@ -4,10 +4,10 @@ import type { AuditEvent } from './audit-event.entity.js';
 import type { DeniedDetail } from './denials.service.js';
 import { DENIED } from './service-chains.js';
 
-/** Namespace of event ids, which derive from a row's position: a row has the same id in every export. */
+/** Namespace of event ids. An id is derived from the position of a row, so a row has the same id in every export. */
 const NAMESPACE = '8f2d5c1e-6a7b-4d3f-9b0c-4e5f6a7b8c9d';
 
-/** First word of a CTS name → CADF action; others become an `update`. */
+/** Maps the first word of a CTS name to a CADF action. Any other word becomes `update`. */
 const ACTIONS: Record<string, string> = {
   Create: 'create',
   Add: 'create',
@@ -29,7 +29,7 @@ const ACTIONS: Record<string, string> = {
 const METHODS: Record<string, string> = { GET: 'read', HEAD: 'read', POST: 'create', PUT: 'update', PATCH: 'update', DELETE: 'delete' };
 const LOGIN = 'POST /v3/auth/tokens';
 
-/** CTS resource type → CADF resource taxonomy. */
+/** Maps a CTS resource type to the CADF resource taxonomy. */
 const RESOURCES: Record<string, string> = {
   Signature: 'data/security/key',
   SignatureBinding: 'data/security/key/binding',
@@ -43,7 +43,7 @@ const RESOURCES: Record<string, string> = {
   AuditChain: 'data/security/audit-chain',
 };
 
-/** An event in the DMTF's Cloud Audit Data Federation format (DSP0262 1.0). */
+/** Converts an event to the DMTF's Cloud Audit Data Federation format (DSP0262 1.0). */
 export function toCadf(event: AuditEvent): object {
   const denied = event.scopeId === DENIED ? (JSON.parse(event.detail ?? '{}') as DeniedDetail) : undefined;
   return {

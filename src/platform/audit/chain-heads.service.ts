@@ -15,7 +15,7 @@ const HEAD = columnsOf(AuditEvent, 'e').pick('seq', 'hash');
 
 /** Number of writes after which a chain's head is recorded in its project's chain. */
 export const HEAD_EVERY = 500;
-/** Action of those rows. */
+/** The action of the rows that record a chain's head. */
 export const RECORD_HEAD = 'RecordAuditHead' as const;
 /** Kinds of scopes whose chains are recorded in their project's chain. */
 const RECORDED = ['instance', 'endpoint'];
@@ -34,12 +34,13 @@ interface Head extends Place {
 
 /**
  * Records the heads of gateways' and endpoints' chains in their project's chain, so that the removal of a chain with its counter is
- * detected. This does not happen in the write itself: it would wait for the project's lock, which the deletion of a gateway takes first.
+ * detected. The write itself does not record the head: it would have to wait for the project's lock, which the deletion of a gateway takes
+ * first.
  *
  * Guarantees: The head of a gateway's or an endpoint's chain is recorded in the chain of its project every `HEAD_EVERY` revisions.
- * Condition: The process that committed the revision lives until the record is written.
- * Degrades: After a head that was not recorded, the next one follows after as many revisions; until then the removal of the chain's
- * newest rows may not be detected.
+ * Condition: The process that committed the revision runs until the record is written.
+ * Degrades: If a head was not recorded, the next one is recorded `HEAD_EVERY` revisions later. Until then, the removal of the chain's
+ * newest rows may go undetected.
  */
 @Injectable()
 export class ChainHeads implements OnModuleInit, OnModuleDestroy {
@@ -57,7 +58,7 @@ export class ChainHeads implements OnModuleInit, OnModuleDestroy {
   onModuleInit(): void {
     this.#unsubscribe = this.feed.subscribe(({ scope, revision, local }) => {
       if (!local || !RECORDED.includes(scope.kind) || revision % HEAD_EVERY !== 0) return;
-      // If the process ends here, the next head follows after as many writes.
+      // If the process ends here, the next head is recorded after another `HEAD_EVERY` writes.
       this.#underway = this.#underway
         .then(() => this.record('c.scope_id = ?', scope.id))
         .catch((error: unknown) => this.#logger.warn(`the audit head of ${scope.id} was not recorded: ${nameOf(error)}`));
@@ -74,7 +75,7 @@ export class ChainHeads implements OnModuleInit, OnModuleDestroy {
     await this.#underway;
   }
 
-  /** Records the heads of all chains of a project, before its own chain loses the rows that recorded them. */
+  /** Records the heads of all chains of a project. Must run before the project's own chain loses the rows that recorded them. */
   recordOf(projectId: string): Promise<void> {
     return this.record('c.project_id = ?', projectId);
   }
@@ -106,7 +107,7 @@ const inProject = (projectId: string): WriteScope => ({
   notFound: () => new Error('the project has no chain'),
 });
 
-/** The actor of rows that the service writes by itself. */
+/** The actor in rows about what the service does by itself. */
 export const serviceCaller = (): Caller => ({
   principal: { userId: 'signet', userName: 'signet', domainId: '', domainName: '', roles: [], credentialHash: '', expiresAt: 0 },
   requestId: newId(),

@@ -4,11 +4,11 @@ import { chainHash, GENESIS, SELECT_EVENTS } from './chain.js';
 
 /**
  * A fault in a chain.
- * - `changed`: the row does not match its hash, or its predecessor was rewritten together with its hash
+ * - `changed`: the row does not match its hash, or both its predecessor and the predecessor's hash were rewritten
  * - `missing`: rows `seq` to `through` are absent
  * - `moved`: the row was written as number `from`
- * - `surplus`: the row is after the end of its chain
- * - `rewritten`: the row is consistent, but differs from the hash stored elsewhere
+ * - `surplus`: the row comes after the end of its chain
+ * - `rewritten`: the row is consistent, but does not match the hash stored outside the database
  */
 export interface ChainFault {
   scopeId: string;
@@ -18,7 +18,7 @@ export interface ChainFault {
   from?: number;
 }
 
-/** A position in a chain, with its row's hash. */
+/** A position in a chain, and the hash of the row at that position. */
 export interface Place {
   seq: number;
   hash: string;
@@ -33,7 +33,7 @@ interface Suspect {
 }
 
 const BATCH = 1000;
-/** With more faulty rows, moved ones are not searched: the search takes cubic time. */
+/** If more rows than this are faulty, the search for moved rows is skipped, because it takes cubic time. */
 const SUSPECTS_MAX = 40;
 
 /**
@@ -80,8 +80,8 @@ export async function walkChain(
 export const missing = (scopeId: string, seq: number, through: number): ChainFault => ({ scopeId, seq, through, fault: 'missing' });
 
 /**
- * Sorts rows that do not follow from their predecessor: those in their own place (the predecessor is wrong), moved ones and changed ones. A
- * row's hash covers its number, so its original position can be found.
+ * Sorts the rows that do not follow from their predecessor: rows in their own place whose predecessor is wrong, moved rows, and changed
+ * rows. A row's hash covers its number, so its original position can be found.
  */
 function classify(suspects: readonly Suspect[], gaps: readonly ChainFault[]): ChainFault[] {
   const hashes = new Set(suspects.flatMap(({ event, previous }) => [event.hash, previous]));
@@ -93,7 +93,7 @@ function classify(suspects: readonly Suspect[], gaps: readonly ChainFault[]): Ch
     if (stoodAt(event, seq)) return [];
     const from = [...places].find((place) => place !== seq && stoodAt(event, place));
     if (from !== undefined) return [{ scopeId, seq, fault: 'moved', from }];
-    // The hash before a gap is lost, so the gap is the fault, and the next row verifies this one.
+    // The gap removed the hash that this row needs for its check. So the gap is reported, and the next row verifies this one.
     return afterGap ? [] : [{ scopeId, seq, fault: 'changed' }];
   });
 }

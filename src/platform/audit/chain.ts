@@ -2,10 +2,10 @@ import { hash } from 'node:crypto';
 import type { Tx } from '../database/database.js';
 import type { AuditEvent } from './audit-event.entity.js';
 
-/** The hash before a chain's first row. */
+/** The hash that precedes a chain's first row. */
 export const GENESIS = '0'.repeat(64);
 
-/** Hash format of new rows. Older rows keep theirs, and remain verifiable. */
+/** Hash format of new rows. Older rows keep their format and remain verifiable. */
 export const FORMAT = 2;
 
 export type UnhashedEvent = Omit<AuditEvent, 'hash'>;
@@ -27,15 +27,15 @@ const HASHED_1 = [
   'createdAt',
 ] as const satisfies (keyof UnhashedEvent)[];
 
-/** Format → hashed fields in order; from format 2 on they include `format`, so that a row cannot be downgraded. */
+/** The hashed fields of each format, in order. From format 2 on they include `format`, so that a row cannot be downgraded. */
 const HASHED: Record<number, readonly (keyof UnhashedEvent)[] | undefined> = {
   1: HASHED_1,
   2: ['format', ...HASHED_1, 'accessKeyId'],
 };
 
 /**
- * Hex SHA-256 over the previous row's hash and this row's fields as a JSON array.
- * @returns an empty text, which equals no hash, for an unknown format
+ * Computes the SHA-256 of the previous row's hash and this row's fields as a JSON array, in hex.
+ * @returns an empty string, which equals no hash, for an unknown format
  */
 export function chainHash(event: UnhashedEvent, previous: string): string {
   const fields = HASHED[event.format];
@@ -63,11 +63,11 @@ const COLUMNS: Record<keyof AuditEvent, string> = {
 };
 const FIELDS = Object.keys(COLUMNS) as (keyof AuditEvent)[];
 
-/** Selects all fields of a row; append the condition. */
+/** A SELECT of all fields of a row; the caller appends the condition. */
 export const SELECT_EVENTS = `SELECT ${FIELDS.map((field) => `${COLUMNS[field]} AS ${field}`).join(', ')} FROM audit_events`;
 const INSERT_EVENT = `INSERT INTO audit_events (${Object.values(COLUMNS).join(', ')}) VALUES (${FIELDS.map(() => '?').join(', ')})`;
 
-/** Inserts a row after the one with the hash `previous`. @returns its own hash */
+/** Inserts a row after the row with the hash `previous`. @returns the hash of the new row */
 export async function insertEvent(tx: Tx, event: UnhashedEvent, previous: string): Promise<string> {
   const row: AuditEvent = { ...event, hash: chainHash(event, previous) };
   await tx.run(

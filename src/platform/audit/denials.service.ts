@@ -6,25 +6,25 @@ import { Database } from '../database/database.js';
 import { RetentionService } from './retention.service.js';
 import { append, DENIED, type ServiceEvent } from './service-chains.js';
 
-/** Maximum number of rows that a process writes per window: 32, plus one per status for the rest. */
+/** Maximum number of kinds with a row of their own that a process writes per window. One more row per status counts the rest. */
 const KINDS_MAX = 32;
-/** Maximum number of these rows that name the requests of one address, so that a single client cannot displace others. */
+/** Maximum number of these kinds for one address, so that a single client cannot displace others. */
 const KINDS_PER_ADDRESS_MAX = 8;
 /** Pruning runs once per this many rows. */
 const PRUNE_EVERY = 1000;
 const PATH_MAX_CHARS = 200;
 const ACCESS_KEY = /^SDK-HMAC-SHA256 +(?:Access|Credential)=([A-Za-z0-9]{1,64})/;
 
-/** The `detail` of a row about refused requests. */
+/** The `detail` of a row about denied requests. */
 export interface DeniedDetail {
   status: number;
-  /** Number of requests that the row represents. */
+  /** The number of requests that the row counts. */
   count: number;
   first_at: number;
   last_at: number;
-  /** Path of the first one, without its query. */
+  /** Path of the first request, without its query. */
   path?: string;
-  /** Access key named by the first one, unverified. */
+  /** Access key id in the first request, unverified. */
   claimed_access_key_id?: string;
 }
 
@@ -34,12 +34,14 @@ interface Denial {
 }
 
 /**
- * Records requests answered with 401, 403 or 429 in a chain of their own. Requests that differ in time only share a row with a count, each
- * process writes a bounded number of rows per window, and old rows are pruned: a flood of refusals neither fills the disk nor delays writes.
+ * Records requests that were answered with 401, 403 or 429 in a separate chain. Requests that differ only in time share a row with a count,
+ * each process writes a bounded number of rows per window, and old rows are pruned. So a flood of denied requests neither fills the disk
+ * nor delays writes.
  *
  * Guarantees: Every denied request is counted in the audit trail, within one window.
- * Condition: The process ends in order, and the database accepts writes by then.
- * Degrades: A killed process loses the counts of its last window. While the database fails they are kept in memory, within the limits of kinds.
+ * Condition: The process shuts down in order, and the database accepts writes until then.
+ * Degrades: A killed process loses the counts of its last window. While the database fails, the counts stay in memory, up to the maximum
+ * number of kinds.
  */
 @Injectable()
 export class Denials implements OnModuleInit, OnModuleDestroy {
@@ -58,7 +60,7 @@ export class Denials implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
-    // Records that are not yet written are lost when the process is killed.
+    // If the process is killed, the counts that are still in memory are lost.
     this.#timer = setInterval(() => void this.flush(), this.config.auditDeniedWindowSeconds * 1000).unref();
   }
 
@@ -67,7 +69,7 @@ export class Denials implements OnModuleInit, OnModuleDestroy {
     await this.flush();
   }
 
-  /** Records a refused request, in memory. */
+  /** Counts a denied request in memory. */
   record(request: FastifyRequest, status: number): void {
     const now = this.clock.now();
     const denial = describe(request, status, now);
@@ -81,7 +83,7 @@ export class Denials implements OnModuleInit, OnModuleDestroy {
     this.#waiting.set(key, denial);
   }
 
-  /** Counts requests beyond the row limits: by address while possible, then by status alone. */
+  /** Counts requests beyond the row limits: by address while there is room, then by status alone. */
   private recordRest(status: number, sourceAddress: string, now: number): void {
     const ofAddress = this.#waiting.size < KINDS_MAX ? sourceAddress : '';
     const key = `rest ${status} ${ofAddress}`;
@@ -91,7 +93,7 @@ export class Denials implements OnModuleInit, OnModuleDestroy {
     this.#waiting.set(key, { event, detail: { status, count: 1, first_at: now, last_at: now } });
   }
 
-  /** Writes the pending rows. Those that the database refuses stay pending, and keep counting. */
+  /** Writes the pending rows. Rows that the database refuses stay pending, and their counts keep growing. */
   flush(): Promise<void> {
     this.#underway = this.#underway.then(() => this.write());
     return this.#underway;
@@ -107,18 +109,18 @@ export class Denials implements OnModuleInit, OnModuleDestroy {
       const events = [...denials.values()].map(({ event, detail }) => ({ ...event, detail: JSON.stringify(detail), createdAt }));
       const last = await this.database.transaction((tx) => append(tx, DENIED, events));
       this.#failing = false;
-      // Exactly one process crosses each multiple.
+      // Prunes in exactly one process: the one whose rows cross a multiple of `PRUNE_EVERY`.
       if (Math.floor(last / PRUNE_EVERY) !== Math.floor((last - events.length) / PRUNE_EVERY))
         await this.retention.pruneTo(DENIED, this.config.auditDeniedRows);
     } catch (error) {
       if (!this.#failing)
-        this.#logger.error(error, 'refused requests cannot be recorded; they are counted in memory until the database is back');
+        this.#logger.error(error, 'denied requests cannot be recorded; they are counted in memory until the database accepts writes again');
       this.#failing = true;
       this.requeue(denials);
     }
   }
 
-  /** Merges the rows of a failed window with those recorded since. */
+  /** Merges the rows that could not be written with those counted since. */
   private requeue(denials: Map<string, Denial>): void {
     const meanwhile = this.#waiting;
     this.#waiting = denials;
@@ -143,7 +145,7 @@ const NOBODY: Omit<ServiceEvent, 'detail' | 'createdAt' | 'resourceId' | 'resour
   requestId: '',
 };
 
-/** Names only authenticated callers: an unverified name is not recorded. */
+/** Describes a denied request. Names authenticated callers only, never an unverified name. */
 function describe(request: FastifyRequest, status: number, now: number): Denial {
   const { principal, machine } = request;
   const claimed = principal ? undefined : ACCESS_KEY.exec(request.headers.authorization ?? '')?.[1];

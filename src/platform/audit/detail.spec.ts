@@ -5,7 +5,7 @@ import { DETAIL_MAX_BYTES, detailText } from './detail.js';
 describe('the detail of an audit row', () => {
   const ids = (count: number, start = 'a') => Array.from({ length: count }, (_, i) => `${start}${String(i).padStart(31, '0')}`);
 
-  it('contains all names if they fit, as a thousand ids do', () => {
+  it('contains all names if they fit; a thousand ids fit', () => {
     const detail = { publish_ids: ids(1000), replaced_sign_ids: ids(200, 'b') };
     expect(JSON.parse(detailText(detail))).toEqual(detail);
   });
@@ -15,7 +15,7 @@ describe('the detail of an audit row', () => {
     ['a list of ten thousand', { publish_ids: ids(10_000), name: 'x' }],
     ['two lists that each are too long', { publish_ids: ids(5000), replaced_sign_ids: ids(4000, 'b'), name: 'x' }],
     ['characters of four bytes', { names: Array.from({ length: 1000 }, () => '😀'.repeat(64)), name: 'x' }],
-  ])('fits its column with %s, and proves the truncated part', (_, detail) => {
+  ])('fits its column with %s, and contains a hash of the truncated list', (_, detail) => {
     const text = detailText(detail);
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(DETAIL_MAX_BYTES);
     const fitted = JSON.parse(text) as Record<string, unknown[]>;

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 
-/** Below MariaDB's limit of 65,535 bytes for the column. */
+/** Size limit of the `detail` column: below MariaDB's limit of 65,535 bytes for TEXT. */
 export const DETAIL_MAX_BYTES = 60_000;
 
 /**
- * The detail of a row as JSON that fits its column. Lists that do not fit are truncated, the longest first, and their length and the SHA-256
- * of the whole list, as JSON, are added: whoever has the list can prove that it is the one.
+ * Formats the detail of a row as JSON that fits its column. Lists that do not fit are truncated, the longest first. The length of the whole
+ * list and the SHA-256 of its JSON are added, so that whoever has the whole list can prove that it is the recorded one.
  */
 export function detailText(detail: Readonly<Record<string, unknown>>): string {
   const whole = JSON.stringify(detail);

@@ -2,7 +2,7 @@ import type { AuditEvent } from './audit-event.entity.js';
 import { type ExportFormat, toView } from './audit.dto.js';
 import { toCadf } from './cadf.js';
 
-/** One JSON object per line; JSON escapes line breaks in values. */
+/** Formats an event as one line of JSON. JSON escapes the line breaks in values. */
 export const lineOf = (format: ExportFormat): ((event: AuditEvent) => string) => {
   const view = format === 'cadf' ? toCadf : toView;
   return (event) => `${JSON.stringify(view(event))}\n`;

@@ -9,8 +9,8 @@ export interface EventSource {
 }
 
 /**
- * Sends an event to the subscribed endpoints of its project, as ordinary messages, in the transaction of the change: an event is sent if and
- * only if the change is committed. Injected by this class; implemented in messages/.
+ * Sends an event to the subscribed endpoints of its project, as ordinary messages, in the transaction of the change: an event is sent if
+ * and only if the change is committed. This class is the injection token; src/webhooks/messages implements it.
  */
 export abstract class OperationalEvents {
   abstract emit(tx: Tx, source: EventSource, event: OperationalEvent): Promise<void>;

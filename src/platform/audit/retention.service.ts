@@ -14,15 +14,16 @@ export interface Pruned {
   scopeId: string;
   /** Number of removed rows. */
   events: number;
-  /** Faults because of which the chain was not pruned. */
+  /** Faults for which the chain was not pruned. */
   faults: ChainFault[];
 }
 
 const BATCH = 1000;
 
 /**
- * Prunes old rows and keeps chains verifiable: first a checkpoint, itself a row of a chain, stores number and hash of the last row to go, then
- * the rows are deleted. An interrupted cut is completed by the next one. The newest row of every chain stays: the next write needs its hash.
+ * Prunes old rows and keeps chains verifiable. First a checkpoint, itself a row of a chain, stores the number and the hash of the last row
+ * to delete; then the rows are deleted. The next run completes an interrupted one. The newest row of every chain stays, because the next
+ * write needs its hash.
  */
 @Injectable()
 export class RetentionService {
@@ -33,7 +34,7 @@ export class RetentionService {
   ) {}
 
   /**
-   * Prunes every chain, except that of the checkpoints, before its first row that is not older than `before`.
+   * Prunes every chain except the chain of checkpoints: deletes the rows before the first row that is not older than `before`.
    * @param before Unix time in milliseconds
    */
   async prune(before: number, caller: Caller): Promise<Pruned[]> {
@@ -43,7 +44,7 @@ export class RetentionService {
     );
     const pruned: Pruned[] = [];
     for (const { scopeId } of scopes) {
-      // A project's chain loses its recorded heads: record them again first.
+      // Pruning a project's chain deletes the heads recorded in it, so they are recorded again first.
       await this.heads.recordOf(scopeId);
       const [span] = await this.database.rows<{ last: number; young: number | null }>(
         'SELECT MAX(seq) AS last, MIN(CASE WHEN created_at >= ? THEN seq END) AS young FROM audit_events WHERE scope_id = ?',
@@ -56,17 +57,20 @@ export class RetentionService {
     return pruned;
   }
 
-  /** Prunes a service chain to its newest rows. */
+  /** Prunes one of the service's own chains to its newest rows. */
   async pruneTo(scopeId: string, rows: number): Promise<void> {
     const [head] = await this.database.rows<{ last: number }>('SELECT MAX(seq) AS last FROM audit_events WHERE scope_id = ?', [scopeId]);
     await this.cut(scopeId, Number(head?.last ?? 0) - Math.max(rows, 1), serviceCaller());
   }
 
-  /** @param through the last row to remove @returns undefined when there is nothing to remove */
+  /**
+   * @param through number of the last row to delete
+   * @returns undefined when there is nothing to delete
+   */
   private async cut(scopeId: string, through: number, caller: Caller): Promise<Pruned | undefined> {
     const start = await this.start(scopeId);
     if (through > start.seq) {
-      // Faulty rows are evidence: they and their successors stay.
+      // Faulty rows are evidence: they are not deleted, and neither are the rows after them.
       const { last, faults } = await walkChain(this.database, scopeId, start, undefined, through);
       if (last.seq !== through) faults.push({ scopeId, seq: last.seq + 1, through, fault: 'missing' });
       if (faults.length > 0) return { scopeId, events: 0, faults };

@@ -1,27 +1,30 @@
 import type { Principal } from '../common/principal.js';
 import type { ReadyKey } from '#signing/schemes.js';
 
-/** A valid access key (AK/SK), ready to verify signatures. Only the keys contain its secret. */
+/** A valid access key (AK/SK), prepared to verify signatures. Its secret is only in `keys`. */
 export interface AccessKey {
   id: string;
-  /** One per signature format. */
+  /** One key per signature format. */
   keys: readonly ReadyKey[];
 }
 
-/** Looks up access keys and their owners. Injected by this class; absent with an external identity service. */
+/**
+ * Looks up access keys and their owners. This class is the injection token. It has no implementation when an external identity service is
+ * used.
+ */
 export abstract class AccessKeyIdentity {
   /**
-   * @param id from the Authorization header, unverified
+   * @param id the id in the Authorization header, unverified
    * @param securityToken `X-Security-Token`, sent with temporary keys
-   * @returns synchronously if cached; undefined when the key is unknown, disabled or expired, or its user is disabled
+   * @returns the key, synchronously if it is cached; undefined when the key is unknown, disabled or expired, or its user is disabled
    * @throws ApiFault `unavailable` when the look-up fails
    */
   abstract find(id: string, securityToken: string | undefined): AccessKey | undefined | Promise<AccessKey | undefined>;
 
   /**
-   * The principal of a key.
-   * @param projectId the project to act in; undefined: the user's domain
-   * @throws ApiFault `forbidden` for an unknown project, or one in which the user has no role
+   * Returns the principal of a key.
+   * @param projectId the project to act in; undefined: the domain of the user
+   * @throws ApiFault `forbidden` for an unknown project and for one in which the user has no role
    */
   abstract principal(key: AccessKey, projectId: string | undefined): Principal | Promise<Principal>;
 }

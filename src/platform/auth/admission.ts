@@ -18,9 +18,9 @@ import { TokenCache } from './token-cache.js';
 const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
 
 /**
- * Whether key material may be sent on this connection: it uses TLS, or stays on this machine, or the service runs in the local mode, or the
- * operator has declared the network trusted. If a proxy on this machine reports a connection without TLS, that applies; without a report,
- * the proxy counts as the end of TLS.
+ * Whether key material may be sent on this connection. It may if the connection uses TLS or stays on this machine, if the service runs in
+ * the local mode, or if the operator has declared the network trusted. If a proxy on this machine reports that the client's connection has
+ * no TLS, the answer is no. Without such a report, the proxy counts as the end of TLS.
  */
 function isConfidential(request: FastifyRequest, config: Config): boolean {
   if (config.mode === 'local' || config.gatewayPlaintext) return true;
@@ -30,13 +30,13 @@ function isConfidential(request: FastifyRequest, config: Config): boolean {
 }
 
 /**
- * Authenticates a request, compares the project (for a machine: the gateway) in its path, and checks permissions. Everything is decided by
- * the headers, before the body is read; only a signed request also needs its body, after its headers and its key. Whether the resource in
- * the path exists is not checked, so responses do not reveal it.
+ * Authenticates a request, compares the project in its path (for a machine: the gateway) with the credential, and checks permissions. The
+ * headers decide everything, before the body is read. Only a signed request also needs its body: its headers and its key are checked first.
+ * Admission does not check whether the resource in the path exists, so its responses do not reveal that.
  */
 @Injectable()
 export class Admission {
-  /** Signed requests whose body is still to be verified. */
+  /** Signed requests whose body is not verified yet. */
   readonly #begun = new WeakMap<FastifyRequest, { begun: Begun; access: ForPrincipals }>();
 
   constructor(
@@ -48,7 +48,7 @@ export class Admission {
     private readonly config: Config,
   ) {}
 
-  /** @throws ApiFault, InstanceNotFound when the headers do not permit the call */
+  /** Admits a request by its headers. @throws ApiFault, InstanceNotFound when the headers do not permit the call */
   admit(request: Request, access: Access): void | Promise<void> {
     if (access.kind === 'public') return;
     if (access.kind === 'machine') return this.admitMachine(request, access.role);
@@ -67,7 +67,8 @@ export class Admission {
   }
 
   /**
-   * Authenticates a request that no route takes, with any credential of its contract: nobody else finds out which routes exist.
+   * Authenticates a request for an unknown route with any credential of the path's contract, so that only authenticated callers can find
+   * out which routes exist.
    * @throws ApiFault when there is no valid credential
    */
   admitUnknown(request: Request): void | Promise<void> {
@@ -76,12 +77,15 @@ export class Admission {
     return this.admit(request, { kind: 'authenticated', actions: [] });
   }
 
-  /** Whether the body must be passed to {@link admitBody} before any other use. */
+  /** Whether the body must pass {@link admitBody} before anything else uses it. */
   awaitsBody(request: FastifyRequest): boolean {
     return this.#begun.has(request);
   }
 
-  /** Second step of {@link admit} for a signed request. @param body the bytes as received @throws ApiFault when the call is not permitted */
+  /**
+   * The second step of {@link admit} for a signed request. @param body the bytes as received @throws ApiFault when the call is not
+   * permitted
+   */
   admitBody(request: Request, body: Uint8Array | null): void | Promise<void> {
     const waiting = this.#begun.get(request);
     if (!waiting) throw new ApiFault('token_invalid');
@@ -93,7 +97,7 @@ export class Admission {
       : this.admitPrincipal(request, access, principal);
   }
 
-  /** Checks the action that the body or the query asks for. @throws ApiFault `forbidden` */
+  /** Checks the action that the body or the query selects. @throws ApiFault `forbidden` */
   assertAction({ principal }: FastifyRequest, action: string): void | Promise<void> {
     if (principal?.apiKeyMode !== undefined) return;
     if (!principal) throw new ApiFault('token_missing');
@@ -106,7 +110,9 @@ export class Admission {
     if (!hasBody(request)) return this.admitBody(request, null);
   }
 
-  /** If the request chooses one of several actions, any of them suffices here, because the choice may be in the body. */
+  /**
+   * If the request selects one of several actions, permission for any of them suffices here, because the body may contain the selection.
+   */
   private admitPrincipal(request: Request, access: ForPrincipals, principal: Principal): void | Promise<void> {
     request.principal = principal;
     if (access.kind === 'authenticated') return;
@@ -115,7 +121,7 @@ export class Admission {
     return held instanceof Promise ? held.then((set) => assertAllowed(set, access.actions)) : assertAllowed(held, access.actions);
   }
 
-  /** An API key belongs to its project and permits every route for callers of a project. */
+  /** Admits an API key. It belongs to its project and may call every route for callers of a project. */
   private async admitApiKey(request: FastifyRequest): Promise<void> {
     request.principal = await this.apiKeys.authenticate(bearerOf(request), request.ip);
   }
@@ -136,22 +142,22 @@ export class Admission {
 /** Methods without side effects. */
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-const PLAINTEXT = 'machines are served over TLS or loopback only; SIGNET_GATEWAY_PLAINTEXT=allow where the network between is trusted';
-const SIGN_THE_PROJECT = 'a request that is signed says its project in X-Project-Id, and signs that header';
+const PLAINTEXT = 'machines must connect over TLS or loopback; set SIGNET_GATEWAY_PLAINTEXT=allow if the network is trusted';
+const SIGN_THE_PROJECT = 'a signed request must name its project in X-Project-Id, and its signature must cover that header';
 
 type Request = FastifyRequest<{ Params: { project_id?: string; instance_id?: string } }>;
 type ForPrincipals = Exclude<Access, { kind: 'public' | 'machine' }>;
 
-/** Another gateway gets the same response as an unknown one. */
+/** Answers a request for another gateway like one for an unknown gateway. */
 function assertMachine(request: Request, role: MachineRole, machine: Machine): void {
-  // Before the checks, so that the audit of a refusal names the machine.
+  // Set before the checks, so that the audit row of a denied request names the machine.
   request.machine = machine;
   const instance = request.params.instance_id ?? '';
   if (instance !== machine.instanceId) throw new InstanceNotFound(instance);
   if (machine.role !== role) throw new ApiFault('forbidden');
 }
 
-/** Compares the project in the path with the token's, whether or not it exists. */
+/** Compares the project in the path with the project of the token, whether or not the one in the path exists. */
 function assertProject({ params }: Request, { projectId, accessKeyId }: Principal): void {
   if (projectId === undefined) throw new ApiFault('token_unscoped', accessKeyId === undefined ? {} : { detail: SIGN_THE_PROJECT });
   if (params.project_id !== undefined && params.project_id !== projectId) throw new ApiFault('forbidden');

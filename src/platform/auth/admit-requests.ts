@@ -5,20 +5,21 @@ import { ApiFault } from '../common/api-error.js';
 import type { Database } from '../database/database.js';
 import type { Admission } from './admission.js';
 
-/** Paths of contracts whose routes nobody may explore without a credential. */
+/** Paths of the contracts: without a credential, nobody may find out which routes exist below them. */
 const OF_A_CONTRACT = /^\/(v1|v2|signet\/v1)\//;
 
 /**
- * Authenticates every request before its body is read: unauthenticated bodies are neither stored nor parsed. A signed request's body is read
- * up to its route's limit and hashed, and parsed once the signature is verified; also a GET's: the Node SDK sends and signs `{}` with GETs
- * to the identity service (docs/contracts/apig.md §6.5).
+ * Authenticates every request before its body is read, so that unauthenticated bodies are neither stored nor parsed. The body of a signed
+ * request is read up to the limit of its route and hashed, and it is parsed after the signature is verified. This includes the body of a
+ * GET: the Node SDK sends and signs `{}` with GETs to the identity service (docs/contracts/apig.md §6.5).
  */
 export function admitRequests(server: FastifyInstance, admission: Admission, database: Database): void {
   server.addHook('onRequest', (request, reply, done) => {
     const { access } = request.routeOptions.config;
-    // Routes without a controller, and what no contract has; the guard refuses controller routes without an access rule.
+    // Skips routes without a controller and unknown paths outside the contracts. The guard refuses controller routes without an access
+    // rule.
     if (!access && !(request.is404 && OF_A_CONTRACT.test(request.url))) return done();
-    // Authentication has a time budget of its own; the handler's begins once the body has arrived.
+    // Authentication has its own database time budget; the handler's budget begins when the body has arrived.
     const admit = () => (access ? admission.admit(request as never, access) : admission.admitUnknown(request as never));
     settle(() => database.request(() => reply.raw.headersSent, admit), done);
   });

@@ -6,8 +6,8 @@ import { ApiFault } from '../common/api-error.js';
 import { Admission } from './admission.js';
 
 /**
- * Guards every route, after the hooks that authenticate ({@link Admission}): refuses routes without an access rule, and requests that the
- * hooks have not seen. Checks the action where the body chooses it.
+ * Guards every route, after the hooks that authenticate ({@link Admission}). Refuses routes without an access rule and requests that did
+ * not pass the hooks. Checks the action if the body selects it.
  */
 @Injectable()
 export class AuthGuard implements CanActivate {

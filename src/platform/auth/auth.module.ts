@@ -11,8 +11,8 @@ import { TokenCache } from './token-cache.js';
 type Imported = NonNullable<ModuleMetadata['imports']>[number];
 
 /**
- * Authentication and authorization. `identity` exports `Identity`, and `AccessKeyIdentity` if it has access keys; `machines` exports
- * `MachineIdentity`; `apiKeys` exports `ApiKeyIdentity`.
+ * Authentication and authorization. The module `identity` must export `Identity`, and also `AccessKeyIdentity` if it supports access keys;
+ * `machines` must export `MachineIdentity`, and `apiKeys` must export `ApiKeyIdentity`.
  */
 @Global()
 @Module({})

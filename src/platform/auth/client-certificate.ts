@@ -6,18 +6,18 @@ import type { Machine } from '../common/principal.js';
 import type { Config } from '../config/config.js';
 
 /**
- * Requires a client certificate of machines where an authority is configured, so that a leaked credential alone is useless. Any certificate
- * of the authority is accepted, unless the credential is bound to one.
+ * Requires a client certificate from machines if a client authority is configured, so that a leaked credential alone is useless. Any
+ * certificate of the authority is accepted, unless the credential is bound to one.
  * @throws ApiFault `forbidden`
  */
 export function assertClientCertificate({ socket }: FastifyRequest, { edge }: Config): void {
   if (edge.tls?.clientCaFile !== undefined && (socket as TLSSocket).authorized !== true)
-    throw new ApiFault('forbidden', { detail: 'machines need a client certificate here' });
+    throw new ApiFault('forbidden', { detail: 'machines must present a client certificate' });
 }
 
 /**
- * Accepts a bound credential only on a connection that proved the key of that certificate: not without TLS, not behind a proxy that
- * terminates it, and not without a configured authority (RFC 8705 §3).
+ * Accepts a bound credential only on a connection that proved possession of the certificate's key. It is refused without TLS, behind a
+ * proxy that terminates TLS, and without a configured authority (RFC 8705 §3).
  * @throws ApiFault `forbidden`
  */
 export function assertBoundTo({ certificateSha256 }: Machine, { socket }: FastifyRequest): void {
@@ -25,7 +25,7 @@ export function assertBoundTo({ certificateSha256 }: Machine, { socket }: Fastif
     throw new ApiFault('forbidden', { detail: 'the credential is bound to another client certificate' });
 }
 
-/** Cached per connection: its certificate cannot change, since renegotiation is disabled. */
+/** Certificate hash of each connection. The certificate of a connection cannot change, because renegotiation is disabled. */
 const known = new WeakMap<Socket, string>();
 
 function certificateOf(socket: Socket): string | undefined {

@@ -6,14 +6,14 @@ const TOKEN_MAX_CHARS = 16_384;
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 /** ES256, ES384 and ES512 signatures have a fixed length (RFC 7518 §3.4); for RSA the library checks the length. */
 const SIGNATURE_BYTES: Readonly<Record<string, number>> = { ES256: 64, ES384: 96, ES512: 132 };
-/** Tolerance for issuers whose clocks are ahead. */
+/** Tolerance for issuers whose clock is ahead. */
 const SKEW_MS = 60_000;
 
-/** Accepted format of a token. Any other header parameter (`crit`, `b64`, `jwk`, `jku`, `x5u`, `x5c`, `zip` …) refuses it. */
+/** Which tokens are accepted. A token with any other header parameter (`crit`, `b64`, `jwk`, `jku`, `x5u`, `x5c`, `zip` …) is refused. */
 export interface JwsForm {
   algorithms: readonly Algorithm[];
   headers: ReadonlySet<string>;
-  /** Accepted values of `typ`, in lower case; a token may lack it. */
+  /** Accepted values of `typ`, in lower case; a token without `typ` is accepted. */
   types: ReadonlySet<string>;
 }
 
@@ -48,7 +48,8 @@ export function readJwsHeader(token: string, { algorithms, headers, types }: Jws
 }
 
 /**
- * Verifies a token and returns its payload; checks `exp`, `nbf`, `iss` and `aud`. `exp` may be absent: see {@link readLifetime}.
+ * Verifies a token and returns its payload. Checks `exp`, `nbf`, `iss` and `aud`. A token without `exp` passes: {@link readLifetime}
+ * refuses it.
  * @param now Unix time in milliseconds
  * @throws ApiFault `token_expired`, or `token_invalid` for any other failure
  */
@@ -63,7 +64,7 @@ export function verifyJws(
   try {
     payload = jwt.verify(token, key, { algorithms: [alg], clockTimestamp: now / 1000, ...party });
   } catch (error) {
-    // Without the library's message, which can quote the token.
+    // Omits the library's message, because it can quote the token.
     throw new ApiFault(error instanceof jwt.TokenExpiredError ? 'token_expired' : 'token_invalid');
   }
   if (!isRecord(payload)) throw new ApiFault('token_invalid');
@@ -71,8 +72,8 @@ export function verifyJws(
 }
 
 /**
- * Times of issue and expiry: Unix time in milliseconds. Also refuses what the library accepts: no `exp`, an `iat` in the future, and
- * lifetimes of years.
+ * Reads the times of issue and expiry, as Unix time in milliseconds. Also refuses tokens that the library accepts: without `exp`, with an
+ * `iat` in the future, or with a lifetime of years.
  * @throws ApiFault `token_invalid`
  */
 export function readLifetime(
@@ -83,7 +84,7 @@ export function readLifetime(
   if (!Number.isFinite(iat) || !Number.isFinite(exp)) throw new ApiFault('token_invalid');
   const issuedAt = Math.round((iat as number) * 1000);
   const expiresAt = Math.round((exp as number) * 1000);
-  // The token is authentic, so its issuer may be told that one of the clocks is wrong.
+  // The token is authentic, so the detail about the clocks is sent to its issuer only.
   if (issuedAt > now + SKEW_MS)
     throw new ApiFault('token_invalid', {
       detail: `the token was issued ${Math.round((issuedAt - now) / 1000)} seconds in the future by the clock of this host`,
@@ -94,7 +95,7 @@ export function readLifetime(
 
 const RSA_BITS_MIN = 2048;
 
-/** Parses a public key: elliptic, or RSA of at least 2048 bits (RFC 7518 §3.3). @throws Error for any other */
+/** Parses a public key: an elliptic-curve key, or RSA of at least 2048 bits (RFC 7518 §3.3). @throws Error for any other key */
 export function readPublicKey(pem: string): KeyObject {
   if (/PRIVATE KEY/.test(pem)) throw new Error('the file contains a private key instead of a public one');
   const key = createPublicKey(pem);

@@ -8,7 +8,7 @@ const SIGNED = /^ *SDK-HMAC-SHA256(?: |$)/i;
 export type Credential = { kind: 'token'; token: string } | { kind: 'signature' };
 
 /**
- * The single credential of a user's request; machines use {@link bearerOf}.
+ * Returns the only credential of a user's request. For machines, see {@link bearerOf}.
  * @throws ApiFault `token_missing`, or `token_invalid` for a malformed credential or more than one
  */
 export function credentialOf(request: FastifyRequest): Credential {
@@ -30,7 +30,7 @@ const BEARER = /^Bearer +([\x21-\x7e]{1,512})$/i;
 /** Whether the request has `Authorization: Bearer`. */
 export const hasBearer = ({ headers: { authorization } }: FastifyRequest): boolean => /^Bearer(?: |$)/i.test(authorization ?? '');
 
-/** The bearer token of a machine, or an API key. @throws ApiFault `token_missing`, or `token_invalid` for another header format */
+/** Returns the bearer token of a machine, or an API key. @throws ApiFault `token_missing`, or `token_invalid` for another header format */
 export function bearerOf({ headers: { authorization } }: FastifyRequest): string {
   if (!authorization) throw new ApiFault('token_missing');
   const [, token] = BEARER.exec(authorization) ?? [];

@@ -5,14 +5,14 @@ import { placeholders } from '../database/tx.js';
 import type { NamedPolicy, PolicyDocument } from './policy.js';
 import { SYSTEM_POLICIES } from './system-policies.js';
 
-/** A policy created by a domain. */
+/** A policy that a domain has created. */
 export interface CustomPolicy extends NamedPolicy {
   id: string;
 }
 
 /**
- * The domain's custom policies among the names. A domain that this service does not store, such as one of an external issuer, has the
- * policies of the domain `default`. Rows with an invalid MAC are ignored.
+ * Returns the custom policies of a domain that have one of the names. A domain that this service does not store, such as one of an external
+ * issuer, has the policies of the domain `default`. Rows with an invalid MAC are ignored.
  */
 export async function customPolicies(macs: RowMacs, reads: Rows, domainId: string, names: readonly string[]): Promise<CustomPolicy[]> {
   const wanted = names.filter((name) => !SYSTEM_POLICIES.some((policy) => policy.name === name));
@@ -26,7 +26,7 @@ export async function customPolicies(macs: RowMacs, reads: Rows, domainId: strin
   return believed.map(({ id, name, document }) => ({ id, name, document: JSON.parse(document) as PolicyDocument }));
 }
 
-/** System and custom policies by name; unknown names are ignored. */
+/** Returns system and custom policies by name; unknown names are ignored. */
 export async function policiesOf(macs: RowMacs, reads: Rows, domainId: string, names: readonly string[]): Promise<NamedPolicy[]> {
   const system = SYSTEM_POLICIES.filter(({ name }) => names.includes(name));
   return [...system, ...(await customPolicies(macs, reads, domainId, names))];

@@ -1,6 +1,6 @@
 /**
- * How long authentication and authorization results are cached: revocations and changes apply at once in the process that made them, and
- * within this time in others. Also stated in docs/contract.md and docs/security.md.
+ * How long results of authentication and authorization are cached. Revocations and changes apply at once in the process that made them, and
+ * within this time in all others. docs/contract.md and docs/security.md also state this time.
  */
 export const FRESH_MS = 30_000;
 

@@ -28,13 +28,13 @@ describe('a set of policies', () => {
     }
   });
 
-  it('names the statement that decides', () => {
+  it('names the statement that decided', () => {
     const set = new PermissionSet([policy('two', ['Allow', 'apig:*:list*'], ['Allow', 'apig:signs:*'])]);
     expect(set.decidedBy('apig:signs:create')).toEqual({ policy: 'two', statement: 1, effect: 'Allow' });
     expect(set.decidedBy('apig:signs:list')).toEqual({ policy: 'two', statement: 0, effect: 'Allow' });
   });
 
-  it('allows an action only with everything that it depends on', () => {
+  it('allows an action only together with all actions that it depends on', () => {
     const [create, bind] = ['apig:signs:create', 'apig:apis:bindSigns'];
     expect(new PermissionSet([policy('p', ['Allow', create])]).allows(create)).toBe(false);
     expect(new PermissionSet([policy('p', ['Allow', create, 'apig:instances:get'])]).allows(create)).toBe(true);
@@ -54,7 +54,7 @@ describe('a set of policies', () => {
     expect([...may, ...mayNot].filter((action) => reader.allows(action))).toEqual(may);
   });
 
-  it('never allows more after another Deny, or less after another Allow', () => {
+  it('never allows more after a further Deny, or less after a further Allow', () => {
     const actions = ['signet:a:x', 'signet:a:y', 'signet:b:x', 'iam:a:x'];
     const statement = fc.tuple(fc.constantFrom<Effect>('Allow', 'Deny'), fc.constantFrom(...actions, 'signet:*:*', '*:a:*'));
     const policies = fc.array(fc.array(statement, { minLength: 1, maxLength: 3 }), { maxLength: 4 });

@@ -1,7 +1,7 @@
 import { dependenciesOf } from '../common/action-names.js';
 import { type Effect, type NamedPolicy, names, patternOf } from './policy.js';
 
-/** The deciding statement. */
+/** The statement that decided. */
 export interface DecidedBy {
   policy: string;
   /** Position in the policy's `Statement`, from 0. */
@@ -13,10 +13,10 @@ interface CompiledStatement extends DecidedBy {
   patterns: readonly RegExp[];
 }
 
-/** Effective permissions of several policies: a Deny overrides, and what no policy allows is denied. */
+/** The permissions that several policies give together: a Deny overrides every Allow, and an action that no policy allows is denied. */
 export class PermissionSet {
   readonly #statements: readonly CompiledStatement[];
-  /** Decision cache, bounded because all actions are declared in code. */
+  /** Cached decisions. The cache is bounded because the code declares all actions. */
   readonly #decided = new Map<string, boolean>();
 
   constructor(readonly policies: readonly NamedPolicy[]) {
@@ -41,19 +41,19 @@ export class PermissionSet {
   }
 
   /**
-   * Whether the holder may grant the pattern to others: all actions that it matches today are allowed, and so are future ones, which requires
-   * an Allow pattern at least as wide.
+   * Whether the holder may grant the pattern to others. All actions that it matches today must be allowed, and future ones too, which
+   * requires an Allow pattern at least as wide.
    * @param known all actions
    */
   covers(pattern: string, known: readonly string[]): boolean {
     const given = patternOf(pattern);
     if (known.some((action) => names(given, action) && this.decidedBy(action)?.effect !== 'Allow')) return false;
-    // A `*` in the pattern is matched literally, which only a `*` of the wider pattern can do.
+    // A `*` in the pattern is matched as a character: only a `*` of a wider pattern matches it.
     const wider = (own: RegExp) => own.test(pattern.toLowerCase());
     return !pattern.includes('*') || this.#statements.some(({ effect, patterns }) => effect === 'Allow' && patterns.some(wider));
   }
 
-  /** The statement that decides about this action without its dependencies; undefined when none matches. */
+  /** The statement that decides on this action, without its dependencies; undefined when none matches. */
   decidedBy(action: string): DecidedBy | undefined {
     const naming = this.#statements.filter(({ patterns }) => patterns.some((pattern) => names(pattern, action)));
     const found = naming.find(({ effect }) => effect === 'Deny') ?? naming[0];

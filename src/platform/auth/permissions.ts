@@ -13,11 +13,11 @@ const SETS_MAX = 10_000;
 type Holder = Pick<Principal, 'domainId' | 'roles'>;
 
 /**
- * A principal's permissions, by the policies that its roles name. Unknown names grant nothing.
+ * Computes a principal's permissions from the policies that its roles name. A role without a policy of its name grants nothing.
  *
  * Guarantees: A changed policy applies at once in the process that changed it, and within `FRESH_MS` in every other.
  * Condition: The change calls `forget` after its commit.
- * Degrades: While the policies cannot be read, a request without a fresh entry fails; a role without a policy grants nothing.
+ * Degrades: While the policies cannot be read, a request without a fresh entry fails.
  */
 @Injectable()
 export class Permissions {
@@ -45,8 +45,9 @@ export class Permissions {
   private async compile({ domainId, roles }: Holder): Promise<PermissionSet> {
     const policies = await policiesOf(this.macs, this.database, domainId, roles);
     const missing = roles.filter((role) => !policies.some(({ name }) => name === role));
-    // A missing Deny policy would go unnoticed otherwise.
-    if (missing.length > 0) this.#logger.warn(`roles without a policy of that name grant and deny nothing: ${JSON.stringify(missing)}`);
+    // A Deny policy that is missing by mistake would otherwise go unnoticed.
+    if (missing.length > 0)
+      this.#logger.warn(`these roles grant and deny nothing, because no policy has their name: ${JSON.stringify(missing)}`);
     return new PermissionSet(policies);
   }
 }

@@ -9,13 +9,13 @@ const allow = (...actions: unknown[]) => ({ Effect: 'Allow', Action: actions });
 const read = (value: unknown) => readPolicy(value, KNOWN);
 
 describe('a policy', () => {
-  it('is stored as it was sent', () => {
+  it('is stored unchanged', () => {
     const sent = policy(allow('apig:*:list*', 'APIG:SIGNS:create'.replace('APIG', 'apig')), { Effect: 'Deny', Action: ['*:*:*'] });
     expect(read(sent)).toEqual(sent);
   });
 
   it.each([
-    ['what is no object', [], 'must be an object'],
+    ['a value that is not an object', [], 'must be an object'],
     ['nothing', null, 'must be an object'],
     ['no version', { Statement: [allow('apig:signs:list')] }, 'Version must be "1.1"'],
     ['another version', { Version: '1.0', Statement: [allow('apig:signs:list')] }, 'Version must be "1.1"'],
@@ -23,7 +23,7 @@ describe('a policy', () => {
     ['an empty list of statements', policy(), 'Statement must be a list of 1 to 8'],
     ['nine statements', policy(...Array.from({ length: 9 }, () => allow('apig:signs:list'))), 'Statement must be a list of 1 to 8'],
     [
-      'a field of another kind of policy',
+      'a field of another type of policy',
       { ...policy(allow('apig:signs:list')), Depends: [] },
       'Depends is not evaluated here: a policy has Version and Statement only',
     ],
@@ -43,9 +43,13 @@ describe('a policy', () => {
       'Statement[0].NotAction is not evaluated here: a statement has Effect and Action only',
     ],
     ['an effect in another case', policy({ Effect: 'deny', Action: ['apig:signs:list'] }), 'Statement[0].Effect must be "Allow" or "Deny"'],
-    ['an action that is no list', policy({ Effect: 'Allow', Action: 'apig:signs:list' }), 'Statement[0].Action must be a list of 1 to 100'],
     [
-      'an action that is no text',
+      'an action that is not a list',
+      policy({ Effect: 'Allow', Action: 'apig:signs:list' }),
+      'Statement[0].Action must be a list of 1 to 100',
+    ],
+    [
+      'an action that is not a string',
       policy(allow(7)),
       'Statement[0].Action[0] must be service:resource:operation, e.g. "apig:signs:create" or "apig:*:get*"',
     ],
@@ -55,7 +59,7 @@ describe('a policy', () => {
       'Statement[0].Action[1] must be service:resource:operation, e.g. "apig:signs:create" or "apig:*:get*"',
     ],
     [
-      'a service in part',
+      'a wildcard in the service',
       policy(allow('api*:signs:list')),
       'Statement[0].Action[0] must be service:resource:operation, e.g. "apig:signs:create" or "apig:*:get*"',
     ],
@@ -64,10 +68,10 @@ describe('a policy', () => {
       policy(allow('apig:signs:(list)')),
       'Statement[0].Action[0] must be service:resource:operation, e.g. "apig:signs:create" or "apig:*:get*"',
     ],
-    ['two stars together', policy(allow('apig:signs:**')), 'Statement[0].Action[0] must have at most 2 separate "*" in a part'],
+    ['two adjacent stars', policy(allow('apig:signs:**')), 'Statement[0].Action[0] must have at most 2 separate "*" in a part'],
     ['three stars', policy(allow('apig:signs:*l*t*')), 'Statement[0].Action[0] must have at most 2 separate "*" in a part'],
     [
-      'a slip of the pen',
+      'a misspelled action',
       policy({ Effect: 'Deny', Action: ['apig:sings:create'] }),
       'Statement[0].Action[0] names no action of this service',
     ],
@@ -116,7 +120,7 @@ describe('a pattern', () => {
     );
   });
 
-  it('is tested with the action names of the contract’s documents', () => {
+  it('has tests with the action names of the contract’s documents', () => {
     expect(aliasesOf('apig:envs:create')).toEqual(['apig:envs:create', 'apig:environment:create']);
     expect(aliasesOf('apig:signs:listUnbindedApis')).toEqual(['apig:signs:listUnbindedApis', 'apig:signatureKey:listUnboundApi']);
     expect(aliasesOf('signet:signs:getImpact')).toEqual(['signet:signs:getImpact']);

@@ -5,11 +5,11 @@ export type Effect = (typeof EFFECTS)[number];
 
 interface PolicyStatement {
   Effect: Effect;
-  /** `service:resource:operation`; `*` in the last two matches any text. */
+  /** `service:resource:operation`. A `*` in the last two parts matches any text. */
   Action: string[];
 }
 
-/** A policy in Huawei's format, reduced to the supported fields: docs/contracts/apig.md §7.3. */
+/** A policy in Huawei's format, limited to the supported fields (docs/contracts/apig.md §7.3). */
 export interface PolicyDocument {
   Version: '1.1';
   Statement: PolicyStatement[];
@@ -25,12 +25,12 @@ export const STATEMENTS_MAX = 8;
 export const ACTIONS_MAX = 100;
 const POLICY_MAX_CHARS = 6144;
 const PATTERN_MAX_CHARS = 128;
-/** Bounds the matching time; action names need no more. */
+/** Maximum number of `*` in a part: bounds the time of matching. Action names need no more. */
 const STARS_MAX = 2;
 
 const PATTERN = /^(?<service>[a-z][a-z0-9-]*|\*):(?<resource>[A-Za-z0-9*-]+):(?<operation>[A-Za-z0-9*-]+)$/;
 
-/** A policy's error and its location: `Statement[0].Effect`. */
+/** The fault of a policy and its location, such as `Statement[0].Effect`. */
 export class PolicyFault extends Error {
   constructor(
     readonly path: string,
@@ -40,7 +40,7 @@ export class PolicyFault extends Error {
   }
 }
 
-/** Compiles an action name or pattern. Matching ignores case, except that services are lower case (Huawei's rule). */
+/** Compiles an action name or pattern. Matching ignores case, but the service must be in lower case (Huawei's rule). */
 export function patternOf(action: string): RegExp {
   return new RegExp(`^${action.toLowerCase().replaceAll('*', '[^:]*')}$`);
 }
@@ -49,8 +49,8 @@ export function patternOf(action: string): RegExp {
 export const names = (pattern: RegExp, action: string): boolean => aliasesOf(action).some((each) => pattern.test(each.toLowerCase()));
 
 /**
- * Validates a policy. Fields that would have to be ignored are refused, above all `Resource` and `Condition`.
- * @param known all actions: a pattern that matches none of them is a mistake, and dangerous in a Deny
+ * Validates a policy. Refuses fields that would have to be ignored, above all `Resource` and `Condition`.
+ * @param known all actions: a pattern that matches none of them is a mistake, and a dangerous one in a Deny
  * @throws PolicyFault
  */
 export function readPolicy(value: unknown, known: readonly string[]): PolicyDocument {
@@ -84,7 +84,7 @@ function readPattern(value: unknown, path: string, known: readonly string[]): st
 function objectOf(value: unknown, path: string, fields: readonly string[], what: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new PolicyFault(path, 'must be an object');
   const unknown = Object.keys(value).find((field) => !fields.includes(field));
-  // Only well-formed names are repeated in the response.
+  // The response repeats well-formed names only.
   const shown = unknown !== undefined && /^\w{1,32}$/.test(unknown) ? unknown : '?';
   if (unknown !== undefined)
     throw new PolicyFault(path ? `${path}.${shown}` : shown, `is not evaluated here: ${what} has ${fields.join(' and ')} only`);

@@ -58,29 +58,26 @@ describe('a revocable cache', () => {
     },
   );
 
-  it.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
-    'answers a request after a revocation with a later read, %d turns after an answer',
-    async (after) => {
-      const answer = Promise.withResolvers<string>();
-      let looks = 0;
-      const racing = new RevocableCache<string, string>({
-        max: 10,
-        clock,
-        freshMs: () => 1000,
-        lookUp: () => (looks++ === 0 ? answer.promise : Promise.resolve('after')),
-      });
-      const found = racing.get('a', 'a');
-      await turns();
-      answer.resolve('before');
-      for (let i = 0; i < after; i++) await Promise.resolve();
-      racing.forgetAll();
-      expect(await racing.get('a', 'a')).toBe('after');
-      await found;
-      expect(await racing.get('a', 'a')).toBe('after');
-    },
-  );
+  it.each([0, 1, 2, 3, 4, 5, 6, 7, 8])('answers a call after a revocation with a later read, %d turns after an answer', async (after) => {
+    const answer = Promise.withResolvers<string>();
+    let looks = 0;
+    const racing = new RevocableCache<string, string>({
+      max: 10,
+      clock,
+      freshMs: () => 1000,
+      lookUp: () => (looks++ === 0 ? answer.promise : Promise.resolve('after')),
+    });
+    const found = racing.get('a', 'a');
+    await turns();
+    answer.resolve('before');
+    for (let i = 0; i < after; i++) await Promise.resolve();
+    racing.forgetAll();
+    expect(await racing.get('a', 'a')).toBe('after');
+    await found;
+    expect(await racing.get('a', 'a')).toBe('after');
+  });
 
-  it('keeps all other entries and their look-ups when one entry is forgotten', async () => {
+  it('keeps all other entries and look-ups when one entry is forgotten', async () => {
     await known('b', 'bob');
     const found = cache.get('a', 'a');
     await turns();
@@ -103,7 +100,7 @@ describe('a revocable cache', () => {
     await known('a', 'again');
   });
 
-  it('passes a refusal to every waiting caller, does not cache it, and affects no other look-up', async () => {
+  it('passes a refusal to every waiting caller, does not cache the refusal, and affects no other look-up', async () => {
     const [bad, good] = [cache.get('bad', 'bad') as Promise<string>, cache.get('a', 'a')];
     await turns();
     asked[0]!.fail(new Error('refused'));
@@ -126,7 +123,7 @@ describe('a revocable cache', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('is bypassed on request, without joining a running look-up', async () => {
+  it('is bypassed if the caller asks for that, without joining a running look-up', async () => {
     await known('a', 'before');
     const found = cache.lookUp('a', 'a');
     expect(cache.get('a', 'a')).toBe('before');
@@ -134,7 +131,7 @@ describe('a revocable cache', () => {
     expect([await found, cache.get('a', 'a')]).toEqual(['after', 'after']);
   });
 
-  it('fails when revocations do not stop', async () => {
+  it('fails if the revocations do not stop', async () => {
     const found = Promise.resolve(cache.get('a', 'a')).catch((error: Error & { kind?: string }) => error.kind);
     for (let i = 0; i < 10; i++) {
       await turns();

@@ -7,7 +7,7 @@ const ATTEMPTS_MAX = 10;
 interface Entry<V> {
   key: string;
   value: V;
-  /** Unix time in milliseconds when the look-up began; the result may be outdated from then on. */
+  /** Start of the look-up, Unix time in milliseconds. From then on, the result may be outdated. */
   askedAt: number;
   /** The credential was revoked during the look-up. */
   revoked: boolean;
@@ -17,17 +17,17 @@ interface Options<V, C> {
   /** Maximum number of entries. */
   max: number;
   clock: Clock;
-  /** Lifetime of a result, milliseconds: revocations by other processes apply within it. */
+  /** Lifetime of a result in milliseconds. Revocations by other processes apply within this time. */
   freshMs: () => number;
-  /** Expiry of the value itself: Unix time in milliseconds. */
+  /** Expiry of the value itself, Unix time in milliseconds. */
   endsAt?: (value: V) => number;
-  /** @throws the caller's error; nothing is cached */
+  /** @throws an error, which the caller of the cache receives; nothing is cached */
   lookUp: (context: C) => Promise<V>;
 }
 
 /**
- * Caches what credentials prove; concurrent callers share a look-up. A look-up during which its credential was revoked is discarded and
- * repeated.
+ * Caches the results of verified credentials. Concurrent callers share a look-up. A look-up during which its credential was revoked is
+ * discarded and repeated.
  *
  * Guarantees: A revoked credential is refused at once in the process that revokes it, and within `freshMs` in every other.
  * Condition: The code that revokes calls `forget`, `forgetWhere`, `forgetValues` or `forgetAll` after its commit.
@@ -43,13 +43,13 @@ export class RevocableCache<V, C> {
     this.#entries = new LRUCache<string, Entry<V>, { context: C }>({
       max: options.max,
       fetchMethod: (key, _stale, { context: { context } }) => this.#lookUp(key, context),
-      // Callers waiting for a look-up that was discarded receive the repeated one's result.
+      // Callers that wait for a discarded look-up receive the result of the repeated one.
       ignoreFetchAbort: true,
     });
   }
 
   /**
-   * Returns synchronously if cached.
+   * Returns the value, synchronously if it is cached.
    * @param key identifies the credential, e.g. its hash; never the credential itself
    * @param context argument of {@link Options.lookUp}
    */
@@ -100,7 +100,7 @@ export class RevocableCache<V, C> {
     return entry.revoked ? this.get(key, context) : entry.value;
   }
 
-  /** @returns an entry still registered as pending, so that a revocation before the caller receives it is noticed */
+  /** @returns an entry that is still registered as pending, so that a revocation is noticed until the caller receives the entry */
   async #lookUp(key: string, context: C): Promise<Entry<V>> {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const entry = { key, value: undefined as V, askedAt: this.#options.clock.now(), revoked: false };

@@ -6,10 +6,10 @@ import { dependenciesOf } from '../common/action-names.js';
 
 /** A route as declared by a controller. */
 export interface Route {
-  /** Class and method. */
+  /** Names of the class and the method. */
   name: string;
   method: string;
-  /** Parameters as `:name`. */
+  /** Path with its parameters as `:name`. */
   path: string;
   access: Access | undefined;
   handler: object;
@@ -17,7 +17,7 @@ export interface Route {
   parameters: unknown[];
 }
 
-/** All routes of the application. */
+/** Returns all routes of the application. */
 export const routesOf = (modules: ModulesContainer): Route[] =>
   new DiscoveryService(modules).getControllers().flatMap(({ metatype }) => {
     if (typeof metatype !== 'function') return [];
@@ -39,7 +39,7 @@ export const routesOf = (modules: ModulesContainer): Route[] =>
     });
   });
 
-/** All actions that routes require, with their dependencies, sorted. */
+/** Returns all actions that routes require, with their dependencies, sorted. */
 export function actionsOf(routes: readonly Route[]): string[] {
   const needed = routes.flatMap(({ access }) => (access && 'actions' in access ? access.actions : []));
   return [...new Set([...needed, ...needed.flatMap(dependenciesOf)])].sort();

@@ -60,7 +60,7 @@ describe('a signed request', () => {
     expect(() => new SignedRequests(new Clock()).begin(signed(null))).toThrow('token_invalid');
   });
 
-  it('is refused when its body comes after the time window of its date', () => {
+  it('is refused if its body arrives after the time window of its date', () => {
     const clock = new Clock();
     requests = new SignedRequests(clock, identity);
     const request = signed(BODY);
@@ -79,7 +79,7 @@ describe('a signed request', () => {
     for (let i = 0; i < 50; i++) expect(() => admit(from('192.0.2.1', 'another'))).toThrow('token_invalid');
     expect(() => admit(from('192.0.2.1'))).toThrow('token_invalid');
     expect(admit(from('192.0.2.2'))).toBe(principal);
-    // A subscriber has all addresses of one IPv6 network.
+    // A subscriber controls all addresses of one IPv6 network.
     for (let i = 0; i < 6; i++) expect(() => admit(from(`2001:db8::${i + 1}`, 'another'))).toThrow('token_invalid');
     expect(() => admit(from('2001:db8::99'))).toThrow('token_invalid');
     expect(admit(from('2001:db8:0:1::1'))).toBe(principal);
@@ -101,7 +101,7 @@ describe('a signed request', () => {
       const log = warned();
       expect(() => admit(changed(headers as Record<string, string>))).toThrow('token_invalid');
       expect(log.mock.calls).toEqual([
-        [{ signedHost: 'a', receivedHost: headers.host }, expect.stringContaining('have the proxy pass Host on')],
+        [{ signedHost: 'a', receivedHost: headers.host }, expect.stringContaining('Configure the proxy to forward Host unchanged')],
       ]);
       expect(JSON.stringify(log.mock.calls)).not.toContain(SECRET);
     });

@@ -13,14 +13,14 @@ import type { ReadyKey } from '#signing/schemes.js';
 import { validate, candidates, type ClaimRules, outOfTime, verify } from '#signing/verify.js';
 import { type AccessKey, AccessKeyIdentity } from './access-key-identity.js';
 
-/** The number of consecutive invalid signatures after which a key is locked for their address. */
+/** Number of consecutive invalid signatures after which a key is locked for the address that sent them. */
 const FAILURES_MAX = 5;
-/** The duration of the lock (docs/contracts/apig.md §5.6). */
+/** Duration of the lock (docs/contracts/apig.md §5.6). */
 const LOCK_MS = 5 * 60_000;
 const COUNTED_MAX = 10_000;
 const DIAGNOSE_MS = 60_000;
 const SECURITY_TOKEN_MAX_CHARS = 4096;
-/** A request may declare its body unsigned (docs/contracts/apig.md §6.4); the clock skew is the same as for backends. */
+/** A request may declare its body as unsigned (docs/contracts/apig.md §6.4). The permitted clock skew is the same as for backends. */
 const RULES: ClaimRules = { allowUnsignedPayload: true };
 
 const schemeOf: SchemeFinder = (name, credentials) => {
@@ -28,29 +28,29 @@ const schemeOf: SchemeFinder = (name, credentials) => {
   return credentials.startsWith('Credential=') ? DERIVED_HMAC : HMAC;
 };
 
-/** A secret as a key of each signature format (docs/contracts/apig.md §6.2, §6.3). */
+/** Prepares a secret as a key for each signature format (docs/contracts/apig.md §6.2, §6.3). */
 export const keysOf = (id: string, secret: string): ReadyKey[] =>
   [HMAC, DERIVED_HMAC].map((scheme) => ({ ...scheme.load({ signKey: id, signSecret: secret }), scheme, keyId: id }));
 
-/** A signed request with valid headers and a known key; verifying the signature needs the body. */
+/** A signed request with valid headers and a known key. The signature is verified when the body has arrived. */
 export interface Begun {
   authorization: ParsedAuthorization;
   key: AccessKey;
   identity: AccessKeyIdentity;
 }
 
-/** Authenticates requests signed with access keys: the checklist of docs/contracts/apig.md §6.4. */
+/** Authenticates requests that are signed with access keys, by the checklist of docs/contracts/apig.md §6.4. */
 @Injectable()
 export class SignedRequests {
   readonly #logger = new Logger(SignedRequests.name);
   /**
-   * Consecutive invalid signatures by key and address: key ids are public, and an attacker must not lock out their owner. Counted in this
-   * process only, without persistence: a secret of forty characters cannot be guessed.
+   * Consecutive invalid signatures by key and address. Key ids are public, so an attacker at another address must not be able to lock out
+   * the owner. The count is in memory and per process: a secret of forty characters cannot be guessed.
    */
   readonly #failures = new LRUCache<string, number>({ max: COUNTED_MAX });
   /** End of each lock, by key and address. */
   readonly #locks = new LRUCache<string, number>({ max: COUNTED_MAX });
-  /** When an invalid signature of a key and address is next diagnosed. */
+  /** Time by key and address before which no further invalid signature is diagnosed. */
   readonly #diagnosed = new LRUCache<string, number>({ max: COUNTED_MAX });
 
   constructor(
@@ -59,9 +59,9 @@ export class SignedRequests {
   ) {}
 
   /**
-   * Checks the headers: a well-formed signature with a known key. Returns synchronously if the key is cached. For unknown keys, neither the
-   * body nor the target is processed.
-   * @throws ApiFault `token_invalid`, with the same text for unknown, disabled and locked keys; `unavailable`
+   * Checks the headers: a well-formed signature with a known key. Returns synchronously if the key is cached. For an unknown key, neither
+   * the body nor the target is processed.
+   * @throws ApiFault `token_invalid` with the same text for unknown, disabled and locked keys; `unavailable`
    */
   begin(request: FastifyRequest): Begun | Promise<Begun> {
     const identity = this.accessKeys;
@@ -83,12 +83,12 @@ export class SignedRequests {
   }
 
   /**
-   * Verifies the signature. Returns the signer synchronously if cached.
-   * @param body the bytes as received; null: none
+   * Verifies the signature and returns the signer, synchronously if it is cached.
+   * @param body the bytes as received; null: no body
    * @param projectId the project in the path, if any
-   * @param strict whether `X-Project-Id` must be signed; where it only affects what is shown, it need not be
+   * @param strict whether the signature must cover `X-Project-Id`; not required where the header only affects what is shown
    * @throws ApiFault `token_invalid` for an invalid signature, with the text for unknown keys; `forbidden` for a project that is not the
-   *   signer's; `unavailable`
+   * signer's; `unavailable`
    */
   finish(
     request: FastifyRequest,
@@ -106,17 +106,20 @@ export class SignedRequests {
     return this.clock.now() < (this.#locks.get(placeOf(request, id)) ?? 0);
   }
 
-  /** @throws ApiFault `token_invalid` for an invalid signature, a body that came too late, or a key that was locked for this address after its look-up */
+  /**
+   * @throws ApiFault `token_invalid` for an invalid signature, for a body that arrived too late, and for a key that was locked for this
+   * address after its look-up
+   */
   private check(request: FastifyRequest, { authorization, key }: Begun, body: Uint8Array | null): void {
     if (this.isLocked(request, key)) throw new ApiFault('token_invalid');
     const place = placeOf(request, key.id);
     if (verify(authorization, { body }, key.keys).ok) {
       this.#failures.delete(place);
-      // The date is checked again, because a client can hold the body back until long after the first check.
+      // Checks the date again, because a client can delay the body until long after the first check.
       if (outOfTime(authorization, RULES, this.clock.now()) !== undefined) throw new ApiFault('token_invalid');
       return;
     }
-    // A valid signature for another Host shows that the caller has the secret: not counted as a guess.
+    // A valid signature for another Host shows that the caller has the secret, so it does not count as a guess.
     if (this.isOfAnotherHost(request, key, body)) throw new ApiFault('token_invalid');
     const failures = (this.#failures.get(place) ?? 0) + 1;
     this.#failures.set(place, failures);
@@ -129,8 +132,8 @@ export class SignedRequests {
   }
 
   /**
-   * Whether the signature is valid for the Host that the request had before a proxy changed it; only for the log, so that the operator can
-   * fix the proxy. Tried once a minute per key and address, since every try computes a signature.
+   * Whether the signature is valid for the Host that the request had before a proxy changed it. The result is only logged, so that the
+   * operator can fix the proxy. It is computed once a minute per key and address, because every try computes a signature.
    */
   private isOfAnotherHost(request: FastifyRequest, key: AccessKey, body: Uint8Array | null): boolean {
     const now = this.clock.now();
@@ -145,7 +148,7 @@ export class SignedRequests {
     if (host === undefined) return false;
     this.#logger.warn(
       { signedHost: host, receivedHost: request.headers.host },
-      `a request of the access key ${key.id} is signed for another Host than it arrived with, and refused: have the proxy pass Host on as it is`,
+      `refused a request of the access key ${key.id}: it was signed for another Host than it arrived with. Configure the proxy to forward Host unchanged`,
     );
     return true;
   }
@@ -171,7 +174,7 @@ export class SignedRequests {
     });
   }
 
-  /** The signer is known, so the refusal's audit row names it. */
+  /** Refuses the request. The signer is known, so the audit row of the denied request names it. */
   private async refuse(request: FastifyRequest, key: AccessKey, identity: AccessKeyIdentity): Promise<never> {
     request.principal = await identity.principal(key, undefined);
     throw new ApiFault('forbidden');
@@ -180,10 +183,10 @@ export class SignedRequests {
 
 const signs = ({ signedHeaders }: ParsedAuthorization, name: string) => signedHeaders.toLowerCase().split(';').includes(name);
 
-/** A key used from one address. */
+/** Identifies a key and an address from which it is used. */
 const placeOf = ({ ip }: FastifyRequest, keyId: string) => `${keyId} ${networkOf(ip)}`;
 
-/** Values that `Host` may have had when the request was signed: as forwarded by a proxy, and with or without the default port. */
+/** The values that `Host` may have had when the request was signed: as a proxy forwarded it, and with or without the default port. */
 function hostsOf({ headers: { host = '', 'x-forwarded-host': forwarded } }: FastifyRequest): string[] {
   const named = [host, ...(typeof forwarded === 'string' ? [forwarded.split(',', 1)[0]?.trim() ?? ''] : [])].filter((each) => each !== '');
   const all = named.flatMap((each) => {

@@ -5,10 +5,10 @@ const policy = (name: string, ...statements: [Effect, string[]][]): NamedPolicy 
   document: { Version: '1.1', Statement: statements.map(([effect, actions]) => ({ Effect: effect, Action: actions })) },
 });
 
-/** The role that may administer its whole domain: users, groups, policies, tokens and projects. */
+/** The role that may administer its whole domain: its users, groups, policies, tokens and projects. */
 export const ADMINISTRATOR = 'APIG Administrator';
 
-/** Built-in policies: docs/contracts/apig.md §7.3. Names that begin with `APIG ` are reserved for them. */
+/** The built-in policies (docs/contracts/apig.md §7.3). Names that begin with `APIG ` are reserved for them. */
 export const SYSTEM_POLICIES: readonly NamedPolicy[] = [
   policy(ADMINISTRATOR, ['Allow', ['apig:*:*', 'signet:*:*', 'webhooks:*:*', 'iam:*:*']]),
   policy('APIG FullAccess', ['Allow', ['apig:*:*', 'signet:*:*', 'webhooks:*:*']]),

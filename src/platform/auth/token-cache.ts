@@ -15,11 +15,12 @@ interface Refused {
 }
 
 /**
- * Verified tokens by their SHA-256, bounded in number and age. A hit needs no signature check or look-up; tokens themselves are not stored.
- * Refusals have a cache of their own, so that invalid tokens evict no valid one.
+ * Verified tokens by their SHA-256, limited in number and age. A hit needs neither a signature check nor a look-up. Tokens themselves are
+ * not stored. Refusals have a separate cache, so that invalid tokens evict no valid ones.
  *
- * Guarantees: A revoked token and a changed role apply at once in the process that changed them, and within `Identity.freshMs` in every other.
- * Condition: The change calls `forget`, `forgetSession` or `forgetAll`; what changes at an external identity service is seen by the next look-up.
+ * Guarantees: A revoked token and a changed role apply at once in the process that changed them, and within `Identity.freshMs` in every
+ * other.
+ * Condition: The change calls `forget`, `forgetSession` or `forgetAll`. A change at an external identity service applies with the next look-up.
  * Degrades: While the database or the identity service fails, a token without a fresh entry is answered with an error, never accepted.
  */
 @Injectable()
@@ -41,8 +42,8 @@ export class TokenCache {
   }
 
   /**
-   * Returns the principal synchronously if cached.
-   * @param writes whether the request has side effects: some identities require a fresh check for those
+   * Returns the principal, synchronously if it is cached.
+   * @param writes whether the request has side effects: some identity services require a fresh check for those
    * @throws ApiFault as {@link Identity.authenticate}
    */
   authenticate(token: string, writes = false): Principal | Promise<Principal> {
@@ -55,7 +56,7 @@ export class TokenCache {
     return this.#cache.get(key, token);
   }
 
-  /** Removes a token, e.g. after its revocation, whichever encoding its signature has. */
+  /** Removes a token, e.g. after its revocation, in every encoding of its signature. */
   forget(token: string): void {
     const { content } = partsOf(token);
     this.#cache.forgetWhere((key) => key.startsWith(content));
@@ -91,8 +92,8 @@ const keyOf = (token: string) => {
 };
 
 /**
- * Hashes of a token's signed content and of its signature: an elliptic-curve signature has an equally valid twin (n − s), and both belong
- * to the same token. A token of another format is hashed as a whole.
+ * Hashes a token's signed content and its signature separately: an elliptic-curve signature has an equally valid twin (n − s), and both
+ * belong to the same token. A token of another format is hashed as a whole.
  */
 function partsOf(token: string): { content: string; signature: string } {
   const dot = token.lastIndexOf('.');

@@ -10,7 +10,7 @@ import { Change, ChangeCounter } from './change.entity.js';
 const COUNTER = columnsOf(ChangeCounter).pick('scopeId', 'revision');
 const LOGGED = columnsOf(Change).pick('revision', 'kind', 'targetId', 'op');
 
-/** One change of a revision. */
+/** One of the changes of a revision. */
 export interface LoggedChange {
   revision: number;
   kind: string;
@@ -26,7 +26,7 @@ export class ChangeLog {
     private readonly pulse: Pulse,
   ) {}
 
-  /** Current revision of each existing scope of a kind, by scope id. */
+  /** Returns the current revision of each existing scope of a kind, by scope id. */
   async revisions(kind: Scope['kind'], ids: readonly string[]): Promise<Map<string, number>> {
     const found = new Map<string, number>();
     for (const part of chunks(ids)) {
@@ -38,8 +38,8 @@ export class ChangeLog {
   }
 
   /**
-   * Changes of the revisions after one and up to another, in order. Without a restore in between, no revision is left out; after one, the
-   * revisions of the replaced history are.
+   * Returns the changes of the revisions above `after`, up to `to`, in order. Without a restore in between, every revision is included.
+   * After a restore, revisions of the replaced history are missing.
    * @param to inclusive
    */
   range(scopeId: string, after: number, to: number): Promise<LoggedChange[]> {

@@ -2,11 +2,11 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { Scope } from '../common/scope.js';
 
 /**
- * Revision counter, one row per scope (a gateway, an endpoint, a project or a domain). Every write increments it in its first statement, so
- * the row is the scope's lock and revisions follow commit order (docs/adr/0003).
+ * Revision counter, one row per scope (a gateway, an endpoint, a project or a domain). Every write increments the counter in its first
+ * statement, so the row serves as the scope's lock, and revisions are in commit order (docs/adr/0003).
  */
 @Entity({ name: 'change_counters' })
-// An id belongs to one kind for ever: logs and audit chains are stored by id alone.
+// An id belongs to one kind for ever, because logs and audit chains are stored by id alone.
 @Index('uq_change_counters_scope', ['scopeId'], { unique: true })
 export class ChangeCounter {
   @PrimaryColumn({ name: 'scope_kind', type: 'varchar', length: 16 })
@@ -24,7 +24,7 @@ export class ChangeCounter {
 
 export type ChangeOp = 'created' | 'updated' | 'deleted';
 
-/** Points to what changed; holds neither the row itself nor a secret. */
+/** Names the row that changed. Contains neither the row itself nor a secret. */
 @Entity({ name: 'changes' })
 export class Change {
   @PrimaryColumn({ name: 'scope_id', type: 'varchar', length: 64 })
@@ -33,11 +33,11 @@ export class Change {
   @PrimaryColumn({ type: 'bigint' })
   revision: number;
 
-  /** Position within the revision: one write may change several rows. */
+  /** Position within the revision, because one write may change several rows. */
   @PrimaryColumn({ type: 'int' })
   ordinal: number;
 
-  /** `sign`, `publication`, `instance` … */
+  /** What changed: `sign`, `publication`, `instance` … */
   @Column({ type: 'varchar', length: 32 })
   kind: string;
 
@@ -47,7 +47,7 @@ export class Change {
   @Column({ type: 'varchar', length: 16 })
   op: ChangeOp;
 
-  /** Id chosen by the writer: shows whether a write with an unanswered COMMIT was committed. */
+  /** Id of the write, chosen by the writer. It shows whether a write whose COMMIT got no answer was committed. */
   @Column({ name: 'write_id', type: 'varchar', length: 32 })
   writeId: string;
 

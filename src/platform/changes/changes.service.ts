@@ -14,11 +14,11 @@ import { Pulse } from '../recovery/pulse.js';
 import { Change, type ChangeOp } from './change.entity.js';
 import { ChangeFeed } from './change-feed.js';
 
-/** What a write locks, and the project it must belong to. */
+/** The scope that a write locks, and the project to which the scope must belong. */
 export interface WriteScope {
   scope: Scope;
   projectId: string;
-  /** The error for a scope that does not exist or belongs to another project. */
+  /** Creates the error for a scope that does not exist or belongs to another project. */
   notFound: () => Error;
 }
 
@@ -26,23 +26,23 @@ export interface WriteScope {
 export interface Write extends Tx {
   readonly scope: Scope;
   readonly projectId: string;
-  /** The scope's previous revision plus one. */
+  /** The scope's new revision: the previous one plus one. */
   readonly revision: number;
-  /** The epoch of the database that the revision belongs to. */
+  /** The epoch of the database to which the revision belongs. */
   readonly epoch: string;
-  /** Which receipts-protocol rules apply to this write. */
+  /** The rules of the receipts protocol that apply to this write. */
   readonly restoreCheck: RestoreCheck;
-  /** Time of this write: Unix time in milliseconds. */
+  /** Time of the write, Unix time in milliseconds. */
   readonly now: number;
-  /** Records a change; the log rows are written after the body. */
+  /** Records a change. Its log row is written after the body. */
   change(kind: string, targetId: string, op: ChangeOp): void;
-  /** Notifies subscribers of another scope whose counter and log this write has advanced itself. */
+  /** Notifies subscribers of another scope, whose counter and log the body itself has updated. */
   notify(scope: Scope, revision: number): void;
-  /** Makes the write's receipt follow a revision of another scope, where its signers are counted. */
+  /** Makes the receipt of this write wait for a revision of another scope, in which its signers are counted. */
   setReceiptTarget(receiptTarget: ReceiptTarget): void;
 }
 
-/** Between two checks for an unanswered COMMIT while the database is away. */
+/** Pause between two look-ups of a write whose COMMIT got no answer, while the database cannot be reached. */
 const POLL_MS = 100;
 
 @Injectable()
@@ -55,18 +55,20 @@ export class ChangesService {
   ) {}
 
   /**
-   * Runs one write: increments the scope's counter, runs `body`, appends the changes it recorded, commits. Writes of one scope are
-   * serialised on MariaDB, on a Galera cluster and on SQLite. A body that records no change is rolled back, and the revision stays.
+   * Runs one write: increments the scope's counter, runs `body`, appends the recorded changes to the log, and commits. Writes of one scope
+   * are serialised on MariaDB, on a Galera cluster and on SQLite. If the body records no change, the write is rolled back, and the revision
+   * stays the same.
    *
-   * An unanswered COMMIT is never repeated blindly: the next attempt takes the lock, looks for this write's id in the log and, if it is
-   * there, returns the first attempt's result. This check has its own deadline, so that a late COMMIT is not reported as a failure.
+   * A COMMIT without an answer is never simply repeated. The next attempt takes the lock and looks for the id of this write in the log. If
+   * the id is there, it returns the result of the first attempt. This look-up has a deadline of its own, so that a late COMMIT is not
+   * reported as a failure.
    * @throws ApiFault `held` when the database was restored and no operator has decided yet
    */
   async write<T>(scope: WriteScope, body: (write: Write) => Promise<T>): Promise<T> {
     return (await this.commit(scope, body)).value;
   }
 
-  /** As {@link write}, with the revision of the result. */
+  /** As {@link write}, and also returns the revision. */
   async commit<T>(scope: WriteScope, body: (write: Write) => Promise<T>): Promise<Committed<T>> {
     const writeId = newId();
     let unanswered: { done: Done<T>; until: Deadline } | undefined;
@@ -83,7 +85,7 @@ export class ChangesService {
           const changed: Pointer[] = [];
           const notices = [{ scope: scope.scope, revision: write.revision }];
           let receiptTarget: ReceiptTarget | undefined;
-          // Assigned, not spread: a spread would read the `manager` getter and make TypeORM take part in every write.
+          // Assigned instead of spread: a spread would call the getter `manager` and so involve TypeORM in every write.
           const value = await retryIfOutdated(
             tx,
             body(
@@ -145,8 +147,8 @@ export class ChangesService {
 }
 
 /**
- * Retries a write that an index or a foreign key refused: on a Galera cluster with several writers the lock is local to one node, so the
- * body may have read outdated rows. A body that expects the refusal handles it itself.
+ * Retries a write that a unique index or a foreign key refused. On a Galera cluster with several writers the lock is local to one node, so
+ * the body may have read outdated rows. A body that expects the violation handles it itself.
  */
 async function retryIfOutdated<T>(tx: Tx, result: Promise<T>): Promise<T> {
   try {
@@ -165,7 +167,7 @@ interface Done<T> {
   notices: { scope: Scope; revision: number }[];
 }
 
-/** Rolls the transaction back, the counter included. */
+/** Thrown to roll back the transaction, including the counter. */
 class NothingToWrite extends Error {}
 
 interface Pointer {
@@ -175,8 +177,9 @@ interface Pointer {
 }
 
 /**
- * The new revision, or undefined when the project has no such scope. The statement locks the scope and fixes the order of its log.
- * @param writable condition that this process knows the current epoch: checked in the same statement
+ * Increments the scope's counter and returns the new revision; undefined when the project has no such scope. The statement locks the scope
+ * and so determines the order of its log.
+ * @param writable condition, checked in the same statement, that this process knows the current epoch
  */
 async function bump(tx: Tx, { scope, projectId }: WriteScope, writable: Pulse['writable']): Promise<number | undefined> {
   if (tx.engine === 'sqlite') {

@@ -6,12 +6,12 @@ import { ChangeCounter } from './change.entity.js';
 
 const COUNTER = columnsOf(ChangeCounter).all();
 
-/** Creates the counter of a scope. @throws an error for which {@link isCounterTaken} holds when the id already has a counter, whatever its kind */
+/** Creates the counter of a scope. @throws an error that {@link isCounterTaken} recognises when the id already has a counter of any kind */
 export async function insertCounter(tx: Tx, { kind, id }: Scope, projectId: string): Promise<void> {
   await tx.run(COUNTER.insert(), COUNTER.values({ scopeKind: kind, scopeId: id, projectId, revision: 0 }));
 }
 
-/** The keys that a second counter of an id violates. */
+/** The unique keys that a second counter with the same id violates. */
 export const COUNTER_KEYS = [
   { name: 'PRIMARY', columns: 'change_counters.scope_kind, change_counters.scope_id' },
   { name: 'uq_change_counters_scope', columns: 'change_counters.scope_id' },

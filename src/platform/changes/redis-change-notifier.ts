@@ -9,12 +9,12 @@ const MESSAGE = new RegExp(`^(\\d{1,15}) (${SCOPE_KINDS.join('|')}) ([A-Za-z0-9_
 const RETRY_MS = 1000;
 
 /**
- * Exchanges change notices between processes over Redis, if one is configured. A notice holds a scope's kind, id and revision and
- * nothing else; losing one delays a change and never loses it.
+ * Exchanges change notices between processes over Redis, if Redis is configured. A notice contains only the kind, id and revision of a
+ * scope. A lost notice delays a change, but no change is lost.
  *
  * Guarantees: Other processes hear of a commit after one round trip to Redis, at most once.
  * Condition: `REDIS_URL` is set, and both processes are connected to that Redis.
- * Degrades: Without a connection notices are dropped, `connected` is false, and subscribers are served by polls ten times a second.
+ * Degrades: Without a connection, notices are dropped, `connected` is false, and each process polls the change log ten times a second.
  */
 @Injectable()
 export class RedisChangeNotifier implements OnModuleInit, OnModuleDestroy {
@@ -28,7 +28,7 @@ export class RedisChangeNotifier implements OnModuleInit, OnModuleDestroy {
     private readonly feed: ChangeFeed,
   ) {}
 
-  /** Whether notices of other processes arrive. */
+  /** Whether notices of other processes arrive here. */
   get connected(): boolean {
     return this.#subscribed && this.#connections?.subscriber.status === 'ready';
   }
@@ -49,7 +49,7 @@ export class RedisChangeNotifier implements OnModuleInit, OnModuleDestroy {
       if (id !== undefined) this.feed.announce({ scope: { kind: kind as Scope['kind'], id }, revision: Number(revision), local: false });
     });
     this.#unsubscribe = this.feed.subscribe(({ scope, revision, local }) => {
-      // Not queued while Redis is away: a late notice is of no use.
+      // Drops the notice while Redis is unavailable: a late notice is useless.
       if (local && publisher.status === 'ready') publisher.publish(CHANNEL, `${revision} ${scope.kind} ${scope.id}`).catch(() => undefined);
     });
   }
@@ -69,9 +69,11 @@ export class RedisChangeNotifier implements OnModuleInit, OnModuleDestroy {
     });
     let silent = false;
     redis.on('error', (error: NodeJS.ErrnoException) => {
-      // One line per outage, without the URL, which may hold a password.
+      // Logs one line per outage, without the URL, which may contain a password.
       if (!silent)
-        this.#logger.warn(`Redis cannot be reached (${error.code ?? error.name}): processes poll the change log until it is back`);
+        this.#logger.warn(
+          `Redis cannot be reached (${error.code ?? error.name}): processes poll the change log until Redis is available again`,
+        );
       silent = true;
     });
     redis.on('ready', () => (silent = false));

@@ -3,23 +3,24 @@ import type { Scope } from '../common/scope.js';
 import type { Database } from '../database/database.js';
 
 const ROWS_MAX = 50_000;
-/** Bounds how long a process serves stale rows after a backup was restored under it; revisions decide otherwise. */
+/** Limits how long a process serves stale rows after a backup was restored while it ran. In all other cases the revision decides. */
 const TTL_MS = 10_000;
 
-/** Rows and the revision of their scope, read together. */
+/** Rows and the revision of their scope, read in the same statement. */
 export interface AtRevision<T> {
   revision: number;
   rows: readonly T[];
 }
 
 /**
- * Caches rows of a scope while its revision stays the same: every write of a scope increments its counter in the same transaction, so an
- * equal revision means equal rows, whichever process wrote (docs/adr/0012). Reading the counter is one primary-key look-up. Secrets are
- * cached encrypted only.
+ * Caches rows of a scope as long as its revision stays the same. Every write of a scope increments its counter in the same transaction, so
+ * an equal revision means equal rows, whichever process wrote them (docs/adr/0012). Reading the counter takes one primary-key look-up.
+ * Secrets are only cached encrypted.
  *
  * Guarantees: The rows returned are those of the current revision of their scope, whichever process wrote them.
  * Condition: Every write of the scope increments its counter in the same transaction.
- * Degrades: After a restore that repeats a revision, old rows are served for ten seconds at most. While the database fails, so does the read.
+ * Degrades: If a restored database reaches a cached revision number again, old rows are served for at most ten seconds. While the database
+ * fails, reads fail too.
  */
 export class RevisionCache<T> {
   readonly #cached = new LRUCache<string, AtRevision<T>>({
@@ -31,7 +32,7 @@ export class RevisionCache<T> {
   constructor(private readonly database: Database) {}
 
   /**
-   * @param scope whose revision validates the entry
+   * @param scope the scope whose revision validates the entry
    * @param key unique to this read among all scopes and projects
    * @param load reads the rows and the revision in one statement; undefined when there is nothing to cache
    */

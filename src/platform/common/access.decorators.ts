@@ -20,18 +20,18 @@ export const Public = () => declare({ kind: 'public' });
 
 /**
  * Anyone with a valid token may call this route.
- * @param wider actions that extend the result beyond the caller's own resources
+ * @param wider actions that allow the caller more than its own resources
  */
 export const Authenticated = (...wider: string[]) => declare({ kind: 'authenticated', actions: wider });
 
-/** Gateways of the instance in the path may call this route: their credential has the role `gateway`. */
+/** Gateway nodes of the instance in the path may call this route, with a credential of the role `gateway`. */
 export const ForGateway = () => declare({ kind: 'machine', role: 'gateway' });
 
-/** Verifiers of the instance in the path may call this route: their credential has the role `verifier`. */
+/** Verifiers of the instance in the path may call this route, with a credential of the role `verifier`. */
 export const ForVerifier = () => declare({ kind: 'machine', role: 'verifier' });
 
 /**
- * Callers of one project may call this route: its API keys (docs/contracts/endpoints.md §1.1), and its tokens with this action, e.g.
+ * Callers of one project may call this route: API keys of the project (docs/contracts/endpoints.md §1.1), and tokens with this action, e.g.
  * `webhooks:endpoints:create`.
  * @param action the action's name
  */
@@ -50,9 +50,9 @@ export const Allow = (action: string) => declare({ kind: 'action', action, actio
 export const AllowInDomain = (action: string) => declare({ kind: 'domain', actions: [action] });
 
 /**
- * The route needs one of several actions, chosen by the request: `POST …/apis/action` publishes or takes offline.
+ * The route needs one of several actions, and the request selects which: `POST …/apis/action` publishes an API or takes it offline.
  * @param actions every action that `choose` can return
- * @param choose picks the action of one request
+ * @param choose returns the action that a request selects
  */
 export const AllowOneOf = (actions: readonly string[], choose: (request: FastifyRequest) => string) =>
   declare({ kind: 'action', action: choose, actions });

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 
-/** Label of an API key; both modes reach the same endpoints and messages (docs/contracts/endpoints.md §1.9). */
+/** The label of an API key. Keys of both modes have access to the same endpoints and messages (docs/contracts/endpoints.md §1.9). */
 export const API_KEY_MODES = ['live', 'test'] as const;
 export type ApiKeyMode = (typeof API_KEY_MODES)[number];
 
@@ -24,20 +24,20 @@ export type Access =
   /** An API key of a project, or a project token that holds the action. The path names no project. */
   | { kind: 'project'; actions: readonly [action: string] };
 
-/** Routes of load balancers and monitoring: exempt from rate limits. */
+/** Routes for load balancers and monitoring, exempt from rate limits. */
 export const PROBES: ReadonlySet<string> = new Set(['/healthz', '/livez', '/readyz', '/metrics']);
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who may call the route: checked before the body is read. Absent: nobody, or not a controller's route. */
+    /** Who may call the route, checked before the body is read. Absent: nobody may, or the route has no controller. */
     access?: Access;
   }
 }
 
-/** OpenAPI extension that carries the access rule until src/platform/openapi describes it; not part of the document. */
+/** OpenAPI extension that holds the access rule until src/platform/openapi describes it. It is not part of the published document. */
 export const ACCESS_EXTENSION = 'x-signet-access';
 
-/** The serialisable part of {@link Access}. */
+/** The part of {@link Access} that can be serialised. */
 export interface DeclaredAccess {
   kind: Access['kind'];
   actions: readonly string[];

@@ -3,7 +3,10 @@ const SIGNS = 'apig:signs:list';
 const API = 'apig:apis:get';
 const GROUP = 'apig:groups:get';
 
-/** Actions that an action depends on (docs/contracts/apig.md §7.1, §7.2, "Depends on"); for `signet:`, our own choice. */
+/**
+ * The actions that each action depends on (docs/contracts/apig.md §7.1, §7.2, "Depends on"). The dependencies of `signet:` actions are
+ * Signet's own.
+ */
 const DEPENDENCIES: Record<string, readonly string[]> = {
   'apig:apis:bindSigns': [API, SIGNS],
   'apig:apis:unbindSigns': [API, SIGNS],
@@ -38,17 +41,17 @@ const DEPENDENCIES: Record<string, readonly string[]> = {
   'signet:rotations:delete': [SIGNS],
 };
 
-/** Actions outside of gateways. */
+/** Actions that do not concern one gateway. */
 const OUTSIDE_OF_GATEWAYS = /^(apig:instances:|signet:audit:|iam:|webhooks:)/;
 const IN_GATEWAYS = /^(apig|signet):/;
 
-/** The actions that a caller must hold beside this one: those the contract names, not their own dependencies. */
+/** Returns the actions that a caller also needs for this one. Only the named dependencies count, not the dependencies of those. */
 export function dependenciesOf(action: string): readonly string[] {
   if (!IN_GATEWAYS.test(action) || OUTSIDE_OF_GATEWAYS.test(action)) return DEPENDENCIES[action] ?? [];
   return [INSTANCE, ...(DEPENDENCIES[action] ?? [])];
 }
 
-/** Newer names of the resource types (docs/contracts/apig.md §7.2); undocumented ones follow the same rule, the singular. */
+/** Resource types in newer action names (docs/contracts/apig.md §7.2). Types without documentation follow the same rule: the singular. */
 const NEWER_RESOURCES: Record<string, string> = {
   apis: 'api',
   domains: 'domain',
@@ -72,7 +75,7 @@ const NEWER_OPERATIONS: Record<string, string> = {
   listUnbindedApis: 'listUnboundApi',
 };
 
-/** Every name of an action: the classic one, and for `apig:` the newer one too, e.g. `apig:signatureKey:create`. */
+/** Returns all names of an action: the classic one, and for `apig:` also the newer one, e.g. `apig:signatureKey:create`. */
 export function aliasesOf(action: string): readonly string[] {
   const [service, resource = '', operation = ''] = action.split(':');
   const newer = NEWER_RESOURCES[resource];

@@ -2,10 +2,10 @@ import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
 
 const IPV4 = /^[\d.]+$/;
-/** Cached: parsing an IPv6 address takes ten times as long as counting the request. */
+/** Caches the results, because parsing an IPv6 address takes ten times as long as counting the request. */
 const known = new LRUCache<string, string>({ max: 10_000 });
 
-/** The key that rate limits count an address by: an IPv4 address in canonical form, or the /64 prefix of an IPv6 address. */
+/** Returns the key by which rate limits count an address: an IPv4 address in canonical form, or the /64 prefix of an IPv6 address. */
 export function networkOf(address: string): string {
   if (IPV4.test(address)) return address;
   const network = known.get(address) ?? read(address);

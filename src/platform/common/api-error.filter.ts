@@ -16,7 +16,7 @@ const BY_STATUS: Record<number, FaultKind> = {
   503: 'unavailable',
 };
 
-/** Seconds after which a database or a key provider may be back. */
+/** Seconds after which a client may retry when the database or a key provider was unavailable. */
 const RETRY_AFTER_SECONDS = 5;
 
 declare module 'fastify' {
@@ -26,7 +26,7 @@ declare module 'fastify' {
   }
 }
 
-/** Converts anything thrown to an {@link ApiError}. An unforeseen error becomes `internal`, and its text is not sent. */
+/** Converts anything thrown to an {@link ApiError}. An unexpected error becomes `internal`, and its message is not sent. */
 export function toApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
   const status = thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: number } | undefined)?.statusCode;
@@ -37,13 +37,13 @@ export function toApiError(thrown: unknown): ApiError {
   });
 }
 
-/** Sends an error in the format of its path, and logs the details that only the operator may see. */
+/** Sends an error in the format of its path. Logs the details, which only the operator may see. */
 export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const error = toApiError(thrown);
   request.refusal = error instanceof ApiFault ? error.kind : error instanceof ContractError ? error.code : error.name;
   const { status, contentType, body } = render(error, request.url.split('?', 1)[0] ?? '', request.id);
   if (error instanceof ApiFault && error.fault.retryAfterSeconds !== undefined) reply.header('retry-after', error.fault.retryAfterSeconds);
-  // RFC 9110 §11.6.1: the accepted schemes.
+  // A 401 must name the accepted authentication schemes (RFC 9110 §11.6.1).
   if (status === 401 && !reply.hasHeader('www-authenticate')) void reply.header('www-authenticate', challengeOf(request.url));
   if (status >= 500) request.log.error({ err: error.cause ?? error, status }, 'request failed');
   if (status === 503 && !reply.hasHeader('retry-after')) void reply.header('retry-after', RETRY_AFTER_SECONDS);

@@ -1,6 +1,6 @@
 /**
- * An error that callers may see. `ContractError` has a code and a text of one contract's table; `ApiFault` is a condition common to all
- * contracts (no token, invalid JSON, unknown route …), which the error format of the path words (error-formats.ts).
+ * An error that callers may see. A `ContractError` has a code and a text from the tables of one contract. An `ApiFault` is a condition that
+ * all contracts share (no token, invalid JSON, unknown route …); error-formats.ts gives it the code and text of the path's contract.
  */
 export abstract class ApiError extends Error {
   constructor(message: string) {
@@ -9,7 +9,7 @@ export abstract class ApiError extends Error {
   }
 }
 
-/** An error of one contract: its HTTP status, its code and its documented text. */
+/** An error of one contract, with its HTTP status, its code and its documented text. */
 export class ContractError extends ApiError {
   constructor(
     readonly status: number,
@@ -46,19 +46,19 @@ export const FAULT_KINDS = [
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export interface FaultDetail {
-  /** The field, query or path parameter at fault, by its name on the wire. */
+  /** The wire name of the field or parameter that is at fault. */
   parameter?: string;
-  /** Every missing field of the body, `parameter` included. */
+  /** All missing fields of the body, including `parameter`. */
   allMissing?: readonly string[];
-  /** Where the parameter is; decides between `APIG.2011` and `APIG.2012`. */
+  /** Where the parameter is, which decides between `APIG.2011` and `APIG.2012`. */
   where?: 'body' | 'query' | 'path';
-  /** The contract's code, where the operation does not use the default one. */
+  /** The contract's code, if the operation does not use the default one. */
   code?: string;
-  /** Public text appended to the message. Never holds a secret or the rejected value. */
+  /** Public text that is appended to the message. Never contains a secret or the rejected value. */
   detail?: string;
-  /** Sent as `Retry-After`. */
+  /** The value of `Retry-After`. */
   retryAfterSeconds?: number;
-  /** The violated rule, as a sentence that begins with the parameter's name. */
+  /** The violated rule: a sentence that begins with the name of the parameter. */
   rule?: string;
 }
 
@@ -77,7 +77,7 @@ export class ApiFault extends ApiError {
 export const invalid = (parameter: string, fault: Omit<FaultDetail, 'parameter'> = {}) =>
   new ApiFault('invalid', { where: 'body', ...fault, parameter });
 
-/** 404 `APIG.3030`: the gateway does not exist or belongs to another project; both read the same. */
+/** 404 `APIG.3030`: the gateway does not exist or belongs to another project. Both cases get the same response. */
 export class InstanceNotFound extends ContractError {
   constructor(instanceId: string) {
     super(404, 'APIG.3030', `The instance does not exist;id:${instanceId}`);

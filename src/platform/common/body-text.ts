@@ -15,19 +15,20 @@ declare module 'fastify' {
 }
 
 /**
- * Route configuration of a body that is passed on unchanged: its text is stored beside the parsed value. Every member name is allowed
- * there, `__proto__` and `constructor` included: the handler reads single fields and copies nothing.
+ * Route configuration for a body that is passed on unchanged: its text is stored beside the parsed value. Such a body may contain any
+ * member name, including `__proto__` and `constructor`, because the handler reads single fields and copies nothing.
  */
 export const KEEPS_BODY_TEXT = { keepsBodyText: true } as const;
 
-/** Route configuration of an operation without a body: a body that is sent is ignored, whatever its type and encoding. */
+/** Route configuration for an operation without a body: if a client sends one, it is ignored, whatever its type and encoding. */
 export const IGNORES_BODY = { ignoresBody: true } as const;
 
-/** In text that was decoded as UTF-8, half of a surrogate pair can only be an escape. */
+/** Matches an escaped surrogate. Text that was decoded as UTF-8 can contain half of a surrogate pair only as an escape. */
 const SURROGATE = /\\u[dD][89a-fA-F]/;
 
 /**
- * Half of a surrogate pair is replaced by U+FFFD: no column can keep it, and what is compared, answered and stored must be the same text.
+ * Replaces each half of a surrogate pair by U+FFFD, because no column can store it, and the text that is compared, answered and stored must
+ * be the same.
  * @throws SyntaxError for invalid JSON, or for members that could replace an object's prototype
  */
 export function parsedBody(request: FastifyRequest, text: string): unknown {
@@ -39,7 +40,7 @@ export function parsedBody(request: FastifyRequest, text: string): unknown {
   return JSON.parse(text) as unknown;
 }
 
-/** The parser limits the depth. */
+/** Recursive; the parser limits the depth. */
 function wellFormed(value: unknown): unknown {
   if (typeof value === 'string') return value.toWellFormed();
   if (Array.isArray(value)) return value.map(wellFormed);

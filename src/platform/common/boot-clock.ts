@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Longest time between two reads of the uptime. */
+/** Maximum time between two reads of the uptime. */
 const OLD_MS = 500;
 
 /** Time since this machine booted, suspend included, where Linux reports it. */

@@ -1,6 +1,6 @@
 import type { Scope } from './scope.js';
 
-/** The revision whose receipt confirms that a write is in effect at every signer. */
+/** The revision whose receipt proves that a write is in effect at every signer. */
 export interface ReceiptTarget {
   readonly scope: Scope;
   readonly revision: number;
@@ -8,18 +8,18 @@ export interface ReceiptTarget {
 
 /** The result of a committed write, and its revision. */
 export class Committed<T> {
-  /** What the write's receipt waits for; undefined: the write has none. */
+  /** The revision for which the write's receipt waits; undefined: the write has no receipt. */
   readonly receiptTarget: ReceiptTarget | undefined;
 
   /**
-   * @param revision the write's own; for a write without changes, the scope's last
-   * @param receiptTarget set when the signers are counted in another scope; those of a gateway are counted in its own
+   * @param revision the revision of the write; for a write without changes, the last revision of the scope
+   * @param receiptTarget given when the signers are counted in another scope. Signers of a gateway are counted in the gateway's scope
    */
   constructor(
     readonly value: T,
     readonly scope: Scope,
     readonly revision: number,
-    /** The epoch of the database that the revision belongs to. */
+    /** The epoch of the database to which the revision belongs. */
     readonly epoch: string,
     receiptTarget?: ReceiptTarget,
   ) {

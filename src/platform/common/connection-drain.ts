@@ -4,9 +4,9 @@ import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Graceful shutdown without a lost request. An idle keep-alive connection stays open until its next response, which says
- * `Connection: close`; those that stay idle are closed at the end of the grace period. (`server.close()` of node:http closes idle
- * connections at once, and loses requests already on their way.)
+ * Shuts a server down without losing a request. An idle keep-alive connection stays open until its next response, which contains
+ * `Connection: close`. Connections that stay idle are closed at the end of the grace period. (`server.close()` of node:http closes idle
+ * connections at once, and so loses requests that are already on their way.)
  */
 export class ConnectionDrain {
   readonly #open = new Set<Socket>();
@@ -14,7 +14,7 @@ export class ConnectionDrain {
   #draining = false;
   #allClosed: (() => void) | undefined;
 
-  /** @param server before it listens */
+  /** @param server a server that does not listen yet */
   constructor(private readonly server: HttpServer | HttpsServer) {
     server.on('connection', (socket: Socket) => {
       this.#open.add(socket);
@@ -31,7 +31,7 @@ export class ConnectionDrain {
     server.prependListener('request', note).prependListener('checkContinue', note);
   }
 
-  /** Stops accepting connections and keep-alive. Resolves when all connections are closed, after `graceMs` at the latest. */
+  /** Stops accepting connections, and ends keep-alive. Resolves when all connections are closed, after `graceMs` at the latest. */
   async run(graceMs: number): Promise<void> {
     this.#draining = true;
     for (const response of this.#answers) response.shouldKeepAlive = false;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { CpuShare } from './cpu-share.js';
 
-/** Uses CPU time, independent of how much of the processor this process gets. */
+/** Uses CPU time, whatever share of the processor this process gets. */
 const busy = async (ms: number) => {
   const used = () => process.threadCpuUsage().user / 1000;
   const end = used() + ms;
@@ -9,7 +9,7 @@ const busy = async (ms: number) => {
 };
 
 describe('a limited share of the CPU', () => {
-  it('runs one step at a time, in the order of requests, and continues after one that fails', async () => {
+  it('runs one step at a time, in the order of the calls, and continues after a step that fails', async () => {
     const share = new CpuShare(0.9);
     const told: string[] = [];
     const step = (name: string, fails = false) =>
@@ -25,11 +25,11 @@ describe('a limited share of the CPU', () => {
     expect(told).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
   });
 
-  it('pauses after each step in proportion to the share of other work', async () => {
+  it('pauses after each step in proportion to the share for other work', async () => {
     const share = new CpuShare(0.25);
     const began = performance.now();
     await Promise.all(Array.from({ length: 4 }, () => share.step(() => busy(20))));
-    // Four steps and the three pauses between them.
+    // The time of four steps and of the three pauses between them.
     expect(performance.now() - began).toBeGreaterThanOrEqual(4 * 20 + 3 * 59);
   });
 });

@@ -1,17 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
- * Limits long work to a share of this thread's CPU time: runs its steps one at a time, first come first served, and pauses after each in
- * proportion, so that other requests run in between.
+ * Limits long work to a share of this thread's CPU time. Steps run one at a time, in the order of their calls. After each step there is a
+ * pause in proportion to its CPU time, so that other requests can run.
  */
 export class CpuShare {
   /** Resolves when the next step may begin. */
   #turn: Promise<void> = Promise.resolve();
 
-  /** @param part of the thread's time, above 0 and below 1 */
+  /** @param part the share of the thread's time, above 0 and below 1 */
   constructor(private readonly part: number) {}
 
-  /** Runs one step in its turn. Steps are not interrupted: keep them to milliseconds. */
+  /** Runs one step when it is its turn. Steps are not interrupted, so each must take only milliseconds. */
   step<T>(work: () => Promise<T>): Promise<T> {
     let before = 0;
     const done = this.#turn.then(() => {
@@ -27,7 +27,7 @@ export class CpuShare {
   }
 }
 
-/** CPU time of this thread: waiting for a database or for a busy machine does not count. */
+/** CPU time of this thread. Waiting for a database or for a busy processor does not count. */
 function cpuMs(): number {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;

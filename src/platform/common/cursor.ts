@@ -6,10 +6,10 @@ import { invalid } from './api-error.js';
 import { EmptyIsAbsent, strictInteger } from './pagination.js';
 import { Enveloped } from './envelope.js';
 
-/** Property decorator: `limit` of a webhook-contract list; 400 when it is out of range. */
+/** Property decorator: `limit` of a list in the webhook contract. The response is 400 when it is out of range. */
 export const Limit = (max: number, fallback: number): PropertyDecorator =>
   applyDecorators(
-    ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: max, default: fallback, description: 'Rows in a page' }),
+    ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: max, default: fallback, description: 'Number of rows per page' }),
     Transform(({ value }) => (value === '' ? fallback : strictInteger(value))),
     IsInt(),
     Min(1),
@@ -17,22 +17,22 @@ export const Limit = (max: number, fallback: number): PropertyDecorator =>
     IsOptional(),
   );
 
-/** Property decorator: `cursor` of a list: the `next_cursor` of the previous page. */
+/** Property decorator: `cursor` of a list, which is the `next_cursor` of the previous page. */
 export const Cursor = (): PropertyDecorator =>
   applyDecorators(
-    ApiPropertyOptional({ description: '`next_cursor` of the previous page' }),
+    ApiPropertyOptional({ description: 'The `next_cursor` of the previous page' }),
     EmptyIsAbsent(),
     IsString(),
     MaxLength(256),
     IsOptional(),
   );
 
-/** The opaque cursor after a row. */
+/** The opaque cursor that follows a row. */
 export const cursorAfter = (position: string): string => Buffer.from(position).toString('base64url');
 
 /**
- * The position that a cursor encodes.
- * @param pattern of a valid position
+ * Returns the position that a cursor encodes.
+ * @param pattern the format of a valid position
  * @throws ApiFault 400 for an invalid cursor
  */
 export function positionOf(cursor: string, pattern: RegExp): string {
@@ -42,9 +42,9 @@ export function positionOf(cursor: string, pattern: RegExp): string {
 }
 
 /**
- * One page of a list.
- * @param rows at most `limit + 1`: the extra row shows that there is a next page
- * @param position of a row in the list's order
+ * Builds one page of a list.
+ * @param rows at most `limit + 1` rows: the additional row shows that there is a next page
+ * @param position returns the position of a row in the order of the list
  */
 export function pageOf<R, T>(rows: readonly R[], limit: number, position: (row: R) => string, view: (row: R) => T): Enveloped<T[]> {
   const page = rows.slice(0, limit);

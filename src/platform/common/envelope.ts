@@ -14,16 +14,16 @@ import { Answers } from './answers.js';
 import type { ApiError } from './api-error.js';
 import { Committed } from './committed.js';
 
-/** A response of the webhook contract with more than `data` (docs/contracts/endpoints.md §1.1). */
+/** A response of the webhook contract with fields beside `data` (docs/contracts/endpoints.md §1.1). */
 export class Enveloped<T> {
   constructor(
     readonly data: T,
-    /** `nextCursor` of a page, null on the last; `hasMore` of a list without pages; `message` of an action, for people. */
+    /** A page has `nextCursor`, null on the last page. A list without pages has `hasMore`. An action has `message`, a text for people. */
     readonly more: { nextCursor?: string | null; hasMore?: boolean; message?: string },
   ) {}
 }
 
-/** Wraps a handler's result in the contract's envelope, with the request's id. */
+/** Wraps a handler's result in the contract's envelope, together with the id of the request. */
 @Injectable()
 class EnvelopeInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -42,18 +42,20 @@ function envelope(answer: unknown, requestId: string): object {
 }
 
 class MetaView {
-  @ApiProperty({ description: 'Names this request in the log, also as X-Request-Id', example: 'req_xyz123' }) request_id: string;
+  @ApiProperty({ description: 'Id of this request, also in the log and in X-Request-Id', example: 'req_xyz123' }) request_id: string;
 }
 
 class PageMetaView extends MetaView {
-  @ApiProperty({ type: 'string', nullable: true, description: 'For the next page; null at the end' }) next_cursor: string | null;
+  @ApiProperty({ type: 'string', nullable: true, description: 'The `cursor` of the next page; null on the last page' }) next_cursor:
+    | string
+    | null;
   @ApiProperty({ description: 'Whether there is a next page' }) has_more: boolean;
 }
 
 interface Shape {
-  /** What `data` holds: one view, a whole list of it, or a page of a list. */
+  /** What `data` contains: one view, a whole list of views, or a page of a list. */
   of?: 'one' | 'list' | 'page';
-  /** The answer has a `message` beside its `data`. */
+  /** Whether the response has a `message` beside `data`. */
   message?: boolean;
   /** As in {@link Answers}. */
   headers?: ApiResponseOptions['headers'];
@@ -61,26 +63,26 @@ interface Shape {
 
 const made = new Map<string, { view: Type; type: Type }>();
 
-/** The class of a view's envelope in the OpenAPI document, one per view and shape. */
+/** Returns the class of a view's envelope in the OpenAPI document. There is one class per view and shape. */
 function envelopeOf(view: Type, { of = 'one', message = false }: Shape): Type {
   const name = `${view.name.replace(/View$/, '')}${{ one: '', list: 'List', page: 'Page' }[of]}${message ? 'Action' : ''}Envelope`;
   const there = made.get(name);
   if (there) {
-    if (there.view !== view) throw new Error(`two views are called ${view.name}`);
+    if (there.view !== view) throw new Error(`two views have the name ${view.name}`);
     return there.type;
   }
   const type = { [name]: class {} }[name] as Type;
   const prototype = type.prototype as object;
   ApiProperty({ type: of === 'one' ? view : [view] })(prototype, 'data');
-  if (message) ApiProperty({ type: String, description: 'What was done, for people' })(prototype, 'message');
+  if (message) ApiProperty({ type: String, description: 'What was done, as a text for people' })(prototype, 'message');
   ApiProperty({ type: of === 'page' ? PageMetaView : MetaView })(prototype, 'meta');
   made.set(name, { view, type });
   return type;
 }
 
 /**
- * As {@link Answers}, for the webhook contract: the handler's result becomes `data` of the envelope. A page's handler returns an
- * {@link Enveloped} with `nextCursor`, an action's with `message`.
+ * As {@link Answers}, for the webhook contract: the handler's result becomes `data` of the envelope. The handler of a page returns an
+ * {@link Enveloped} with `nextCursor`, that of an action one with `message`.
  * @param view class of `data`, or of its elements
  */
 export const AnswersEnvelope = (

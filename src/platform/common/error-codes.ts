@@ -1,12 +1,12 @@
 import type { FaultKind } from './api-error.js';
 
-/** Status, code and message of each fault, in one error format. */
+/** Status, code and message of each fault in one error format. */
 export type FaultResponses = Record<FaultKind, readonly [status: number, code: string, message: string]>;
 
-/** No contract has a code for it; clients retry after a 503. */
-const HELD = 'The database was put back to an earlier state: nothing is handed out or changed until an operator has decided.';
+/** No contract has a code for this condition. The status is 503, so that clients retry. */
+const HELD = 'The database was restored to an earlier state: keys are not served and nothing is changed until an operator decides.';
 
-/** docs/contracts/apig.md §5.3 and §5.4: codes `APIG.`. */
+/** Codes `APIG.` (docs/contracts/apig.md §5.3 and §5.4). */
 export const APIG: FaultResponses = {
   token_missing: [401, 'APIG.1000', 'The token is missing.'],
   token_expired: [401, 'APIG.1001', 'Session expired. Please try again later.'],
@@ -29,7 +29,7 @@ export const APIG: FaultResponses = {
   internal: [500, 'APIG.9999', 'System error'],
 };
 
-/** docs/contracts/apig.md §3.1: codes `APIC.`, of gateways. */
+/** Codes `APIC.`, which concern gateways (docs/contracts/apig.md §3.1). */
 export const APIC: FaultResponses = {
   ...APIG,
   token_missing: [401, 'APIC.7100', 'Token missing. Log in again or try again later.'],
@@ -45,7 +45,7 @@ export const APIC: FaultResponses = {
   internal: [500, 'APIC.9000', 'Failed to request internal service'],
 };
 
-/** docs/contracts/apig.md §6.1: Keystone's format. */
+/** The format of Keystone (docs/contracts/apig.md §6.1). */
 export const KEYSTONE: FaultResponses = {
   token_missing: [401, 'Unauthorized', 'The request you have made requires authentication.'],
   token_expired: [401, 'Unauthorized', 'The request you have made requires authentication.'],
@@ -68,7 +68,9 @@ export const KEYSTONE: FaultResponses = {
   internal: [500, 'Internal Server Error', 'An unexpected error prevented the server from fulfilling your request.'],
 };
 
-/** docs/contracts/endpoints.md §1.1, §1.2; errors without a code of the contract follow its style (docs/contract.md). */
+/**
+ * The webhook contract (docs/contracts/endpoints.md §1.1, §1.2). Errors without a code in the contract follow its style (docs/contract.md).
+ */
 export const WEBHOOKS: FaultResponses = {
   token_missing: [401, 'UNAUTHORIZED', 'Invalid or missing API key'],
   token_expired: [401, 'UNAUTHORIZED', 'Invalid or missing API key'],

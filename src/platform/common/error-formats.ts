@@ -10,7 +10,7 @@ export interface Rendered {
 
 const HELP = 'Please refer to the support documentation';
 
-/** The paths with `APIC.` codes, which concern the gateway itself (docs/contracts/apig.md §3.1, docs/contracts/apig-clients.md §2). */
+/** Matches paths with `APIC.` codes, which concern the gateway itself (docs/contracts/apig.md §3.1, docs/contracts/apig-clients.md §2). */
 const OF_A_GATEWAY =
   'progress|restriction|instance-features|instance-tags|instance-tags/action|eip|nat-eip|ingress-eip|postpaid-resize|extra-elbs|' +
   'custom-ingress-ports|custom-ingress-ports/[^/]+';
@@ -47,7 +47,7 @@ function keystone(error: ApiError): Rendered {
   return { status, contentType, body: { error: { code: status, message: about, title } } };
 }
 
-/** docs/contracts/endpoints.md §1.1: a field error names the field in `details` too. */
+/** The webhook contract: a field error also names the field in `details` (docs/contracts/endpoints.md §1.1). */
 function webhooks(error: ApiError, requestId: string): Rendered {
   const json = (status: number, code: string, message: string, details?: object): Rendered => ({
     status,
@@ -62,7 +62,7 @@ function webhooks(error: ApiError, requestId: string): Rendered {
   return json(status, fault.code ?? code, (kind === 'invalid' && rule) || `${parameter} ${message}`, { field: parameter });
 }
 
-/** Signet's own interfaces: RFC 9457, with the fault's kind as `code`. */
+/** Signet's own interfaces: RFC 9457, with the kind of the fault as `code`. */
 function problem(error: ApiError, requestId: string): Rendered {
   const contentType = 'application/problem+json; charset=utf-8';
   if (error instanceof ContractError) {
@@ -98,10 +98,10 @@ export function render(error: ApiError, path: string, requestId: string): Render
   return apig(format === 'Apic' ? APIC : APIG, error);
 }
 
-/** The error formats: APIG with two sets of codes, Keystone's, the webhook contract's, and RFC 9457. */
+/** The error formats: APIG with two sets of codes, Keystone, the webhook contract, and RFC 9457. */
 export type ErrorFormat = 'Apig' | 'Apic' | 'Keystone' | 'Webhook' | 'Problem';
 
-/** @param path a request path without its query, or a route's, with `{name}` for its parameters */
+/** @param path the path of a request without its query, or of a route with `{name}` for each parameter */
 export function errorFormatOf(path: string): ErrorFormat {
   if (path.startsWith('/v3/') || path === '/v3' || path.startsWith('/v3.0/')) return 'Keystone';
   if (path.startsWith('/v2/')) return APIC_PATH.test(path) ? 'Apic' : 'Apig';

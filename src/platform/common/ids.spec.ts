@@ -15,7 +15,7 @@ describe('ids', () => {
     expect(Math.abs(Number.parseInt(ids[0]!.slice(0, 12), 16) - new Date().getTime())).toBeLessThan(60_000);
   });
 
-  it('are in order, also thousands of them within a millisecond', () => {
+  it('are in order, even thousands of them within a millisecond', () => {
     expect([...ids].sort()).toEqual(ids);
     expect(new Set(ids).size).toBe(ids.length);
   });

@@ -11,23 +11,25 @@ class Rejected extends Error {
   }
 }
 
-/** A DTO whose validation errors have another code than the default states it in a static `invalidCode`. */
+/** A DTO whose validation errors have a code other than the default names it in a static `invalidCode`. */
 interface InvalidCode {
   readonly invalidCode?: string;
 }
 
-/** A DTO whose clients send `[]` for an empty object, as PHP does, states it in a static `emptyList` (docs/contracts/endpoints.md §2.3). */
+/**
+ * A DTO whose clients send `[]` for an empty object, as PHP does, declares that in a static `emptyList` (docs/contracts/endpoints.md §2.3).
+ */
 interface EmptyList {
   readonly emptyList?: boolean;
 }
 
-/** Property decorator: accepts an empty list as an empty object, as PHP sends it (docs/contracts/endpoints.md §2.3). */
+/** Property decorator: accepts an empty list, which PHP sends for an empty object (docs/contracts/endpoints.md §2.3). */
 export const MapAsSent = (): PropertyDecorator =>
   Transform(({ value }: { value: unknown }) => (Array.isArray(value) && value.length === 0 ? {} : value));
 
 /**
- * Validates input by its DTO: unknown fields are dropped (clients send more than we know), the error names the first invalid field in the
- * contract's words, and a rejected value is never repeated.
+ * Validates input by its DTO. Unknown fields are dropped, because clients send more than Signet knows. The error names the first invalid
+ * field as the contract does, and never repeats a rejected value.
  */
 @Injectable()
 export class InputPipe extends ValidationPipe {
@@ -37,7 +39,7 @@ export class InputPipe extends ValidationPipe {
       transform: true,
       stopAtFirstError: true,
       exceptionFactory: (errors) => new Rejected(errors),
-      // Input is already an instance (`ownFields`), and this pipe does not serialise responses.
+      // Nothing to transform: the input is already an instance (`ownFields`), and this pipe does not serialise responses.
       transformerPackage: {
         plainToInstance: (_: unknown, instance: unknown) => instance as never,
         classToPlain: (instance) => instance as never,
@@ -70,7 +72,7 @@ export class InputPipe extends ValidationPipe {
   }
 }
 
-/** Repeated parameters (`?limit=1&limit=2`) are ambiguous. */
+/** Refuses repeated parameters (`?limit=1&limit=2`), because they are ambiguous. */
 function refuseRepeated(query: Record<string, unknown>): void {
   for (const [parameter, value] of Object.entries(query)) {
     if (Array.isArray(value)) throw new ApiFault('invalid', { parameter, where: 'query' });
@@ -88,7 +90,7 @@ function fault(errors: readonly ValidationError[], { type, metatype }: ArgumentM
 
 const isMissing = ({ constraints }: ValidationError) => constraints !== undefined && 'isDefined' in constraints;
 
-/** The path of the first invalid field, by its name on the wire: `backend_api.req_uri`, `req_params[0].name`. */
+/** Returns the path of the first invalid field by its wire name: `backend_api.req_uri`, `req_params[0].name`. */
 function first(errors: readonly ValidationError[], prefix = ''): { path: string; missing: boolean; rule?: string } {
   const error = errors[0];
   if (!error) return { path: prefix, missing: false };

@@ -1,12 +1,12 @@
-/** Limits on the structure of a JSON text: each far above what clients need. */
+/** Limits on the structure of a JSON text. Each is far above what clients need. */
 export interface JsonLimits {
-  /** Nesting of objects and arrays. */
+  /** Maximum nesting of objects and arrays. */
   depth: number;
-  /** Names in one object, duplicates included. */
+  /** Maximum number of names in one object, including duplicates. */
   names: number;
-  /** Values in total, without names. */
+  /** Maximum number of values in total, without names. */
   values: number;
-  /** Characters of one number; default: enough for any double. */
+  /** Maximum number of characters of one number. The default is enough for any double. */
   numberChars?: number;
 }
 
@@ -23,12 +23,12 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * The exceeded limit, or undefined. One pass over the bytes without allocation: parsing twelve megabytes of brackets would take a
+ * Returns the exceeded limit, or undefined. Reads the bytes once, without allocating: parsing twelve megabytes of brackets would allocate a
  * gigabyte. Invalid JSON is left to the parser.
  */
 export function exceeded(json: Uint8Array, limits: JsonLimits): string | undefined {
   const { numberChars = NUMBER_CHARS_MAX } = limits;
-  // Names counted so far in each open object.
+  // Number of names so far in each open object.
   const names = new Uint32Array(limits.depth + 1);
   let depth = 0;
   let values = 1;
@@ -60,7 +60,7 @@ export function exceeded(json: Uint8Array, limits: JsonLimits): string | undefin
   return undefined;
 }
 
-/** Index of a string's closing quote, or the end of the text. */
+/** Index of the closing quote of a string, or the end of the text. */
 function endOfString(json: Uint8Array, open: number): number {
   const close = json.indexOf(QUOTE, open + 1);
   if (close < 0) return json.length;

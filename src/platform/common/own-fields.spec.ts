@@ -56,13 +56,13 @@ describe('the fields of a class', () => {
     expect(whole.name).toBe('unset');
   });
 
-  it('are left unchanged if the value is not an object, has too many items or has no class', () => {
+  it('stay unchanged if the value is not an object, has too many items or has no class', () => {
     const map = { toString: 'x', ['constructor_']: 1 };
     const parts = [{ text: 'a' }, { text: 'b' }, { text: 'c' }];
     const whole = ownFields(Whole, { part: 'text', parts, map }) as Whole;
     expect([whole.part, whole.parts, whole.map]).toEqual(['text', parts, map]);
     expect(whole.parts).toBe(parts);
-    // A list in place of an object is refused like any value that is not an object.
+    // A list in place of an object is refused, as is any other value that is not an object.
     expect(ownFields(Whole, { parts: [[{ text: 'a' }], []] })).toMatchObject({ parts: [null, null] });
   });
 

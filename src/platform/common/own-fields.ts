@@ -7,13 +7,11 @@ export type Metatype = new () => object;
 /** A declared field of a class. */
 interface Field {
   name: string;
-  /** Class of the value, or of a list's elements (`@Type`). */
+  /** Class of the value or of the elements of a list (`@Type`). */
   part: (() => Metatype) | undefined;
-  /**
-   * Whether `null` is a value of its own; otherwise it counts as absent, if the field is optional (docs/contracts/apig-clients.md §1.2).
-   */
+  /** Whether `null` is a value. Otherwise it counts as absent, if the field is optional (docs/contracts/apig-clients.md §1.2). */
   nullable: boolean;
-  /** Longest list whose elements are converted (`@ArrayMaxSize`). */
+  /** Maximum length of a list whose elements are converted (`@ArrayMaxSize`). */
   listMax: number;
   transforms: readonly ((params: TransformFnParams) => unknown)[];
 }
@@ -21,8 +19,9 @@ interface Field {
 const known = new WeakMap<Metatype, readonly Field[]>();
 
 /**
- * Instantiates a class from parsed input with its declared fields only. class-transformer copies everything sent, in time quadratic in
- * the number of fields of an object; this uses its decorators without its traversal. Values without a class are passed on as parsed.
+ * Creates an instance of a class from parsed input, with the declared fields only. class-transformer copies everything that was sent, in
+ * time quadratic in the number of fields of an object. This function uses its decorators but not its traversal. Values without a class are
+ * passed on as parsed.
  */
 export function ownFields(metatype: Metatype, plain: unknown): unknown {
   if (typeof plain !== 'object' || plain === null) return plain;
@@ -42,9 +41,9 @@ export function ownFields(metatype: Metatype, plain: unknown): unknown {
 
 function partsOf(part: Metatype, value: unknown, listMax: number): unknown {
   if (!Array.isArray(value)) return ownFields(part, value);
-  // The validator refuses a list that is too long, so its elements need no conversion.
+  // The validator refuses a list that is too long, so its elements are not converted.
   if (value.length > listMax) return value;
-  // null fails validation; a nested list would be searched for parts, and pass when empty.
+  // A nested list becomes null, which fails validation: the validator would otherwise look for objects in it, and accept it when empty.
   return value.map((each: unknown) => (Array.isArray(each) ? null : ownFields(part, each)));
 }
 
@@ -68,6 +67,6 @@ function read(metatype: Metatype): readonly Field[] {
   return fields;
 }
 
-/** The field's OpenAPI metadata, which decides whether it may be null. */
+/** The OpenAPI metadata of the field, which says whether it may be null. */
 const documented = (metatype: Metatype, name: string) =>
   Reflect.getMetadata('swagger/apiModelProperties', metatype.prototype as object, name) as { nullable?: boolean } | undefined;

@@ -6,12 +6,12 @@ const OFFSET_MAX = 2_147_483_647;
 const LIMIT_DEFAULT = 20;
 const LIMIT_MAX = 500;
 
-/** Parses a decimal integer; `0x10`, `1e2`, ` 1` and `1.0` stay text for the validator to refuse. */
+/** Parses a decimal integer. `0x10`, `1e2`, ` 1` and `1.0` stay text, and the validator refuses them. */
 export const strictInteger = (value: unknown): unknown => (typeof value === 'string' && /^-?\d{1,19}$/.test(value) ? Number(value) : value);
 
-/** `offset` and `limit` of v2 lists (docs/contracts/apig.md §4.1): out-of-range values are clamped, not refused. */
+/** `offset` and `limit` of v2 lists (docs/contracts/apig.md §4.1). Out-of-range values are clamped, not refused. */
 export class Page {
-  @ApiPropertyOptional({ type: 'integer', default: 0, description: 'Rows to skip; less than 0 counts as 0' })
+  @ApiPropertyOptional({ type: 'integer', default: 0, description: 'Number of rows to skip; a negative number counts as 0' })
   @Transform(({ value }) => clampOffset(strictInteger(value)))
   @IsInt()
   @IsOptional()
@@ -20,7 +20,7 @@ export class Page {
   @ApiPropertyOptional({
     type: 'integer',
     default: LIMIT_DEFAULT,
-    description: `Rows in a page, 1 to ${LIMIT_MAX}; less counts as ${LIMIT_DEFAULT}, more as ${LIMIT_MAX}`,
+    description: `Number of rows per page, 1 to ${LIMIT_MAX}; a smaller number counts as ${LIMIT_DEFAULT}, a larger one as ${LIMIT_MAX}`,
   })
   @Transform(({ value }) => clampLimit(strictInteger(value)))
   @IsInt()
@@ -33,7 +33,7 @@ const clampOffset = (value: unknown): unknown =>
 const clampLimit = (value: unknown): unknown =>
   value === '' ? LIMIT_DEFAULT : typeof value === 'number' ? (value <= 0 ? LIMIT_DEFAULT : Math.min(value, LIMIT_MAX)) : value;
 
-/** A page whose other parameters are free text, listed by name: they need no validation. */
+/** A page whose other parameters are free text. `texts` lists them; they need no validation. */
 interface PlainPage {
   new (): Page;
   readonly texts?: readonly string[];
@@ -42,8 +42,8 @@ interface PlainPage {
 const SMALL_NUMBER = /^\d{1,9}$/;
 
 /**
- * Parses the query of a frequent list without the validator, which costs more than the list itself. Only for classes that list their
- * `texts`; returns undefined for anything unusual, which then takes the full validation.
+ * Parses the query of a frequent list without the validator, which costs more than the list itself. Works only for classes that list their
+ * `texts`. Returns undefined for any unusual query, which then needs full validation.
  * @param query without repeated parameters
  */
 export function plainPage(query: Record<string, string>, metatype: unknown): Page | undefined {
@@ -61,13 +61,13 @@ export function plainPage(query: Record<string, string>, metatype: unknown): Pag
 
 /** A page of a resource that can be filtered by name. */
 export class NamedPage extends Page {
-  @ApiPropertyOptional({ description: 'Part of the name' })
+  @ApiPropertyOptional({ description: 'Text that the name must contain' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
   name?: string;
 
-  /** Names of the parameters to match exactly, separated by commas (docs/contracts/apig.md §1.7, §4.2). */
+  /** Names of the parameters that must match exactly, separated by commas (docs/contracts/apig.md §1.7, §4.2). */
   @ApiPropertyOptional({ description: 'Parameters whose value must match as a whole, separated by commas', example: 'name' })
   @EmptyIsAbsent()
   @IsString()
@@ -75,29 +75,32 @@ export class NamedPage extends Page {
   precise_search?: string;
 }
 
-/** Go clients send empty strings for unset values (docs/contracts/apig.md §1.4): treat them as absent. */
+/**
+ * Property decorator: treats an empty string as absent, because Go clients send empty strings for unset values
+ * (docs/contracts/apig.md §1.4).
+ */
 export function EmptyIsAbsent(): PropertyDecorator {
   return Transform(({ value }: { value: unknown }) => (value === '' ? undefined : value));
 }
 
-/** Whether `parameter` is to be matched exactly. */
+/** Whether `parameter` must match exactly. */
 export const isPrecise = (page: Pick<NamedPage, 'precise_search'>, parameter: string) =>
   page.precise_search?.split(',').includes(parameter) ?? false;
 
-/** Longest name of any resource. */
+/** Maximum length of the name of any resource. */
 const NAME_MAX = 255;
 
-/** A filter by name, for WHERE and ORDER BY. */
+/** A filter by name, as parts of WHERE and ORDER BY. */
 export interface NameCondition {
   sql: string;
   value: string;
-  /** For ORDER BY: the exact match comes first, because clients that import by name take the first row (docs/contracts/apig.md §4.2). */
+  /** For ORDER BY. The exact match comes first, because clients that import by name take the first row (docs/contracts/apig.md §4.2). */
   exactFirst: { sql: string; value: string };
 }
 
 /**
- * SQL condition and value of a name filter: equality, or a substring match that is case-sensitive on both databases
- * (docs/contracts/apig.md §9.4 #11). The escape character is `!` because a backslash needs escaping on MariaDB only.
+ * Builds the condition of a name filter: equality, or a substring match that is case-sensitive on both databases
+ * (docs/contracts/apig.md §9.4 #11). The escape character is `!`, because a backslash needs escaping on MariaDB only.
  */
 export function nameCondition(column: string, name: string, precise: boolean): NameCondition {
   const exactFirst = { sql: `CASE WHEN ${column} = ? THEN 0 ELSE 1 END`, value: name };

@@ -1,6 +1,6 @@
 import type { ClockAct } from './events.js';
 
-/** What a periodic task changes in projects' resources; a task that changes none of them states what it maintains. */
+/** What a periodic task changes in projects' resources. A task that changes none of them states what it maintains. */
 export type Duty = { acts: readonly ClockAct[] } | { maintains: string };
 
 /** Runs a task repeatedly, with a pause after the end of each run. `stop` waits for the current run. */
@@ -10,8 +10,8 @@ export class PeriodicTask {
   #stopped = false;
 
   /**
-   * @param duty the changes the task makes: `ClockActs` accepts no others
-   * @param onError receives the error of a failed run; the next run follows as usual
+   * @param duty the changes that the task makes: `ClockActs` accepts no others
+   * @param onError receives the error of a failed run. The next run follows as usual
    */
   constructor(
     readonly duty: Duty,
@@ -20,7 +20,7 @@ export class PeriodicTask {
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  /** For long tasks to check between their steps. */
+  /** Whether `stop` was called. Long tasks check this between their steps. */
   get stopped(): boolean {
     return this.#stopped;
   }

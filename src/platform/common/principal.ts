@@ -8,39 +8,39 @@ export interface Principal {
   userName: string;
   domainId: string;
   domainName: string;
-  /** Absent when the token is scoped to a domain or unscoped. */
+  /** Absent when the token is scoped to a domain or has no scope. */
   projectId?: string;
   projectName?: string;
-  /** Names of the roles in the token's scope. */
+  /** Names of the roles in the scope of the token. */
   roles: readonly string[];
   /** The access key that signed the request; absent when a token was sent. */
   accessKeyId?: string;
-  /** The login that the token belongs to; absent for other credentials, and for tokens of another identity service. */
+  /** Id of the login session of the token. Absent for other credentials, and for tokens of an external identity service. */
   sessionId?: string;
-  /** First 16 hex digits of the credential's SHA-256: identifies it in the audit trail without revealing it. */
+  /** First 16 hex digits of the credential's SHA-256. Identifies the credential in the audit trail without revealing it. */
   credentialHash: string;
-  /** Expiry of the credential: Unix time in milliseconds; `Infinity` for an access key that is not temporary. */
+  /** Expiry of the credential, Unix time in milliseconds; `Infinity` for a permanent access key. */
   expiresAt: number;
-  /** Set when the credential is a project's API key: a machine that manages the project's webhooks and nothing else. */
+  /** Set when the credential is an API key of a project. An API key may manage the project's webhooks and nothing else. */
   apiKeyMode?: ApiKeyMode;
 }
 
-/** An authenticated machine of one gateway. */
+/** An authenticated machine of one gateway: a gateway node or a verifier. */
 export interface Machine {
-  /** Id of the credential, which several machines may share. */
+  /** Id of the credential. Several machines may share it. */
   tokenId: string;
   projectId: string;
   instanceId: string;
   role: MachineRole;
-  /** Id of the first credential in its chain of renewals: constant across renewals. */
+  /** Id of the first credential in its chain of renewals, which renewals do not change. */
   lineageId: string;
-  /** Expiry of the credential: Unix time in milliseconds; null: none. */
+  /** Expiry of the credential, Unix time in milliseconds; null: none. */
   expiresAt: number | null;
-  /** Hex SHA-256 of the client certificate it is bound to; null: none. */
+  /** SHA-256, in hex, of the client certificate to which the credential is bound; null: not bound. */
   certificateSha256: string | null;
 }
 
-/** A principal and its request: the actor of an audit row. */
+/** A principal and the request: the actor of an audit row. */
 export interface Caller {
   principal: Principal;
   requestId: string;
@@ -57,7 +57,7 @@ declare module 'fastify' {
 }
 
 function callerOf(request: FastifyRequest): Caller {
-  if (!request.principal) throw new Error('CallerOf used on a public route: declare who may call it');
+  if (!request.principal) throw new Error('CallerOf was used on a public route: declare who may call the route');
   return { principal: request.principal, requestId: request.id, sourceAddress: request.ip };
 }
 
@@ -66,9 +66,9 @@ export const CallerOf = createParamDecorator((_: unknown, context: ExecutionCont
   callerOf(context.switchToHttp().getRequest<FastifyRequest>()),
 );
 
-/** Parameter decorator: the calling {@link Machine}. The guard has compared its gateway with the path's. */
+/** Parameter decorator: the calling {@link Machine}. The guard has checked that it belongs to the gateway in the path. */
 export const MachineOf = createParamDecorator((_: unknown, context: ExecutionContext): Machine => {
   const { machine } = context.switchToHttp().getRequest<FastifyRequest>();
-  if (!machine) throw new Error('MachineOf used on a route without machine access: declare ForGateway or ForVerifier');
+  if (!machine) throw new Error('MachineOf was used on a route without machine access: declare ForGateway or ForVerifier');
   return machine;
 });

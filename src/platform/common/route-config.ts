@@ -2,8 +2,8 @@ import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constant
 import type { FastifyContextConfig } from 'fastify';
 
 /**
- * Method decorator: adds to the route's Fastify configuration (`request.routeOptions.config`). Nest's own `RouteConfig` replaces what
- * other decorators have set; this one merges.
+ * Method decorator: adds to the route's Fastify configuration (`request.routeOptions.config`). Nest's own `RouteConfig` replaces what other
+ * decorators have set; this decorator merges with it.
  */
 export const routeConfig =
   (part: FastifyContextConfig): MethodDecorator =>

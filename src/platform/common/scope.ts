@@ -4,23 +4,23 @@ import { ApiFault, InstanceNotFound } from './api-error.js';
 import { ID_PATTERN } from './ids.js';
 
 /**
- * Kinds of scopes with their own revisions. `service`: the audit chains of the service itself; `deliveries`: the signing keys of webhook
- * deliveries, of all endpoints together.
+ * The kinds of scopes that have revisions of their own. `service`: the audit chains of the service itself. `deliveries`: the signing keys
+ * of all endpoints together, with which webhooks are signed.
  */
 export const SCOPE_KINDS = ['instance', 'project', 'domain', 'endpoint', 'service', 'deliveries'] as const;
 
-/** Owner of a counter, a change log and an audit chain. */
+/** What has a counter, a change log and an audit chain. */
 export interface Scope {
   kind: (typeof SCOPE_KINDS)[number];
   id: string;
 }
 
-/** Columns in every query for a project's row: `where: { ...scope, id }`. */
+/** Columns that every query for a row of a project must contain: `where: { ...scope, id }`. */
 export interface ProjectScope {
   projectId: string;
 }
 
-/** Columns in every query for a gateway's row. */
+/** Columns that every query for a row of a gateway must contain. */
 export interface InstanceScope extends ProjectScope {
   instanceId: string;
 }
@@ -30,13 +30,13 @@ interface Path {
   instance_id: string;
 }
 
-/** Parameter decorator: the project in the path, which the guard has compared with the token's. */
+/** Parameter decorator: the project in the path. The guard has compared it with the project of the token. */
 export const InProject = createParamDecorator((_: unknown, context: ExecutionContext): ProjectScope => {
   const { params } = context.switchToHttp().getRequest<FastifyRequest<{ Params: Path }>>();
   return { projectId: params.project_id };
 });
 
-/** Parameter decorator: the project of the caller's credential, for paths without one. */
+/** Parameter decorator: the project of the caller's credential, for paths without a project. */
 export const InCallersProject = createParamDecorator((_: unknown, context: ExecutionContext): ProjectScope => {
   const { principal } = context.switchToHttp().getRequest<FastifyRequest>();
   if (principal?.projectId === undefined) throw new ApiFault('token_unscoped');
@@ -50,7 +50,7 @@ export const InInstance = createParamDecorator((_: unknown, context: ExecutionCo
   return { projectId: params.project_id, instanceId: params.instance_id };
 });
 
-/** Parameter decorator: the gateway in the path, in the token's project, for paths without one. */
+/** Parameter decorator: the gateway in the path, in the project of the token, for paths without a project. */
 export const InCallersInstance = createParamDecorator((_: unknown, context: ExecutionContext): InstanceScope => {
   const { params, principal } = context.switchToHttp().getRequest<FastifyRequest<{ Params: Path }>>();
   if (principal?.projectId === undefined) throw new ApiFault('token_unscoped');

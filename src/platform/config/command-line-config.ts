@@ -1,17 +1,17 @@
 import { Secret } from './secret.js';
 import { Values } from './values.js';
 
-/** What commands that call the service read from the environment. */
+/** The environment variables that are read by commands that call the service. */
 export interface CommandLineConfig {
   readonly url: string | undefined;
   readonly profile: string;
   readonly project: string | undefined;
-  /** Id or name. */
+  /** Id or name of the gateway. */
   readonly gateway: string | undefined;
   readonly token: Secret | undefined;
   readonly apiKey: Secret | undefined;
   readonly accessKey: { readonly access: string; readonly secret: Secret } | undefined;
-  /** Key of `signet sign` and `signet verify`. */
+  /** The key with which `signet sign` and `signet verify` work. */
   readonly sign: {
     readonly type: string;
     readonly algorithm: string | undefined;
@@ -22,7 +22,8 @@ export interface CommandLineConfig {
 
 /**
  * Reads the environment of a command.
- * @param given not changed @throws ConfigError naming every fault at once; a misspelled credential is never overlooked
+ * @param given the environment, which is not changed
+ * @throws ConfigError naming every fault at once, including misspelled names of credentials
  */
 export function readCommandLineConfig(given: Readonly<Record<string, string | undefined>>): CommandLineConfig {
   const values = new Values({ ...given }, 'command line');
@@ -31,7 +32,7 @@ export function readCommandLineConfig(given: Readonly<Record<string, string | un
   const secret = (name: string) => (env[name] ? new Secret(env[name]) : undefined);
   const access = text('SIGNET_ACCESS_KEY');
   const secretKey = secret('SIGNET_SECRET_KEY');
-  if ((access === undefined) !== (secretKey === undefined)) faults.push('SIGNET_ACCESS_KEY and SIGNET_SECRET_KEY need each other');
+  if ((access === undefined) !== (secretKey === undefined)) faults.push('SIGNET_ACCESS_KEY and SIGNET_SECRET_KEY must be set together');
   const config: CommandLineConfig = {
     url: text('SIGNET_URL'),
     profile: values.text('SIGNET_PROFILE'),
@@ -48,7 +49,7 @@ export function readCommandLineConfig(given: Readonly<Record<string, string | un
     },
   };
   if ([config.token, config.apiKey, config.accessKey].filter((each) => each !== undefined).length > 1)
-    faults.push('SIGNET_TOKEN, SIGNET_API_KEY and SIGNET_ACCESS_KEY exclude each other: set one');
+    faults.push('only one of SIGNET_TOKEN, SIGNET_API_KEY and SIGNET_ACCESS_KEY may be set');
   values.done();
   return config;
 }

@@ -15,7 +15,7 @@ function faults(env: Record<string, string>): readonly string[] {
 }
 
 describe('the configuration', () => {
-  it('needs no variable', () => {
+  it('is complete without any variable', () => {
     expect(readConfig({})).toMatchObject({
       mode: 'local',
       host: '127.0.0.1',
@@ -47,14 +47,14 @@ describe('the configuration', () => {
   });
 
   it.each([
-    [{ SIGNET_KEK_PROVIDER: 'vault' }, ['SIGNET_KEK_PROVIDER=vault needs address in SIGNET_VAULT']],
-    [{ SIGNET_KEK_PROVIDER: 'aws-kms' }, ['SIGNET_KEK_PROVIDER=aws-kms needs SIGNET_AWS_KMS_KEY_ID']],
+    [{ SIGNET_KEK_PROVIDER: 'vault' }, ['SIGNET_KEK_PROVIDER=vault requires address in SIGNET_VAULT']],
+    [{ SIGNET_KEK_PROVIDER: 'aws-kms' }, ['SIGNET_KEK_PROVIDER=aws-kms requires SIGNET_AWS_KMS_KEY_ID']],
     [{ SIGNET_KEK_PROVIDER: 'gcp' }, ['SIGNET_KEK_PROVIDER must be one of ring, vault, aws-kms']],
     [
       { SIGNET_VAULT: 'address=http://vault.example.com:8200,mount=/transit' },
       [
         'SIGNET_VAULT: address must be https (or http on loopback)',
-        'SIGNET_VAULT needs one of SIGNET_VAULT_TOKEN and SIGNET_VAULT_TOKEN_FILE',
+        'SIGNET_VAULT requires either SIGNET_VAULT_TOKEN or SIGNET_VAULT_TOKEN_FILE',
         'SIGNET_VAULT: key must be the name of a transit key',
         'SIGNET_VAULT: mount must be a path without a slash at either end',
       ],
@@ -101,10 +101,10 @@ describe('the configuration', () => {
     expect(faults({ SIGNET_GATEWAY_SERVICE: 'x' })[0]).toContain('SIGNET_GATEWAY_SERVICE is not a variable');
   });
 
-  it('names variables that need another one, and contradictory times', () => {
+  it('names variables that require another one, and contradictory times', () => {
     expect(faults({ SIGNET_VAULT_TOKEN: 'x', SIGNET_VAULT: 'key=k' })).toEqual([
-      'SIGNET_VAULT: key needs address in SIGNET_VAULT',
-      'SIGNET_VAULT_TOKEN needs address in SIGNET_VAULT',
+      'SIGNET_VAULT: key requires address in SIGNET_VAULT',
+      'SIGNET_VAULT_TOKEN requires address in SIGNET_VAULT',
     ]);
     expect(faults({ SIGNET_TIMEOUTS: 'request=100ms' })[0]).toContain('SIGNET_TIMEOUTS: headers must not be longer');
   });

@@ -13,82 +13,82 @@ import { LEVELS } from './variables.js';
 
 export type Mode = 'local' | 'production';
 
-/** The service's configuration: read once, validated as a whole, frozen. Injected by this class. */
+/** The configuration of the service: read once, validated as a whole, and frozen. This class is the injection token. */
 export class Config {
   readonly mode: Mode;
   readonly host: string;
   readonly port: number;
   /** Absolute path of the folder for the embedded database and, in the local mode, the key-encryption key. */
   readonly dataDir: string;
-  /** Absent: embedded SQLite under {@link dataDir}. */
+  /** Absent: the embedded SQLite database in {@link dataDir}. */
   readonly database: DatabaseServer | undefined;
   readonly databasePoolSize: number;
-  /** Time that one request may wait for the database in total: connections, locks and statements. */
+  /** How long one request may wait for the database in total: for connections, locks and statements. */
   readonly databaseTimeoutMs: number;
-  /** Size of the embedded database's write-ahead log that starts a checkpoint. */
+  /** Size at which a checkpoint of the embedded database's write-ahead log starts. */
   readonly databaseLogMib: number;
-  /** Carries change notices between control-plane processes; absent: each process polls ten times a second while gateways watch. */
+  /** Redis for change notices between control-plane processes. Absent: each process polls ten times a second while gateway nodes watch. */
   readonly redisUrl: Secret | undefined;
-  /** The provider that wraps data keys, the source of the keyring, and other providers that unwrap (docs/key-encryption.md). */
+  /** The provider that wraps data keys, the source of the keyring, and the providers that only unwrap (docs/key-encryption.md). */
   readonly kek: KekConfig;
-  /** A gateway node and its backend in the process of the control plane. */
+  /** A gateway node and its backend that run in the process of the control plane. */
   readonly embedded: { proxy: Listen; sign: Listen; backendPort: number } | undefined;
-  /** Whether gateways and verifiers are served without TLS in production. */
+  /** Whether gateway nodes and verifiers may connect without TLS in production. */
   readonly gatewayPlaintext: boolean;
-  /** An external identity service; absent: the embedded one. */
+  /** An external identity service. Absent: the embedded one. */
   readonly identity: IdentityConfig | undefined;
   readonly adminPassword: Secret | undefined;
   readonly iamFile: string | undefined;
   readonly tokenTtlSeconds: number;
   readonly region: string;
-  /** The base URL under which callers reach the service; goes into the service catalogue. */
+  /** The base URL under which callers reach the service. The service catalogue contains it. */
   readonly publicUrl: string;
   readonly bodyLimitBytes: number;
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
-  /** An idle connection of a client is closed after this. */
+  /** Time after which an idle connection of a client is closed. */
   readonly keepAliveMs: number;
-  /** After SIGTERM `/readyz` answers 503 for this long before the port closes. */
+  /** How long `/readyz` answers 503 after SIGTERM before the port closes. */
   readonly drainMs: number;
   readonly shutdownGraceMs: number;
   readonly logLevel: string;
-  /** What PUT …/signs/{id} does with an omitted key or secret (docs/contract.md). */
+  /** What PUT …/signs/{id} does if the body omits the key or the secret (docs/contract.md). */
   readonly signUpdateOmitted: 'keep' | 'regenerate';
-  /** Largest number of signature keys in one gateway (`SIGN_NUM_LIMIT`). */
+  /** Maximum number of signature keys in one gateway (`SIGN_NUM_LIMIT`). */
   readonly signNumLimit: number;
   readonly instanceNumLimit: number;
-  /** Retention of complete receipts and of the sessions that they waited for. */
+  /** How long completed receipts and the sessions that they waited for are stored. */
   readonly receiptRetentionDays: number;
-  /** The file that detects a restore of the database; absent: in {@link dataDir}. */
+  /** The file by which a restore of the database is detected. Absent: a file in {@link dataDir}. */
   readonly pulseFile: string | undefined;
   /** Maximum number of open sessions of one machine credential. */
   readonly sessionsPerCredential: number;
-  /** Maximum number of rows about denied requests; the oldest are deleted. */
+  /** Maximum number of rows about denied requests. When it is exceeded, the oldest rows are deleted. */
   readonly auditDeniedRows: number;
-  /** How long a denied request waits in memory for equal ones. */
+  /** How long a denied request is held in memory, so that equal ones share its row. */
   readonly auditDeniedWindowSeconds: number;
-  /** Settings of the layer between the network and the routes. */
+  /** Settings of what runs before the routes. */
   readonly edge: EdgeConfig;
   /** Whether the web console is served. */
   readonly console: boolean;
-  /** Whether a basic key may start with a digit, as acceptance tests use them (docs/contracts/apig.md §1.3). */
+  /** Whether a basic key may start with a digit, as in acceptance tests (docs/contracts/apig.md §1.3). */
   readonly basicKeyLeadingDigit: boolean;
-  /** Targets and delivery of webhooks. */
+  /** Allowed targets and delivery of webhooks. */
   readonly webhooks: {
     allowHttp: boolean;
-    /** Non-public address ranges that are allowed, as `address/bits`. */
+    /** Non-public address ranges to which webhooks may be sent, as `address/bits`. */
     allowCidrs: readonly string[];
-    /** Whether a host name is resolved when an endpoint is created; connections are checked in any case. */
+    /** Whether a host name is resolved when an endpoint is created. The address of each connection is checked in any case. */
     checkDns: boolean;
-    /** False: messages are accepted and stored, but not sent. */
+    /** If false, messages are accepted and stored, but not sent. */
     delivery: boolean;
-    /** Time limit of one attempt, including the connection. */
+    /** Time limit of one delivery attempt, including the connection. */
     timeoutMs: number;
-    /** Concurrent attempts in this process. */
+    /** Maximum number of concurrent delivery attempts in this process. */
     concurrency: number;
-    /** Time without a success after which a failing endpoint is paused; 0: never. */
+    /** Time without a successful delivery after which a failing endpoint is disabled; 0: never. */
     disableAfterHours: number;
-    /** Default and maximum retention of a payload. */
+    /** Default and maximum retention of a message's payload. */
     retentionHours: number;
     /** Retention of a finished message without its payload. */
     logDays: number;
@@ -105,8 +105,8 @@ const DENIED_WINDOW_SECONDS = 5;
 
 /**
  * Reads and validates the environment. An empty variable counts as not set.
- * @param given usually `process.env`; `SIGNET_KEK`, `SIGNET_VAULT_TOKEN`, `SIGNET_ADMIN_PASSWORD` and `SIGNET_IDENTITY_PASSWORD` are
- * removed from it once read
+ * @param given usually `process.env`. `SIGNET_KEK`, `SIGNET_VAULT_TOKEN`, `SIGNET_ADMIN_PASSWORD` and `SIGNET_IDENTITY_PASSWORD` are
+ * removed from it after they were read
  * @throws ConfigError naming every fault at once
  */
 export function readConfig(given: Record<string, string | undefined>): Config {
@@ -135,7 +135,7 @@ export function readConfig(given: Record<string, string | undefined>): Config {
   const headersTimeoutMs = values.duration('SIGNET_TIMEOUTS.headers', 'ms', '100ms', '10m');
   const requestTimeoutMs = values.duration('SIGNET_TIMEOUTS.request', 'ms', '100ms', '1h');
   if (headersTimeoutMs > requestTimeoutMs)
-    faults.push('SIGNET_TIMEOUTS: headers must not be longer than request, which is for the whole request');
+    faults.push('SIGNET_TIMEOUTS: headers must not be longer than request, which limits the whole request');
   url('REDIS_URL', ['redis:', 'rediss:']);
   const edge = readEdge(values);
   const publicUrl =
@@ -145,13 +145,15 @@ export function readConfig(given: Record<string, string | undefined>): Config {
   const identityFile = env['SIGNET_IDENTITY_FILE'];
   const identity = identityFile ? readIdentityFile(resolve(identityFile), env['SIGNET_IDENTITY_PASSWORD'], faults) : undefined;
   for (const name of identityFile ? ['SIGNET_IAM_FILE', 'SIGNET_ADMIN_PASSWORD'] : ['SIGNET_IDENTITY_PASSWORD'])
-    if (env[name]) faults.push(`${name} ${identityFile ? 'is for the embedded identity service' : 'needs SIGNET_IDENTITY_FILE'}`);
-  // The demonstration of the embedded gateway uses the project `default`, which the embedded identity service creates.
+    if (env[name])
+      faults.push(`${name} ${identityFile ? 'cannot be set together with SIGNET_IDENTITY_FILE' : 'requires SIGNET_IDENTITY_FILE'}`);
+  // The embedded gateway uses the project `default`, which the embedded identity service creates.
   const embeddable = mode === 'local' && !identityFile && !edge.tls;
   const embedded = values.oneOf('SIGNET_EMBEDDED_GATEWAY', ['on', 'off'], embeddable ? 'on' : 'off') === 'on';
-  if (embedded && edge.tls) faults.push('SIGNET_EMBEDDED_GATEWAY=on speaks plain HTTP: not with SIGNET_TLS');
+  if (embedded && edge.tls)
+    faults.push('SIGNET_EMBEDDED_GATEWAY=on cannot be combined with SIGNET_TLS, because the embedded gateway uses plain HTTP');
   if (embedded && (mode !== 'local' || identityFile))
-    faults.push('SIGNET_EMBEDDED_GATEWAY=on is for the local mode with its own identity service: run signet gateway');
+    faults.push('SIGNET_EMBEDDED_GATEWAY=on requires SIGNET_MODE=local and the embedded identity service: run signet gateway instead');
   const beside = {
     proxy: listenOf(values, 'SIGNET_GATEWAY_LISTEN.proxy'),
     sign: listenOf(values, 'SIGNET_GATEWAY_LISTEN.sign'),
@@ -211,8 +213,8 @@ export function readConfig(given: Record<string, string | undefined>): Config {
 }
 
 /**
- * Creates the data folder, private to its owner, and returns a path in it. @throws Error with advice for the operator when it cannot be
- * created or is not a folder
+ * Creates the data folder, accessible to its owner only, and returns the path of a file in it.
+ * @throws Error with advice for the operator when the folder cannot be created or is not a folder
  */
 export function inDataDir(config: Config, file: string): string {
   try {

@@ -21,7 +21,7 @@ describe('DATABASE_URL', () => {
     expect(read('mysql://u@db.example.com/x?ssl-mode=REQUIRED').server?.tls).toEqual({ mode: 'REQUIRED' });
     expect(read('mysql://u@db.example.com/x?ssl-mode=DISABLED')).toMatchObject({ server: { tls: undefined }, faults: [] });
     expect(read('mysql://u@10.0.0.5/x?ssl-mode=VERIFY_CA')).toMatchObject({ server: { tls: { mode: 'VERIFY_CA' } }, faults: [] });
-    expect(read('mysql://u@10.0.0.5/x').faults).toEqual([expect.stringContaining('names the host by its address')]);
+    expect(read('mysql://u@10.0.0.5/x').faults).toEqual([expect.stringContaining('contains an IP address')]);
     expect(read('mysql://u@127.0.0.1/x?ssl-mode=REQUIRED').server?.tls).toEqual({ mode: 'REQUIRED' });
   });
 
@@ -29,13 +29,13 @@ describe('DATABASE_URL', () => {
     ['postgres://h/x', 'must be a URL that starts with mysql://'],
     ['mysql:///x', 'must be a URL that starts with mysql://'],
     ['mysql://u@127.0.0.1', 'must name a database'],
-    ['mysql://u:%zz@127.0.0.1/x', 'has a password that is not percent-encoded'],
+    ['mysql://u:%zz@127.0.0.1/x', 'has a password that is not correctly percent-encoded'],
     ['mysql://u@h/x?ssl=true', 'has the unknown parameter ssl'],
-    ['mysql://u@h/x?ssl-mode=PREFERRED', 'has an ssl-mode that is none of'],
+    ['mysql://u@h/x?ssl-mode=PREFERRED', 'has an unknown ssl-mode'],
     ['mysql://u@h/x?ssl-mode=REQUIRED&ssl-mode=DISABLED', 'more than once'],
     ['mysql://u@h/x?ssl-ca=/nowhere/ca.pem', 'names an ssl-ca that cannot be read (ENOENT)'],
-    ['mysql://u@h/x?ssl-cert=package.json', 'must have ssl-cert and ssl-key together'],
-    ['mysql://u@h/x?ssl-mode=DISABLED&ssl-ca=package.json', 'there is no TLS to use them for'],
+    ['mysql://u@h/x?ssl-cert=package.json', 'must contain both ssl-cert and ssl-key, or neither'],
+    ['mysql://u@h/x?ssl-mode=DISABLED&ssl-ca=package.json', 'together with ssl-mode=DISABLED'],
   ])('is refused with the reason: %s', (url, words) => {
     const { faults } = read(url);
     expect(faults).toEqual([expect.stringContaining(words)]);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { Secret } from './secret.js';
 
-/** TLS options of a database connection, as PEM texts; without `ca` the system's authorities are trusted. */
+/** TLS options of a database connection, as PEM texts. Without `ca`, the system's authorities are trusted. */
 export interface DatabaseTls {
   mode: 'VERIFY_IDENTITY' | 'VERIFY_CA' | 'REQUIRED';
   ca?: string;
@@ -10,9 +10,9 @@ export interface DatabaseTls {
   key?: Secret;
 }
 
-/** A MariaDB or MySQL server and database. */
+/** A MariaDB or MySQL server, and the database on it. */
 export interface DatabaseServer {
-  /** Name or address, IPv6 without brackets. */
+  /** Host name or address; an IPv6 address has no brackets. */
   host: string;
   port: number;
   user: string;
@@ -31,7 +31,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
 /**
  * Parses `DATABASE_URL`: mysql://user:password@host:3306/database?ssl-mode=…&ssl-ca=FILE. Names and passwords are percent-encoded. A remote
- * server must use TLS and prove its name, unless the URL says otherwise.
+ * server must use TLS, and its certificate must match its name, unless the URL says otherwise.
  * @param faults receives the errors, without secrets
  */
 export function readDatabaseUrl(text: string | undefined, faults: string[]): DatabaseServer | undefined {
@@ -46,7 +46,7 @@ export function readDatabaseUrl(text: string | undefined, faults: string[]): Dat
     try {
       return decodeURIComponent(part);
     } catch {
-      fault(`has a ${what} that is not percent-encoded as it must be`);
+      fault(`has a ${what} that is not correctly percent-encoded`);
       return '';
     }
   };
@@ -66,22 +66,22 @@ export function readDatabaseUrl(text: string | undefined, faults: string[]): Dat
 
 function tlsOf({ searchParams: parameters }: URL, host: string, fault: (words: string) => void): DatabaseTls | undefined {
   for (const name of new Set(parameters.keys())) {
-    if (!PARAMETERS.includes(name)) fault(`has the unknown parameter ${name}; there are ${PARAMETERS.join(', ')}`);
+    if (!PARAMETERS.includes(name)) fault(`has the unknown parameter ${name}; the known ones are ${PARAMETERS.join(', ')}`);
     else if (parameters.getAll(name).length > 1) fault(`has the parameter ${name} more than once`);
   }
   const local = LOOPBACK.test(host);
   const named = parameters.get('ssl-mode');
   const files = FILES.filter((name) => parameters.has(name));
   const mode = (named ?? (local && files.length === 0 ? 'DISABLED' : 'VERIFY_IDENTITY')) as Mode;
-  if (!MODES.includes(mode)) fault(`has an ssl-mode that is none of ${MODES.join(', ')}`);
+  if (!MODES.includes(mode)) fault(`has an unknown ssl-mode; it must be one of ${MODES.join(', ')}`);
   if (mode === 'DISABLED') {
-    if (files.length > 0) fault(`has ${files.join(', ')} and ssl-mode=DISABLED: there is no TLS to use them for`);
+    if (files.length > 0) fault(`has ${files.join(', ')} together with ssl-mode=DISABLED, which does not use TLS`);
     return undefined;
   }
-  // Certificates contain names: the driver would compare this one with another name.
+  // The driver cannot compare a certificate with an IP address.
   if (mode === 'VERIFY_IDENTITY' && isIP(host) !== 0)
     fault(
-      `names the host by its address, which the certificate cannot be compared with: use its name${named === null ? '; or ssl-mode=VERIFY_CA with ssl-ca; or, where the network between is trusted, ssl-mode=DISABLED' : ', or ssl-mode=VERIFY_CA'}`,
+      `contains an IP address, which cannot be compared with the server's certificate: use the host name${named === null ? ', or ssl-mode=VERIFY_CA with ssl-ca, or, if the network is trusted, ssl-mode=DISABLED' : ', or ssl-mode=VERIFY_CA'}`,
     );
   const pem = (name: (typeof FILES)[number]) => {
     const path = parameters.get(name);
@@ -93,6 +93,6 @@ function tlsOf({ searchParams: parameters }: URL, host: string, fault: (words: s
     }
   };
   const [ca, cert, key] = [pem('ssl-ca'), pem('ssl-cert'), pem('ssl-key')];
-  if ((cert === undefined) !== (key === undefined)) fault('must have ssl-cert and ssl-key together');
+  if ((cert === undefined) !== (key === undefined)) fault('must contain both ssl-cert and ssl-key, or neither');
   return { mode, ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert }), ...(key !== undefined && { key: new Secret(key) }) };
 }

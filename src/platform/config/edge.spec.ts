@@ -4,7 +4,7 @@ import { readConfig } from './config.js';
 const edge = (env: Record<string, string> = {}) => readConfig(env).edge;
 
 describe('the limits', () => {
-  it('are off in the local mode, and generous in production except for failed logins', () => {
+  it('are off in the local mode, and high in production except for failed logins', () => {
     const logins = { loginUser: { requests: 100, seconds: 300 }, loginAddress: { requests: 100, seconds: 300 } };
     expect(edge().limits).toEqual({ principal: undefined, address: undefined, ...logins });
     expect(edge({ SIGNET_MODE: 'production' }).limits).toEqual({

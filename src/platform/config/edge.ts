@@ -7,29 +7,29 @@ import type { Rate, Values } from './values.js';
 export interface TlsFiles {
   readonly certFile: string;
   readonly keyFile: string;
-  /** The authority of the client certificates that machines must present. */
+  /** The authority that issues the client certificates that machines must present. */
   readonly clientCaFile: string | undefined;
 }
 
-/** Settings of the layer between the network and the routes. */
+/** Settings of what runs between the network and the routes. */
 export interface EdgeConfig {
-  /** Absent means unlimited. */
+  /** Rate limits; an absent one means unlimited. */
   readonly limits: {
     readonly principal: Rate | undefined;
     readonly address: Rate | undefined;
-    /** The limits of failed logins. */
+    /** Limits of failed logins. */
     readonly loginUser: Rate | undefined;
     readonly loginAddress: Rate | undefined;
   };
-  /** Absent: the port uses plain HTTP, behind a proxy that terminates TLS. */
+  /** Absent: the port uses plain HTTP, for use behind a proxy that terminates TLS. */
   readonly tls: TlsFiles | undefined;
-  /** The origins whose pages may call the service. */
+  /** Origins whose web pages may call the service. */
   readonly corsOrigins: readonly string[];
   /** Addresses and networks of proxies whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies: readonly string[];
 }
 
-/** Reads this part of the environment; faults are added to those of `values`. */
+/** Reads this part of the environment. Faults are added to those of `values`. */
 export function readEdge(values: Values): EdgeConfig {
   return Object.freeze({
     trustedProxies: networks(values, 'SIGNET_TRUSTED_PROXIES'),
@@ -62,7 +62,7 @@ function tlsFiles(values: Values): TlsFiles | undefined {
   };
   const [certFile, keyFile, clientCaFile] = [file('SIGNET_TLS.cert'), file('SIGNET_TLS.key'), file('SIGNET_TLS.client-ca')];
   if (certFile !== undefined && keyFile !== undefined) return Object.freeze({ certFile, keyFile, clientCaFile });
-  if (certFile ?? keyFile ?? clientCaFile) values.fault('SIGNET_TLS', 'needs cert and key together');
+  if (certFile ?? keyFile ?? clientCaFile) values.fault('SIGNET_TLS', 'must contain both cert and key');
   return undefined;
 }
 
@@ -79,7 +79,7 @@ export function networks(values: Values, name: string): readonly string[] {
   return Object.freeze(list);
 }
 
-/** A network with every address would let every caller choose its own address. */
+/** Refuses a network that contains all addresses: with it, every caller could choose its own address. */
 const isNetwork = (entry: string) =>
   entry.includes('/')
     ? ipaddr.isValidCIDR(entry) && !entry.endsWith('/0')

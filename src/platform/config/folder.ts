@@ -2,9 +2,9 @@ import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path';
 
 /**
- * Creates a folder and its missing parents, readable by its owner only. One by one: `mkdirSync` with `recursive` loops for ever where the
- * kernel returns ENOENT below an existing folder, as in /proc.
- * @throws NodeJS.ErrnoException when it cannot be created, is not a folder, or cannot be read and written
+ * Creates a folder and its missing parents, accessible to the owner only. Creates them one by one, because `mkdirSync` with `recursive`
+ * loops for ever if the kernel returns ENOENT below an existing folder, as in /proc.
+ * @throws NodeJS.ErrnoException when the folder cannot be created, is not a folder, or cannot be read and written
  */
 export function makeFolder(path: string): void {
   const missing: string[] = [];
@@ -18,7 +18,7 @@ function makeOne(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    // Another process created it.
+    // EEXIST means that another process has created the folder.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }

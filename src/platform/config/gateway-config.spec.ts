@@ -18,7 +18,7 @@ function faults(env: Record<string, string>): readonly string[] {
 }
 
 describe("a gateway node's configuration", () => {
-  it('needs the control plane, a credential and a gateway, and names all missing ones at once', () => {
+  it('requires a control plane, a credential and a gateway, and names all missing ones at once', () => {
     expect(faults({})).toHaveLength(3);
     expect(readGatewayConfig({ ...NEEDED })).toMatchObject({
       controlPlaneUrl: 'https://signet.example',
@@ -46,7 +46,7 @@ describe("a gateway node's configuration", () => {
     ).toHaveLength(7);
   });
 
-  it('accepts a file with the variables of both planes', () => {
+  it('accepts an environment with the variables of both planes', () => {
     expect(faults({ ...NEEDED, SIGNET_PORT: '8700', SIGNET_KEK_FILE: '/run/kek' })).toEqual([]);
   });
 
@@ -66,7 +66,9 @@ describe("a gateway node's configuration", () => {
       else writeFileSync(file, text);
       expect(token().reveal()).toBe(found);
     }
-    expect(faults({ ...NEEDED, SIGNET_GATEWAY_TOKEN_FILE: file })[0]).toContain('exclude each other');
+    expect(faults({ ...NEEDED, SIGNET_GATEWAY_TOKEN_FILE: file })[0]).toContain(
+      'only one of SIGNET_GATEWAY_TOKEN and SIGNET_GATEWAY_TOKEN_FILE',
+    );
   });
 
   it('prints no credential, and leaves none in the environment', () => {
@@ -84,7 +86,7 @@ describe("a gateway node's configuration", () => {
     ]);
   });
 
-  it('accepts the socket of HAProxy’s master and the treatment of its maps, and names an invalid one', () => {
+  it('accepts the socket of HAProxy’s master and the setting for its maps, and names an invalid one', () => {
     const haproxy = (items: string) => ({ ...NEEDED, SIGNET_GATEWAY_HAPROXY: `socket=/run/h.sock${items}` });
     expect(readGatewayConfig(haproxy('')).haproxy).toMatchObject({ master: undefined, onStop: 'keep' });
     expect(readGatewayConfig(haproxy(',master=/run/m.sock,on-stop=empty')).haproxy).toMatchObject({
@@ -97,9 +99,9 @@ describe("a gateway node's configuration", () => {
     ]);
   });
 
-  it('refuses an environment name that X-Stage could not have', () => {
+  it('refuses a name of an environment that X-Stage could not contain', () => {
     expect(faults({ ...NEEDED, SIGNET_GATEWAY_ENVIRONMENT: 'RELEASE|GET' })).toEqual([
-      'SIGNET_GATEWAY_ENVIRONMENT must be 3 to 64 letters, digits and _, the first a letter',
+      'SIGNET_GATEWAY_ENVIRONMENT must be 3 to 64 letters, digits and _, and must start with a letter',
     ]);
   });
 });

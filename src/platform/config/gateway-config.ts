@@ -10,31 +10,31 @@ import { LEVELS } from './variables.js';
 
 export interface HaproxyConfig {
   socket: { path: string } | Listen;
-  /** Socket of the master process, if there is one: it lists the workers that remain after a reload. */
+  /** Socket of HAProxy's master process, if there is one. The master lists the workers that still run after a reload. */
   master: HaproxyConfig['socket'] | undefined;
   maps: string;
   drainMs: number;
-  /** `keep`: when this node stops, HAProxy continues to sign with its maps. */
+  /** If `keep`, HAProxy continues to sign with its maps when this node stops. */
   onStop: 'keep' | 'empty';
 }
 
-/** PEM texts; empty: the system's authorities, and no client certificate. */
+/** PEM texts. Without them, the system's authorities are trusted and no client certificate is sent. */
 export interface ClientTls {
-  /** Trusted instead of the system's authorities. */
+  /** The authority that is trusted instead of the system's authorities. */
   ca?: string;
   cert?: string;
   key?: Secret;
 }
 
-/** A gateway node's configuration: read once, validated as a whole. */
+/** The configuration of a gateway node: read once and validated as a whole. */
 export interface GatewayConfig {
-  /** The URL has no slash at its end. */
+  /** Has no slash at the end. */
   controlPlaneUrl: string;
   controlPlaneTls: ClientTls;
-  /** The current credential: a file may contain a renewed one. */
+  /** Returns the current credential: a file may contain a renewed one. */
   token: () => Secret;
   instanceId: string;
-  /** Absent: a successor cannot prove that this process has ended, and receipts wait for its lease. */
+  /** Folder of the state file. Absent: the next process cannot prove that this one has ended, and receipts wait for its lease. */
   stateFolder: string | undefined;
   nodeId: string;
   proxy: Listen;
@@ -45,36 +45,36 @@ export interface GatewayConfig {
   upstreamHost: 'preserve' | 'upstream';
   upstreamTimeoutMs: number;
   idleTimeoutMs: number;
-  /** Absent: the header X-Stage selects it. */
+  /** Environment of every request. Absent: the header X-Stage selects it. */
   environment: string | undefined;
   unbound: 'refuse' | 'unsigned';
   largeBody: 'refuse' | 'unsigned-payload';
   bodyLimitBytes: number;
   bufferBytes: number;
-  /** On average, after the first seconds. */
+  /** Minimum average rate of a body; applies after the first seconds. */
   bodyMinBytesPerSecond: number;
   bodyTimeoutMs: number;
-  /** Addresses and networks of proxies whose X-Forwarded-* are kept. */
+  /** Addresses and networks of proxies whose X-Forwarded-* headers are kept. */
   trustedProxies: readonly string[];
-  /** Names beside `localhost` and addresses under which `/v1/sign` answers, lower case. */
+  /** Host names under which `/v1/sign` answers, in lower case, in addition to `localhost` and addresses. */
   signHosts: readonly string[];
   haproxy: HaproxyConfig | undefined;
-  /** An idle connection of a client is closed after this. */
+  /** Time after which an idle connection of a client is closed. */
   keepAliveMs: number;
-  /** After SIGTERM `/readyz` answers 503 for this long before anything else happens. */
+  /** How long `/readyz` answers 503 after SIGTERM before anything else happens. */
   drainMs: number;
   shutdownGraceMs: number;
   logLevel: string;
 }
 
 const ID = /^[A-Za-z0-9_-]{1,64}$/;
-/** Names of environments in the contract (docs/contracts/apig.md §3.4). */
+/** Format of an environment's name in the contract (docs/contracts/apig.md §3.4). */
 const ENVIRONMENT = /^[A-Za-z][A-Za-z0-9_]{2,63}$/;
 const NODE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 
 /**
  * Reads and validates the environment of `signet gateway`.
- * @param given usually `process.env`; `SIGNET_GATEWAY_TOKEN` is removed from it once read
+ * @param given usually `process.env`. `SIGNET_GATEWAY_TOKEN` is removed from it after it was read
  * @throws ConfigError naming every fault at once
  */
 export function readGatewayConfig(given: Record<string, string | undefined>): GatewayConfig {
@@ -84,21 +84,21 @@ export function readGatewayConfig(given: Record<string, string | undefined>): Ga
     if (!env[name]) return undefined;
     const parsed = URL.canParse(env[name]) ? new URL(env[name]) : undefined;
     if (parsed && /^https?:$/.test(parsed.protocol) && !parsed.search && !parsed.hash && !parsed.username) return parsed;
-    faults.push(`${name} must be a URL that starts with http:// or https:// and has neither user, query nor fragment`);
+    faults.push(`${name} must be a URL that starts with http:// or https:// and has no user, query or fragment`);
     return undefined;
   };
   const id = (name: string, fallback: string, form: RegExp, words: string): string => {
     const value = env[name] || fallback;
-    if (value === '') faults.push(`${name} is needed`);
+    if (value === '') faults.push(`${name} is required`);
     else if (!form.test(value)) faults.push(`${name} must be 1 to 64 letters, digits and ${words}`);
     return value;
   };
 
   const environment = env['SIGNET_GATEWAY_ENVIRONMENT'] || undefined;
   if (environment !== undefined && !ENVIRONMENT.test(environment))
-    faults.push('SIGNET_GATEWAY_ENVIRONMENT must be 3 to 64 letters, digits and _, the first a letter');
+    faults.push('SIGNET_GATEWAY_ENVIRONMENT must be 3 to 64 letters, digits and _, and must start with a letter');
   const controlPlane = url('SIGNET_CONTROL_PLANE_URL');
-  if (!env['SIGNET_CONTROL_PLANE_URL']) faults.push('SIGNET_CONTROL_PLANE_URL is needed');
+  if (!env['SIGNET_CONTROL_PLANE_URL']) faults.push('SIGNET_CONTROL_PLANE_URL is required');
   const config: GatewayConfig = {
     controlPlaneUrl: controlPlane?.href.replace(/\/$/, '') ?? '',
     controlPlaneTls: clientTls(values, 'SIGNET_CONTROL_PLANE_TLS', 'SIGNET_CONTROL_PLANE_URL', [
@@ -142,12 +142,11 @@ export function readGatewayConfig(given: Record<string, string | undefined>): Ga
 
 function hosts(env: Environment, faults: string[]): readonly string[] {
   const list = listed(env['SIGNET_GATEWAY_SIGN_HOSTS']).map((name) => name.toLowerCase());
-  if (!list.every((name) => /^[a-z0-9._-]+$/.test(name)))
-    faults.push('SIGNET_GATEWAY_SIGN_HOSTS must be names of hosts, separated by commas');
+  if (!list.every((name) => /^[a-z0-9._-]+$/.test(name))) faults.push('SIGNET_GATEWAY_SIGN_HOSTS must be host names, separated by commas');
   return list;
 }
 
-/** Different at each start: the previous process has left, or is shown as silent. */
+/** The default name differs at each start, because the previous process may still be listed as silent. */
 const defaultNodeId = () =>
   `${
     hostname()
@@ -157,9 +156,10 @@ const defaultNodeId = () =>
   }-${process.pid}`;
 
 /**
- * @param name the variable with the files
- * @param urlName the variable with the URL that they are for
- * @param items the names of an authority, a certificate and its key
+ * Reads the TLS files for one connection.
+ * @param name the variable that names the files
+ * @param urlName the variable with the URL of the connection
+ * @param items the names of the items for the authority, the certificate and its key
  */
 function clientTls(values: Values, name: string, urlName: string, items: readonly [ca: string, cert: string, key: string]): ClientTls {
   const { env } = values;
@@ -173,26 +173,29 @@ function clientTls(values: Values, name: string, urlName: string, items: readonl
     }
   };
   const [ca, cert, key] = [text(items[0]), text(items[1]), text(items[2])];
-  if ((cert === undefined) !== (key === undefined)) values.fault(name, 'needs cert and key together');
+  if ((cert === undefined) !== (key === undefined)) values.fault(name, 'must contain both cert and key, or neither');
   if ((ca ?? cert) !== undefined && !env[urlName]?.startsWith('https:'))
-    values.fault(name, `is for a ${urlName} that starts with https://`);
+    values.fault(name, `requires a ${urlName} that starts with https://`);
   try {
     createSecureContext({ ca, cert, key });
-    // A secure context takes a text without certificates, and then trusts nobody.
+    // A secure context accepts a text without certificates, and then trusts no server.
     if (ca) new X509Certificate(ca);
   } catch (error) {
-    values.fault(name, `names a file that is not what it should be: ${(error as Error).message}`);
+    values.fault(name, `names a file with invalid content: ${(error as Error).message}`);
   }
   return { ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert }), ...(key !== undefined && { key: new Secret(key) }) };
 }
 
 const TOKEN = /^[\x21-\x7e]+$/;
 
-/** A file is read with every call, which takes microseconds; if it cannot be read, the previous credential stays in use. */
+/**
+ * Returns a function that reads the credential. A credential file is read with every call, which takes microseconds. If it cannot be read,
+ * the previous credential stays in use.
+ */
 function credential(env: Environment, faults: string[]): () => Secret {
   const [inline, file] = [env['SIGNET_GATEWAY_TOKEN'], env['SIGNET_GATEWAY_TOKEN_FILE']];
-  if (inline && file) faults.push('SIGNET_GATEWAY_TOKEN and SIGNET_GATEWAY_TOKEN_FILE exclude each other');
-  if (!inline && !file) faults.push('SIGNET_GATEWAY_TOKEN or SIGNET_GATEWAY_TOKEN_FILE is needed');
+  if (inline && file) faults.push('only one of SIGNET_GATEWAY_TOKEN and SIGNET_GATEWAY_TOKEN_FILE may be set');
+  if (!inline && !file) faults.push('SIGNET_GATEWAY_TOKEN or SIGNET_GATEWAY_TOKEN_FILE is required');
   let token = inline ?? '';
   try {
     if (file) token = readFileSync(file, 'utf8');
@@ -201,7 +204,7 @@ function credential(env: Environment, faults: string[]): () => Secret {
     return () => new Secret('');
   }
   token = token.trim();
-  if ((inline || file) && !TOKEN.test(token)) faults.push('the gateway credential must be one word of visible ASCII');
+  if ((inline || file) && !TOKEN.test(token)) faults.push('the gateway credential must consist of visible ASCII characters without spaces');
   let last = new Secret(token);
   if (!file) return () => last;
   return () => {
@@ -209,7 +212,7 @@ function credential(env: Environment, faults: string[]): () => Secret {
       const read = readFileSync(file, 'utf8').trim();
       if (TOKEN.test(read) && read !== last.reveal()) last = new Secret(read);
     } catch {
-      // The file is being replaced, or its volume is away.
+      // The file is being replaced, or its volume is unavailable.
     }
     return last;
   };
@@ -230,6 +233,6 @@ function haproxy(values: Values): HaproxyConfig | undefined {
   const maps = values.text('SIGNET_GATEWAY_HAPROXY.maps').replace(/\/$/, '');
   if (/[\s;\\#]/.test(maps)) values.fault('SIGNET_GATEWAY_HAPROXY.maps', 'must be a path without spaces, ; # and backslashes');
   const onStop = values.oneOf('SIGNET_GATEWAY_HAPROXY.on-stop', ['keep', 'empty']);
-  if (values.env['SIGNET_GATEWAY_HAPROXY'] && !socket) values.fault('SIGNET_GATEWAY_HAPROXY', 'needs socket');
+  if (values.env['SIGNET_GATEWAY_HAPROXY'] && !socket) values.fault('SIGNET_GATEWAY_HAPROXY', 'must contain socket');
   return socket && { socket, master, maps, drainMs, onStop };
 }

@@ -35,7 +35,7 @@ function faults(file: unknown, env: Record<string, string> = {}): string[] {
 }
 
 describe('the identity file', () => {
-  it('for Keystone needs few fields', () => {
+  it('for Keystone has few required fields', () => {
     const { identity, embedded } = readConfig(environment({ keystone, roles }));
     expect(embedded).toBeUndefined();
     expect(identity).toMatchObject({
@@ -49,7 +49,7 @@ describe('the identity file', () => {
     });
   });
 
-  it('for an OIDC issuer needs few fields', () => {
+  it('for an OIDC issuer has few required fields', () => {
     expect(readConfig(environment({ oidc, roles })).identity).toMatchObject({
       kind: 'oidc',
       issuer: 'https://login.example',
@@ -74,7 +74,7 @@ describe('the identity file', () => {
         'keystone.url must be a URL that starts with https:// (http:// on this machine only), without user, query and fragment',
         'keystone.service.user must be a text of 1 to 255 characters',
         'keystone.service.project is missing',
-        'roles must be an object of role names and the lists of policies they stand for',
+        'roles must be an object of role names and lists of policy names',
         'cache_seconds must be a whole number from 0 to 300',
         'timeout_ms must be a whole number from 100 to 2900',
       ].sort(),
@@ -83,16 +83,16 @@ describe('the identity file', () => {
 
   it.each<[string, unknown, string]>([
     ['no JSON', '{"canary-7f3a"', 'it is not valid JSON'],
-    ['a list', '[]', 'it must hold one JSON object'],
-    ['neither kind', { roles }, 'it must have exactly one of keystone and oidc'],
-    ['both kinds', { keystone, oidc, roles }, 'it must have exactly one of keystone and oidc'],
+    ['a list', '[]', 'it must contain one JSON object'],
+    ['neither kind', { roles }, 'it must contain either keystone or oidc'],
+    ['both kinds', { keystone, oidc, roles }, 'it must contain either keystone or oidc'],
     ['no roles', { keystone }, 'roles is missing'],
-    ['roles of nothing', { keystone, roles: {} }, 'roles must be an object of role names and the lists of policies they stand for'],
+    ['no roles', { keystone, roles: {} }, 'roles must be an object of role names and lists of policy names'],
     ['a null', { keystone: null, roles }, 'keystone must be an object'],
     [
       'no password',
       { keystone: { ...keystone, service: { ...service, password_file: undefined } }, roles },
-      'keystone.service.password_file or SIGNET_IDENTITY_PASSWORD is needed',
+      'keystone.service.password_file or SIGNET_IDENTITY_PASSWORD is required',
     ],
     [
       'a password file that does not exist',
@@ -102,30 +102,34 @@ describe('the identity file', () => {
     [
       'a folder without keys',
       { keystone: { ...keystone, jws: { public_keys: dir } }, roles },
-      'keystone.jws.public_keys has no file named *.pem',
+      'keystone.jws.public_keys must contain a file named *.pem',
     ],
     [
       'a shared secret',
       { oidc: { ...oidc, algorithms: ['HS256'] }, roles },
-      'oidc.algorithms must be of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512',
+      'oidc.algorithms must contain only RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512',
     ],
     ['no algorithm', { oidc: { ...oidc, algorithms: [] }, roles }, 'oidc.algorithms must not be empty'],
     [
-      'keys over an open network',
+      'an unencrypted URL of keys',
       { oidc: { ...oidc, jwks_uri: 'http://login.example/keys' }, roles },
       'oidc.jwks_uri must be a URL that starts with https:// (http:// on this machine only), without user, query and fragment',
     ],
-    ['two projects', { oidc: { ...oidc, project: 'p' }, roles }, 'oidc needs either project (one for everybody) or claims.project'],
+    [
+      'two projects',
+      { oidc: { ...oidc, project: 'p' }, roles },
+      'oidc must contain either project (one project for all callers) or claims.project',
+    ],
     [
       'an invalid claim',
       { oidc: { ...oidc, claims: { roles: [], project: 'p' } }, roles },
-      'oidc.claims.roles must be the name of a claim, or a list of the names that lead to it',
+      'oidc.claims.roles must be the name of a claim, or a list of nested names',
     ],
   ])('is refused with %s', (_, file, fault) => {
     expect(faults(file)).toEqual([fault]);
   });
 
-  it('gives the password by file or leaves it to the environment, but not both', () => {
+  it('accepts the password from a file or from the environment, but not from both', () => {
     const without = { keystone: { ...keystone, service: { ...service, password_file: undefined } }, roles };
     expect(faults(without, { SIGNET_IDENTITY_PASSWORD: 'x' })).toEqual([]);
     expect(faults({ keystone, roles }, { SIGNET_IDENTITY_PASSWORD: 'x' })).toHaveLength(1);
@@ -135,16 +139,16 @@ describe('the identity file', () => {
     expect(JSON.stringify(config) + inspect(config, { depth: 9 })).not.toContain('canary-7f3a');
   });
 
-  it('permits Keystone over plain HTTP on a network only if it says so explicitly', () => {
+  it('permits plain HTTP to Keystone on another machine only if it says so explicitly', () => {
     const open = { ...keystone, url: 'http://keystone:5000/v3' };
     expect(faults({ keystone: open, roles })).toHaveLength(1);
     expect(faults({ keystone: { ...open, plaintext: 'allow' }, roles })).toEqual([]);
     expect(faults({ keystone: { ...open, url: 'http://127.0.0.1:5000/v3' }, roles })).toEqual([]);
   });
 
-  it('excludes the settings of the embedded identity service', () => {
+  it('cannot be combined with settings of the embedded identity service', () => {
     const env = { SIGNET_IAM_FILE: 'x', SIGNET_ADMIN_PASSWORD: 'x', SIGNET_EMBEDDED_GATEWAY: 'on' };
     expect(faults({ keystone, roles }, env)).toHaveLength(3);
-    expect(() => readConfig({ SIGNET_IDENTITY_PASSWORD: 'x' })).toThrow('SIGNET_IDENTITY_PASSWORD needs SIGNET_IDENTITY_FILE');
+    expect(() => readConfig({ SIGNET_IDENTITY_PASSWORD: 'x' })).toThrow('SIGNET_IDENTITY_PASSWORD requires SIGNET_IDENTITY_FILE');
   });
 });

@@ -1,4 +1,4 @@
-// Imported here because a gateway node reads its configuration without Nest.
+// reflect-metadata is imported here because a gateway node reads its configuration without Nest.
 import 'reflect-metadata';
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -26,10 +26,13 @@ import { Secret } from './secret.js';
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 const PROJECT_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const DAY_SECONDS = 86_400;
-/** Leaves the rest of the 3 s within which a request is answered when the external service does not answer. */
+/**
+ * Shorter than the 3 s within which every request is answered, so that time remains for an error response if the external service does not
+ * answer.
+ */
 const TIMEOUT_MAX_MS = 2900;
 
-/** May be absent, but not `null`. Not needed for fields with a default. */
+/** Property decorator: the field may be absent, but not `null`. Not needed for fields with a default. */
 const MayBeLeftOut = () => ValidateIf((_, value: unknown) => value !== undefined);
 const Needed = () => IsDefined({ message: 'is missing' });
 const Text = (max = 255) => Length(1, max, { message: `must be a text of 1 to ${max} characters` });
@@ -48,7 +51,7 @@ const Whole = (min: number, max: number) =>
     (value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max,
   );
 
-/** Refuses `http:` except on this machine, or where the file declares the network trusted. */
+/** Property decorator: refuses `http:` except on this machine, or if the file declares the network trusted. */
 const Endpoint = () =>
   That('must be a URL that starts with https:// (http:// on this machine only), without user, query and fragment', (value, args) => {
     if (typeof value !== 'string' || !URL.canParse(value)) return false;
@@ -61,7 +64,7 @@ const Endpoint = () =>
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.length > 0 && value.every(isText);
-const Claim = () => That('must be the name of a claim, or a list of the names that lead to it', (value) => isText(value) || isTexts(value));
+const Claim = () => That('must be the name of a claim, or a list of nested names', (value) => isText(value) || isTexts(value));
 const MapOf = (words: string, fits: (value: unknown) => boolean) =>
   That(`must be an object of ${words}`, (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
@@ -80,7 +83,7 @@ class ServiceEntry {
 class GrantEntry {
   @Text(64) @Needed() user: string;
   @Matches(PROJECT_ID, { message: 'must be the id of a project' }) @Needed() project: string;
-  @That('must be a list of names of policies', isTexts) @Needed() roles: string[];
+  @That('must be a list of policy names', isTexts) @Needed() roles: string[];
 }
 
 class JwsEntry {
@@ -96,7 +99,7 @@ class JwsEntry {
 
 class KeystoneEntry {
   @Endpoint() @Needed() url: string;
-  /** For a trusted network to Keystone. */
+  /** `allow` is for a trusted network between Signet and Keystone. */
   @OneOf('refuse', 'allow') plaintext: 'refuse' | 'allow' = 'refuse';
   @Nested(() => ServiceEntry) @Needed() service: ServiceEntry;
   @Nested(() => JwsEntry) @MayBeLeftOut() jws?: JwsEntry;
@@ -114,8 +117,8 @@ class OidcEntry {
   @Endpoint() @Needed() jwks_uri: string;
   @Text(1024) @Needed() audience: string;
 
-  @IsIn(OIDC_ALGORITHMS, { each: true, message: `must be of ${OIDC_ALGORITHMS.join(', ')}` })
-  @ArrayUnique({ message: 'must not name one twice' })
+  @IsIn(OIDC_ALGORITHMS, { each: true, message: `must contain only ${OIDC_ALGORITHMS.join(', ')}` })
+  @ArrayUnique({ message: 'must not contain an algorithm twice' })
   @ArrayNotEmpty({ message: 'must not be empty' })
   @IsArray({ message: 'must be a list' })
   @Needed()
@@ -126,16 +129,16 @@ class OidcEntry {
   @Nested(() => ClaimsEntry) @Needed() claims: ClaimsEntry;
   @Matches(PROJECT_ID, { message: 'must be the id of a project' }) @MayBeLeftOut() project?: string;
 
-  @MapOf('claim values and the ids of projects they stand for', (value) => isText(value) && PROJECT_ID.test(value))
+  @MapOf('claim values and project ids', (value) => isText(value) && PROJECT_ID.test(value))
   @MayBeLeftOut()
   project_ids?: Record<string, string>;
 }
 
-/** Content of `SIGNET_IDENTITY_FILE`. */
+/** The content of `SIGNET_IDENTITY_FILE`. */
 class IdentityFile {
   @Nested(() => KeystoneEntry) @MayBeLeftOut() keystone?: KeystoneEntry;
   @Nested(() => OidcEntry) @MayBeLeftOut() oidc?: OidcEntry;
-  @MapOf('role names and the lists of policies they stand for', isTexts) @Needed() roles: Record<string, string[]>;
+  @MapOf('role names and lists of policy names', isTexts) @Needed() roles: Record<string, string[]>;
   @Whole(0, 300) cache_seconds: number = 60;
   @IsBoolean({ message: 'must be true or false' }) revalidate_writes: boolean = false;
   @Whole(100, TIMEOUT_MAX_MS) timeout_ms: number = 2500;
@@ -159,12 +162,12 @@ function parse(path: string, faults: string[]): IdentityFile | undefined {
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    // The parser's message would quote the file's content.
+    // Omits the parser's message, because it would quote the content of the file.
     faults.push(error instanceof SyntaxError ? 'it is not valid JSON' : `it cannot be read (${codeOf(error)})`);
     return undefined;
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    faults.push('it must hold one JSON object');
+    faults.push('it must contain one JSON object');
     return undefined;
   }
   const file = plainToInstance(IdentityFile, parsed, { exposeDefaultValues: true });
@@ -191,14 +194,14 @@ function toConfig(file: IdentityFile, password: string | undefined, faults: stri
   };
   if (keystone && !oidc) return { ...common, ...toKeystone(keystone, password, faults) };
   if (oidc && !keystone) return { ...common, ...toOidc(oidc, faults) };
-  faults.push('it must have exactly one of keystone and oidc');
+  faults.push('it must contain either keystone or oidc');
   return undefined;
 }
 
 function toKeystone({ url, service, jws }: KeystoneEntry, inline: string | undefined, faults: string[]) {
   const { user, user_domain: userDomain, project, project_domain: projectDomain, password_file: file } = service;
-  if (file && inline) faults.push('keystone.service.password_file and SIGNET_IDENTITY_PASSWORD exclude each other');
-  if (!file && !inline) faults.push('keystone.service.password_file or SIGNET_IDENTITY_PASSWORD is needed');
+  if (file && inline) faults.push('only one of keystone.service.password_file and SIGNET_IDENTITY_PASSWORD may be set');
+  if (!file && !inline) faults.push('keystone.service.password_file or SIGNET_IDENTITY_PASSWORD is required');
   const given = inline ? new Secret(inline) : undefined;
   const password = () => given ?? new Secret(readFileSync(resolve(file ?? ''), 'utf8').replace(/\r?\n$/, ''));
   try {
@@ -217,21 +220,23 @@ function toKeystone({ url, service, jws }: KeystoneEntry, inline: string | undef
 function toJws({ public_keys, policy, max_life_seconds, grants }: JwsEntry, faults: string[]) {
   const publicKeys = resolve(public_keys);
   try {
-    if (!readdirSync(publicKeys).some((name) => name.endsWith('.pem'))) faults.push('keystone.jws.public_keys has no file named *.pem');
+    if (!readdirSync(publicKeys).some((name) => name.endsWith('.pem')))
+      faults.push('keystone.jws.public_keys must contain a file named *.pem');
   } catch (error) {
     faults.push(`keystone.jws.public_keys cannot be read (${codeOf(error)})`);
   }
   if (policy === 'offline-jws' && grants.length === 0)
-    faults.push('keystone.jws.grants is needed with offline-jws: such tokens name no roles');
-  if (policy === 'online' && grants.length > 0) faults.push('keystone.jws.grants is for offline-jws: online, Keystone names the roles');
+    faults.push('keystone.jws.grants is required with offline-jws, because such tokens name no roles');
+  if (policy === 'online' && grants.length > 0)
+    faults.push('keystone.jws.grants requires offline-jws: with online, Keystone names the roles');
   return { publicKeys, policy, maxLifeMs: max_life_seconds * 1000, grants };
 }
 
 function toOidc(entry: OidcEntry, faults: string[]) {
   const { claims, project, project_ids: ids } = entry;
   if ((project === undefined) === (claims.project === undefined))
-    faults.push('oidc needs either project (one for everybody) or claims.project');
-  if (ids && claims.project === undefined) faults.push('oidc.project_ids is for claims.project');
+    faults.push('oidc must contain either project (one project for all callers) or claims.project');
+  if (ids && claims.project === undefined) faults.push('oidc.project_ids requires claims.project');
   const path = (claim: string | string[]) => (typeof claim === 'string' ? [claim] : claim);
   return {
     kind: 'oidc',

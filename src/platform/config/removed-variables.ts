@@ -1,4 +1,4 @@
-/** The replacement of each removed variable, for the error message "NAME is gone: …". */
+/** What replaces each removed variable, for the error message "NAME was removed: …". */
 export const REMOVED: Readonly<Record<string, string>> = {
   SIGNET_VAULT_NAMESPACE: 'write the namespace before the mount, SIGNET_VAULT="mount=TEAM/transit"',
   SIGNET_VAULT_CA_FILE: 'name the file in NODE_EXTRA_CA_CERTS',
@@ -39,7 +39,7 @@ export const REMOVED: Readonly<Record<string, string>> = {
     SIGNET_WEBHOOK_RETENTION_HOURS: 'webhook-payloads=720h',
     SIGNET_WEBHOOK_LOG_DAYS: 'webhook-messages=90d',
   }),
-  SIGNET_AUDIT_DENIED_WINDOW_SECONDS: 'unset it, since denied requests always wait 5 s for others of their kind',
+  SIGNET_AUDIT_DENIED_WINDOW_SECONDS: 'unset it, because the window for denied requests is always 5 s',
   ...inGroup('SIGNET_VAULT', {
     SIGNET_VAULT_ADDR: 'address=https://HOST:8200',
     SIGNET_VAULT_TRANSIT_KEY: 'key=NAME',
@@ -94,5 +94,5 @@ export const REMOVED: Readonly<Record<string, string>> = {
 };
 
 function inGroup(group: string, items: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(items).map(([name, item]) => [name, `it is an item of ${group} now, as in ${group}="${item}"`]));
+  return Object.fromEntries(Object.entries(items).map(([name, item]) => [name, `it is now an item of ${group}, as in ${group}="${item}"`]));
 }

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** A secret that prints as `***`, in logs, JSON, templates and inspections. */
+/** A secret that is shown as `***` in logs, JSON, templates and inspections. */
 export class Secret<T = string> {
   #value: T | undefined;
   constructor(value: T) {
@@ -11,7 +11,7 @@ export class Secret<T = string> {
     if (this.#value === undefined) throw new Error('the secret was already forgotten: reveal it before forget()');
     return this.#value;
   }
-  /** Discards the value, for secrets that are needed once. */
+  /** Discards the value. For secrets that are needed only once. */
   forget(): void {
     this.#value = undefined;
   }

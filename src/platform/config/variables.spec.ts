@@ -48,7 +48,7 @@ function faults(env: Record<string, string>, plane: Plane = 'control plane'): re
   }
 }
 
-/** Further variables for settings that have an effect only together with others. */
+/** Further variables, for settings that have an effect only together with others. */
 const BESIDE: Record<string, Record<string, string>> = {
   SIGNET_TLS: { SIGNET_TLS: 'cert=package.json,key=package.json' },
   SIGNET_KEK_PROVIDER: { SIGNET_AWS_KMS_KEY_ID: 'k' },
@@ -68,7 +68,7 @@ const BESIDE: Record<string, Record<string, string>> = {
   SIGNET_SECRET_KEY: { SIGNET_ACCESS_KEY: 'ak' },
 };
 
-/** A value for each setting that differs from its default. */
+/** For each setting, a value that differs from its default. */
 const OTHER: Record<string, string> = {
   SIGNET_MODE: 'production',
   SIGNET_HOST: '::1',
@@ -184,14 +184,19 @@ function environmentOf(name: string, value: string): Record<string, string> {
 }
 
 describe('the table of variables', () => {
-  it('has at most 50 variables for processes of the service, and the readers accept every default', () => {
+  it('has at most 50 variables for the processes of the service, and every default is valid', () => {
     const ofService = new Set([...variablesOf('control plane'), ...variablesOf('gateway')].map(([name]) => name));
     expect(ofService.size).toBeLessThanOrEqual(50);
     for (const [name, setting] of SETTINGS)
       for (const value of [setting.default, setting.local])
         if (value !== undefined)
           for (const plane of Object.keys(READERS) as Plane[])
-            expect([name, faults(environmentOf(name, value), plane).filter((fault) => !fault.includes('need'))]).toEqual([name, []]);
+            expect([
+              name,
+              faults(environmentOf(name, value), plane).filter(
+                (fault) => !/ requires? | is required$| must contain | must be set together/.test(fault),
+              ),
+            ]).toEqual([name, []]);
   });
 
   const settings = (Object.keys(READERS) as Plane[]).flatMap((plane) =>
@@ -200,14 +205,14 @@ describe('the table of variables', () => {
     ),
   );
 
-  it.each(settings)('has no setting without effect, so $name changes the configuration of the $plane', ({ plane, name }) => {
+  it.each(settings)('contains no setting without effect: $name changes the configuration of the $plane', ({ plane, name }) => {
     const beside = BESIDE[name.replace(/\..*/, '')] ?? {};
     const [without, having] = [beside, joined(beside, environmentOf(name, OTHER[name]!))].map((env) => {
       const told = faults(plane === 'gateway' ? joined(NODE, env) : env, plane);
       return told.length > 0 ? told : read(plane, env);
     });
     expect(having).not.toEqual(without);
-    // A setting that needs others may be refused, or its absence may be, so one of the two environments must be accepted.
+    // A setting that requires others may be refused, or its absence may be refused. So one of the two environments must be accepted.
     expect([typeof having, typeof without]).toContain('string');
   });
 
@@ -238,10 +243,10 @@ describe('the table of variables', () => {
 });
 
 describe('a removed variable', () => {
-  it.each(Object.keys(REMOVED))('%s prevents the start of both planes with one sentence that names its replacement', (name) => {
+  it.each(Object.keys(REMOVED))('%s prevents the start of both planes, with a sentence that names its replacement', (name) => {
     for (const plane of Object.keys(READERS) as Plane[]) {
       const told = faults({ ...(plane === 'gateway' && NODE), [name]: '1' }, plane);
-      expect(told).toEqual([`${name} is gone: ${REMOVED[name]}`]);
+      expect(told).toEqual([`${name} was removed: ${REMOVED[name]}`]);
       expect(told[0]).not.toContain('\n');
     }
     expect(VARIABLES.has(name)).toBe(false);
@@ -270,9 +275,9 @@ describe('a variable that holds items', () => {
   });
 
   it.each([
-    ['sings=9', 'SIGNET_LIMITS has the unknown item sings; there are signs, instances, '],
+    ['sings=9', 'SIGNET_LIMITS has the unknown item sings; the known ones are signs, instances, '],
     ['signs=9,signs=9', 'SIGNET_LIMITS has the item signs more than once'],
-    ['9', 'SIGNET_LIMITS must be items as NAME=VALUE, separated by commas; there are signs, '],
+    ['9', 'SIGNET_LIMITS must be items of the form NAME=VALUE, separated by commas; the known ones are signs, '],
     ['signs=9;instances=9', 'SIGNET_LIMITS: signs must be a whole number from 1 to 1000000'],
     ['signs=many', 'SIGNET_LIMITS: signs must be a whole number from 1 to 1000000'],
     ['body=12MB', 'SIGNET_LIMITS: body must be a size from 1KiB to 256MiB, in KiB, MiB or GiB, or in bytes'],

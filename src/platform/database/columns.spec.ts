@@ -48,7 +48,7 @@ it('a row binds its values in the order of the columns, whatever the order of it
   expect(list.values({ contents: '{}', fragile: 1, senderId: null, id: 'a' })).toEqual(['a', null, 1, '{}']);
 });
 
-it('a hidden column is read only when it is named', () => {
+it('a hidden column is read only if it is named', () => {
   expect(columnsOf(Vault).pick('id', 'doorCode').select).toBe('id, door_code AS doorCode');
   expect(columnsOf(Vault).except('doorCode').select).toBe('id');
   expect(() => columnsOf(Vault).all()).toThrow('Vault.doorCode is hidden');
@@ -56,9 +56,9 @@ it('a hidden column is read only when it is named', () => {
 
 it('a property that the entity lacks and a value of a wrong type do not compile', () => {
   // @ts-expect-error -- no such property
-  expect(() => columnsOf(Parcel).pick('weight')).toThrow('Parcel.weight is no column');
+  expect(() => columnsOf(Parcel).pick('weight')).toThrow('Parcel.weight is not a column');
   // @ts-expect-error -- no such property
-  expect(() => columnsOf(Parcel).pick({ parcelWeight: 'weight' })).toThrow('Parcel.weight is no column');
+  expect(() => columnsOf(Parcel).pick({ parcelWeight: 'weight' })).toThrow('Parcel.weight is not a column');
   const list = columnsOf(Parcel).pick('id', 'fragile', 'contents');
   // @ts-expect-error -- a boolean is bound as 0 or 1
   list.values({ id: 'a', fragile: true, contents: '{}' });

@@ -1,12 +1,12 @@
 import { getMetadataArgsStorage } from 'typeorm';
 import type { Param } from './tx.js';
 
-/** Type of a column in a raw row: a boolean is 0 or 1; JSON is text, or its value if the driver parses it. */
+/** The type of a column in a raw row. A boolean is 0 or 1. JSON is text, or a parsed value if the driver parses it. */
 type Read<T> = T extends boolean ? number : T extends object ? unknown : T;
-/** A value bound to a column: a boolean is 0 or 1, JSON is text. */
+/** The type of a value that is bound to a column. A boolean is 0 or 1; JSON is text. */
 type Bound<T> = T extends boolean ? number : T extends object ? string : T;
 
-/** A property of an entity by its own name or another one: `{ signId: 'id' }` reads `id AS signId`. */
+/** A property of an entity, by its own name or with another one: `{ signId: 'id' }` reads `id AS signId`. */
 type Name<Entity> = (keyof Entity & string) | Readonly<Record<string, keyof Entity & string>>;
 type Named<N> = N extends string ? { readonly [K in N]: K } : N;
 type KeyOf<Names> = Names extends unknown ? keyof Names & string : never;
@@ -14,12 +14,12 @@ type PropertyOf<Names, K extends string> = Names extends { readonly [P in K]: in
 type ReadOf<Entity, Names> = { [K in KeyOf<Names>]: Read<Entity[PropertyOf<Names, K> & keyof Entity]> };
 type BoundOf<Entity, Names> = { [K in KeyOf<Names>]: Bound<Entity[PropertyOf<Names, K> & keyof Entity]> };
 
-/** A row as a statement with these columns reads it: `type SignRow = RowOf<typeof SIGN>`. */
+/** A row as read by a statement with these columns: `type SignRow = RowOf<typeof SIGN>`. */
 export type RowOf<List extends { readonly row: unknown }> = List['row'];
 
-/** Columns of one table in a fixed order, from which the texts of statements are built once. */
+/** Columns of one table in a fixed order. The texts of statements are built from them once. */
 export class ColumnList<Row, Values> {
-  /** For SELECT: `s.id, s.sign_type AS signType`. */
+  /** The columns for SELECT: `s.id, s.sign_type AS signType`. */
   readonly select: string;
   readonly #keys: readonly string[];
   readonly #names: readonly string[];
@@ -29,7 +29,7 @@ export class ColumnList<Row, Values> {
   /** Type for {@link RowOf}; absent at run time. */
   declare readonly row: Row;
 
-  /** @param columns the table's columns by the keys of the rows */
+  /** @param columns the columns of the table, by their names in rows */
   constructor(table: string, alias: string | undefined, columns: readonly (readonly [key: string, column: string])[]) {
     const prefix = alias === undefined ? '' : `${alias}.`;
     this.select = columns.map(([key, column]) => `${prefix}${column}${key === column ? '' : ` AS ${key}`}`).join(', ');
@@ -40,19 +40,22 @@ export class ColumnList<Row, Values> {
     this.#one = `${this.#into} VALUES ${this.#row}`;
   }
 
-  /** `INSERT INTO signs (id, sign_type) VALUES (?, ?)`, with that many rows; bind the {@link values} of each. */
+  /**
+   * An INSERT with placeholders for a number of rows: `INSERT INTO signs (id, sign_type) VALUES (?, ?)`. Bind the {@link values} of each
+   * row.
+   */
   insert(rows = 1): string {
     return rows === 1 ? this.#one : this.#one + `, ${this.#row}`.repeat(rows - 1);
   }
 
-  /** As {@link insert}, with further columns that have the same literal in every row. */
+  /** As {@link insert}, with additional columns that have the same literal in every row. */
   insertWith(more: ColumnList<unknown, never>, literal: string): (rows: number) => string {
     const into = `${this.#into.slice(0, -1)}, ${more.#names.join(', ')})`;
     const row = `${this.#row.slice(0, -1)}${`, ${literal}`.repeat(more.#names.length)})`;
     return (rows) => `${into} VALUES ${row}${`, ${row}`.repeat(rows - 1)}`;
   }
 
-  /** `INSERT INTO signs (id, sign_type)`, before a SELECT of the same columns in the same order. */
+  /** `INSERT INTO signs (id, sign_type)`, for use before a SELECT of the same columns in the same order. */
   get insertInto(): string {
     return this.#into;
   }
@@ -63,7 +66,7 @@ export class ColumnList<Row, Values> {
   }
 }
 
-/** The columns of an entity, from which a statement selects those that it uses. */
+/** The columns of an entity. Each statement picks those that it uses. */
 export class EntityColumns<Entity> {
   readonly #columns: ReadonlyMap<string, { name: string; hidden: boolean }>;
 
@@ -77,7 +80,7 @@ export class EntityColumns<Entity> {
     );
   }
 
-  /** These columns. A column with `select: false` must be named here to be read. */
+  /** The named columns. A column with `select: false` is only read if it is named here. */
   pick<const N extends readonly Name<Entity>[]>(
     ...names: N
   ): ColumnList<ReadOf<Entity, Named<N[number]>>, BoundOf<Entity, Named<N[number]>>> {
@@ -85,12 +88,12 @@ export class EntityColumns<Entity> {
     return this.list(pairs);
   }
 
-  /** Every column. @throws as {@link except} */
+  /** All columns. @throws as {@link except} */
   all(): ColumnList<{ [P in keyof Entity & string]: Read<Entity[P]> }, { [P in keyof Entity & string]: Bound<Entity[P]> }> {
     return this.except<never>();
   }
 
-  /** Every column except these. @throws Error when a remaining one has `select: false`: hidden columns must be named */
+  /** All columns except the named ones. @throws Error when a remaining column has `select: false`, because a hidden column must be named */
   except<K extends keyof Entity & string>(
     ...names: readonly K[]
   ): ColumnList<
@@ -99,26 +102,26 @@ export class EntityColumns<Entity> {
   > {
     const left = [...this.#columns].filter(([property]) => !(names as readonly string[]).includes(property));
     for (const [property, { hidden }] of left)
-      if (hidden) throw new Error(`${this.entity.name}.${property} is hidden: pick it, or except it`);
+      if (hidden) throw new Error(`${this.entity.name}.${property} is hidden: name it in pick or in except`);
     return this.list(left.map(([property]) => [property, property]));
   }
 
   private list<Row, Values>(pairs: readonly (readonly [key: string, property: string])[]): ColumnList<Row, Values> {
     const table = getMetadataArgsStorage().tables.find(({ target }) => target === this.entity)?.name;
-    if (table === undefined) throw new Error(`${this.entity.name} is no entity with a table`);
+    if (table === undefined) throw new Error(`${this.entity.name} is not an entity with a table`);
     return new ColumnList(
       table,
       this.alias,
       pairs.map(([key, property]) => {
         const column = this.#columns.get(property);
-        if (!column) throw new Error(`${this.entity.name}.${property} is no column`);
+        if (!column) throw new Error(`${this.entity.name}.${property} is not a column`);
         return [key, column.name];
       }),
     );
   }
 }
 
-/** A class and its superclasses, whose columns it inherits. */
+/** Returns a class and its superclasses, whose columns it inherits. */
 function withBases(entity: new () => unknown): (new () => unknown)[] {
   const classes = [entity];
   for (let base: unknown = Object.getPrototypeOf(entity); typeof base === 'function' && base !== Function.prototype; )
@@ -127,7 +130,8 @@ function withBases(entity: new () => unknown): (new () => unknown)[] {
 }
 
 /**
- * The columns of an entity for SQL statements. Call it when a module loads, so that each statement has one text and stays prepared.
- * @param alias the table's in the statement
+ * Returns the columns of an entity for SQL statements. Call this function when a module loads, so that each statement has one text and
+ * stays prepared.
+ * @param alias the alias of the table in the statement
  */
 export const columnsOf = <Entity>(entity: new () => Entity, alias?: string): EntityColumns<Entity> => new EntityColumns(entity, alias);

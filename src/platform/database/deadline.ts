@@ -9,15 +9,15 @@ export class DatabaseTimeout extends Error {
 }
 
 /**
- * Time limit of a database operation. Rejecting the promise alone would leave statements running and locks held, so the waiting code
- * registers how to abort ({@link guard}).
+ * Time limit of a database operation. It would not suffice to reject the promise: statements would continue to run, and locks would stay.
+ * So the waiting code registers how to abort ({@link guard}).
  */
 export class Deadline {
   #timer: NodeJS.Timeout | undefined;
   #cut: ((error: DatabaseTimeout) => void) | undefined;
   #ended = false;
 
-  /** @param at on the clock of `performance.now()` */
+  /** @param at time on the clock of `performance.now()` */
   constructor(readonly at: number) {}
 
   static in(milliseconds: number): Deadline {
@@ -32,19 +32,19 @@ export class Deadline {
     return this.leftMs === 0;
   }
 
-  /** Sets what to call when the time is over; calls it at once if it is over already. */
+  /** Sets what to call when the time is over. Calls it at once if the time is already over. */
   guard(cut: (error: DatabaseTimeout) => void): void {
     if (this.over) return cut(new DatabaseTimeout());
     this.#cut = cut;
     this.#timer ??= setTimeout(() => this.end(), this.leftMs);
   }
 
-  /** Removes the callback: nothing to abort any more. */
+  /** Removes the callback, because nothing is left to abort. */
   free(): void {
     this.#cut = undefined;
   }
 
-  /** Ends the time now. */
+  /** Ends the time at once. */
   end(): void {
     this.#ended = true;
     this.clear();
@@ -57,19 +57,22 @@ export class Deadline {
     clearTimeout(this.#timer);
   }
 
-  /** Waits, but not past the deadline. */
+  /** Waits, but not longer than until the deadline. */
   async pause(milliseconds: number): Promise<void> {
     await delay(Math.min(milliseconds, this.leftMs));
   }
 }
 
-/** Database time of one request, shared by its operations. Time between them (hashing a password, waiting for gateways) does not count. */
+/**
+ * Database time of one request, shared by its operations. The time between operations (hashing a password, waiting for gateways) does not
+ * count.
+ */
 export class TimeBudget {
   #leftMs: number;
   #underway = 0;
   #since = 0;
 
-  /** @param answered whether the response was sent: later operations, e.g. of a stream, have their own limits */
+  /** @param answered whether the response was sent. Operations after it, e.g. those of a stream, have limits of their own */
   constructor(
     milliseconds: number,
     private readonly answered: () => boolean = () => false,

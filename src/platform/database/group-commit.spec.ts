@@ -50,7 +50,7 @@ describe('units of work on SQLite', () => {
     expect(stored()).toEqual(['a', 'b', 'c']);
   });
 
-  it('are committed also without other units', async () => {
+  it('are also committed without other units', async () => {
     await unit(() => insert('a'));
     expect(stored()).toEqual(['a']);
     expect(connection.inTransaction).toBe(false);
@@ -62,7 +62,7 @@ describe('units of work on SQLite', () => {
     expect(times('COMMIT')).toBe(4);
   });
 
-  it('fail without effect on other units of the group', async () => {
+  it('fail without an effect on other units of the group', async () => {
     const refused = new Error('refused');
     const results = await Promise.allSettled([
       unit(() => insert('a')),
@@ -76,7 +76,7 @@ describe('units of work on SQLite', () => {
     expect(stored()).toEqual(['a', 'c']);
   });
 
-  it('that conflict with another unit fail only after that unit is committed', async () => {
+  it('that conflict with another unit fail only after the other unit is committed', async () => {
     const first = unit(() => insert('a'));
     const second = unit(() => insert('a'));
     await expect(second).rejects.toThrow('UNIQUE constraint failed');
@@ -84,7 +84,7 @@ describe('units of work on SQLite', () => {
     await first;
   });
 
-  it('that conflict with another unit run again if that unit is not committed', async () => {
+  it('that conflict with another unit run again if the other unit is not committed', async () => {
     connection.pragma('foreign_keys = ON');
     const first = unit(() => {
       connection.pragma('defer_foreign_keys = ON');
@@ -109,7 +109,7 @@ describe('units of work on SQLite', () => {
     expect(stored()).toEqual([]);
   });
 
-  it('all fail when their shared COMMIT fails, and a single one gets the error', async () => {
+  it('all fail when their shared COMMIT fails; a unit that is alone gets the error of the COMMIT', async () => {
     const orphan = () => {
       connection.pragma('defer_foreign_keys = ON');
       connection.prepare("INSERT INTO rows (id, parent) VALUES ('orphan', 'nobody')").run();
@@ -126,7 +126,7 @@ describe('units of work on SQLite', () => {
     expect(stored()).toEqual(['b']);
   });
 
-  it('that roll back the whole transaction also roll back the others, which get an error', async () => {
+  it('that roll back the whole transaction also roll back the other units, which get an error', async () => {
     const first = unit(() => insert('a'));
     const second = unit(() => connection.exec("INSERT INTO rows (id) VALUES ('b'); INSERT OR ROLLBACK INTO rows (id) VALUES ('b')"));
     const third = unit(() => insert('c'));
@@ -160,7 +160,7 @@ describe('units of work on SQLite', () => {
     expect(stored()).toEqual(['a', 'theirs']);
   });
 
-  it('report a BEGIN that fails for any other reason at once', async () => {
+  it('at once report a BEGIN that fails for any other reason', async () => {
     const broken = new Error('disk I/O error');
     await expect(retryWhileBusy(() => Promise.reject(broken))).rejects.toBe(broken);
   });

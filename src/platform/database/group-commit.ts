@@ -2,10 +2,10 @@ import type BetterSqlite3 from 'better-sqlite3';
 import { Deadline } from './deadline.js';
 import { GroupRolledBack, isBusy } from './errors.js';
 
-/** Bounds how long one group keeps other processes from the file: 64 units commit within a few milliseconds. */
+/** Maximum number of units in a group. It limits how long a group blocks other processes: 64 units commit within a few milliseconds. */
 const UNITS_MAX = 64;
 
-/** For callers without a deadline: TypeORM's own runners, which migrate. */
+/** Time limit for callers without a deadline: TypeORM's own query runners, which run migrations. */
 const BUSY_MS = 5000;
 const POLL_MAX_MS = 25;
 
@@ -25,14 +25,15 @@ export async function retryWhileBusy<T>(attempt: () => T | Promise<T>, deadline 
 }
 
 interface Waiter {
-  /** Whether it works within the group's transaction; otherwise it needs one of its own. */
+  /** Whether the unit works inside the group's transaction. Otherwise it needs a transaction of its own. */
   joins: boolean;
   enter: () => void;
 }
 
 /**
- * Group commit for SQLite's single writing connection: units that arrive while a transaction is open become savepoints in it, and one
- * COMMIT syncs them together (docs/adr/0005). No unit is acknowledged before that COMMIT. A failed unit rolls back its own savepoint only.
+ * Group commit for the single writing connection of SQLite. Units that arrive while a transaction is open become savepoints in it, and one
+ * COMMIT syncs all of them to disk (docs/adr/0005). No unit is acknowledged before that COMMIT. A failed unit rolls back its own savepoint
+ * only.
  */
 export class GroupCommit {
   readonly #queue: Waiter[] = [];
@@ -43,23 +44,25 @@ export class GroupCommit {
   #failed: PromiseWithResolvers<void>[] = [];
   #end: NodeJS.Immediate | undefined;
 
-  /** @param statement prepares on `connection`, with a cache */
+  /** @param statement prepares a statement on `connection`, with a cache */
   constructor(
     private readonly connection: BetterSqlite3.Database,
     private readonly statement: (sql: string) => BetterSqlite3.Statement,
   ) {}
 
-  /** Resolves when it is the caller's turn and no transaction is open. @returns ends the turn */
+  /** Resolves when it is the caller's turn and no transaction is open. @returns a function that ends the turn */
   async exclusive(): Promise<() => void> {
     await this.turn(false);
     return () => this.next();
   }
 
-  /** Begins a unit, which {@link commit} or {@link rollback} ends. @throws DatabaseTimeout when the deadline passed while it waited */
+  /**
+   * Begins a unit, which {@link commit} or {@link rollback} ends. @throws DatabaseTimeout when the deadline passed while the unit waited
+   */
   async begin(deadline?: Deadline): Promise<void> {
     await this.turn(true, deadline);
     try {
-      // A deferred transaction that upgrades to a write fails at once when another process is writing.
+      // Begins with a write lock, because a deferred transaction that upgrades to a write fails at once while another process writes.
       if (!this.connection.inTransaction) await retryWhileBusy(() => this.statement('BEGIN IMMEDIATE').run(), deadline);
       this.statement('SAVEPOINT unit').run();
     } catch (error) {
@@ -70,7 +73,7 @@ export class GroupCommit {
 
   /**
    * Resolves when the unit is synced to disk.
-   * @throws GroupRolledBack
+   * @throws GroupRolledBack when the group was rolled back
    */
   commit(): Promise<void> {
     const member = Promise.withResolvers<void>();
@@ -85,13 +88,14 @@ export class GroupCommit {
   }
 
   /**
-   * Rolls the unit back. It may have conflicted with an uncommitted member of the group, so this resolves only after the group commits.
-   * @throws GroupRolledBack when the group was rolled back: then the unit may be retried
+   * Rolls the unit back. The unit may have conflicted with an uncommitted member of the group, so this method resolves only after the group
+   * has committed.
+   * @throws GroupRolledBack when the group was rolled back; the unit may then be retried
    */
   rollback(): Promise<void> {
     const onlooker = Promise.withResolvers<void>();
     try {
-      // A full disk or a corrupt page may already have rolled the whole transaction back.
+      // If the disk is full or a page is corrupt, SQLite may already have rolled back the whole transaction.
       if (this.connection.inTransaction) {
         this.statement('ROLLBACK TO unit').run();
         this.statement('RELEASE unit').run();
@@ -117,7 +121,7 @@ export class GroupCommit {
       this.statement(members.length > 0 ? 'COMMIT' : 'ROLLBACK').run();
     } catch (error) {
       if (this.connection.inTransaction) this.statement('ROLLBACK').run();
-      // With several members, none of them can be blamed for the failed COMMIT.
+      // If the group has several members, the failed COMMIT cannot be attributed to one of them.
       for (const member of members) member.reject(members.length === 1 ? error : new GroupRolledBack(error));
       for (const onlooker of onlookers) onlooker.reject(new GroupRolledBack(error));
       return;

@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** Elects one process to run a task. */
+/** A lease, which elects one process to run a task. */
 @Entity({ name: 'leases' })
 export class Lease {
   @PrimaryColumn({ type: 'varchar', length: 64 })

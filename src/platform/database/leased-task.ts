@@ -15,18 +15,19 @@ interface LeasedTaskOptions {
   lease: string;
   leaseMs: number;
   everyMs: number;
-  /** What a failed run means, for the log. */
+  /** Log message for a failed run. */
   fault: string;
 }
 
 /**
- * A periodic task that usually runs in one process at a time. The lease only saves work: a stalled process may still believe that it holds
- * it, so every step must be idempotent. A failed step is due again at the next tick.
+ * A periodic task that usually runs in one process at a time. The lease only avoids duplicate work. A stalled process may continue after
+ * its lease has ended, so every step must be idempotent. A failed step is due again at the next tick.
  *
  * Guarantees: A due step is taken until it succeeds, as a rule by one process at a time.
- * Condition: A step is idempotent or checked again under a lock. Leases use wall clocks: processes whose clocks differ by more than the lease
- *   repeat work.
- * Degrades: When the holder dies or stalls, another process continues after the lease; a failed step is due again at the next tick.
+ * Condition: Every step is idempotent, or is checked again under a lock. Leases use wall clocks: processes whose clocks differ by more than
+ * the lease do work twice.
+ * Degrades: When the holder ends or stalls, another process continues after the lease has ended. A failed step is due again at the next
+ * tick.
  */
 export abstract class LeasedTask<Step> implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #logger = new Logger(this.constructor.name);
@@ -47,7 +48,7 @@ export abstract class LeasedTask<Step> implements OnApplicationBootstrap, OnModu
     );
   }
 
-  /** The steps that are due, at most one batch; an empty batch takes no lease. */
+  /** Returns the due steps, at most one batch. If the batch is empty, the process does not take the lease. */
   protected abstract due(now: number): Step[] | Promise<Step[]>;
 
   protected abstract runStep(step: Step, now: number): Promise<void>;
@@ -57,7 +58,7 @@ export abstract class LeasedTask<Step> implements OnApplicationBootstrap, OnModu
     return true;
   }
 
-  /** For long steps to check between their parts. */
+  /** Whether the task was stopped. Long steps check this between their parts. */
   protected get stopped(): boolean {
     return this.#ticks.stopped;
   }

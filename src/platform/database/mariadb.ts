@@ -7,9 +7,10 @@ import { leavesCommitUnknown, needsOtherServer } from './errors.js';
 import { asSnapshot, asTransaction, type Param, type Reads, type RunResult, type Tx, type Statements } from './tx.js';
 
 /**
- * Session settings of every connection. READ COMMITTED: a write first locks its scope's counter, and later reads must see the current rows,
- * not a snapshot from before the lock (docs/adr/0004). Lock waits end before the request's deadline, which leaves time for a retry;
- * abandoned transactions are rolled back, since the network may never report that a client is gone.
+ * Session settings of every connection. The isolation level is READ COMMITTED: a write first locks its scope's counter, and later reads
+ * must see the current rows instead of a snapshot from before the lock (docs/adr/0004). Waits for locks end before the deadline of the
+ * request, so that time is left for a retry. Abandoned transactions are rolled back after a time, because the network may never report that
+ * a client is gone.
  */
 const onConnect = (requestMs: number) => [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
@@ -19,13 +20,13 @@ const onConnect = (requestMs: number) => [
 ];
 const ER_UNKNOWN_SYSTEM_VARIABLE = 1193;
 
-/** MariaDB or MySQL through mysql2, shared by many processes. */
+/** MariaDB or MySQL, accessed with mysql2. Many processes may share it. */
 export class MariadbDatabase extends Database {
   readonly engine = 'mariadb';
   readonly #pool: Pool;
   readonly #onConnect: readonly string[];
   readonly #connections = new Set<PoolConnection>();
-  /** Connections opened before a server became read-only; they are replaced instead of reused. */
+  /** Connections that were opened before a server became read-only. They are replaced instead of reused. */
   readonly #outdated = new WeakSet<PoolConnection>();
 
   private constructor(dataSource: DataSource, requestMs: number) {
@@ -34,11 +35,11 @@ export class MariadbDatabase extends Database {
     this.#pool = (dataSource.driver as unknown as { pool: Pool }).pool;
   }
 
-  /** @param dataSource initialised */
+  /** @param dataSource an initialised data source */
   static async of(dataSource: DataSource, requestMs: number): Promise<MariadbDatabase> {
     const database = new MariadbDatabase(dataSource, requestMs);
     database.#pool.on('connection', (connection) => database.prepare(connection));
-    // TypeORM opened one connection before this listener; it is the only one in the pool.
+    // TypeORM opened one connection before this listener was added. It is the only one in the pool.
     const first = await new Promise<PoolConnection>((resolve, reject) =>
       database.#pool.getConnection((e, c) => (e ? reject(e) : resolve(c))),
     );
@@ -92,7 +93,7 @@ export class MariadbDatabase extends Database {
     return new MariadbTransaction(connection, deadline, retire, () => this.dataSource.createQueryRunner());
   }
 
-  /** Takes a connection, which is cut when the deadline passes: pending and later statements on it fail. */
+  /** Takes a connection from the pool. When the deadline passes, the connection is cut: pending and later statements on it fail. */
   private connection(deadline: Deadline): Promise<PoolConnection> {
     return new Promise((resolve, reject) => {
       let late = false;
@@ -115,7 +116,7 @@ export class MariadbDatabase extends Database {
     });
   }
 
-  /** After a refused write, every open connection may lead to a read-only server: each is replaced before its next use. */
+  /** After a refused write, every open connection may lead to a read-only server. Each is replaced before its next use. */
   private retire(connection: PoolConnection, error: unknown): void {
     if (!needsOtherServer(error)) return;
     if (!this.#outdated.has(connection)) for (const each of this.#connections) this.#outdated.add(each);
@@ -124,7 +125,7 @@ export class MariadbDatabase extends Database {
 
   private prepare(connection: PoolConnection): void {
     this.#connections.add(connection);
-    // A pending statement reports the error; an idle connection just leaves the pool.
+    // A pending statement reports the error itself; an idle connection is removed from the pool.
     connection.on('error', () => undefined);
     streamOf(connection).once('close', () => this.#connections.delete(connection));
     for (const statement of this.#onConnect) {
@@ -134,10 +135,10 @@ export class MariadbDatabase extends Database {
     }
   }
 
-  /** Connections always lead to the current server. */
+  /** Nothing to check: a connection always leads to the current server. */
   assertFileUnchanged(): void {}
 
-  /** Closes politely, but does not wait for a server that does not answer. */
+  /** Closes the connections in order, but does not wait for a server that does not answer. */
   async close(): Promise<void> {
     const deadline = Deadline.in(CLOSE_MS);
     deadline.guard((cut) => {
@@ -153,15 +154,17 @@ export class MariadbDatabase extends Database {
 
 const CLOSE_MS = 1000;
 
-/** mysql2 does not expose its socket, and its `destroy` flushes queued statements and waits for the answer. */
+/**
+ * The socket of a connection. mysql2 does not expose it, and mysql2's `destroy` sends the queued statements and waits for their answers.
+ */
 const streamOf = (connection: PoolConnection) => (connection as unknown as { stream: Socket }).stream;
 
-/** Closes the socket, so that no further statement is sent: pending ones fail with `error`. */
+/** Closes the socket, so that no further statement is sent. Pending statements fail with `error`. */
 function sever(connection: PoolConnection, error: Error): void {
   streamOf(connection).destroy(error);
 }
 
-/** Uses its connection directly; TypeORM takes part only when its manager is requested, which hot writes avoid. */
+/** Uses its connection directly. TypeORM takes part only if its manager is requested, which frequent writes avoid. */
 class MariadbTransaction implements OpenTransaction, Statements {
   readonly engine = 'mariadb';
   #runner: QueryRunner | undefined;
@@ -199,7 +202,7 @@ class MariadbTransaction implements OpenTransaction, Statements {
       await query(this.connection, 'COMMIT');
     } catch (error) {
       this.retire(error);
-      // A connection in an unknown state must not return to the pool with an open transaction.
+      // A connection in an unknown state must not return to the pool, because a transaction may be open on it.
       this.connection.destroy();
       throw leavesCommitUnknown(error) ? new CommitOutcomeUnknown(error) : error;
     }

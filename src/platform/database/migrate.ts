@@ -14,19 +14,21 @@ const WAIT_MS = 120_000;
 /** Shorter waits are not reported. */
 const REPORT_AFTER_MS = 1000;
 
-/** Logging is not set up yet, and stdout is for results of commands. */
+/** Writes to stderr, because logging is not set up yet, and stdout is for the results of commands. */
 const writeLine = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /**
- * Runs pending migrations once, however many processes start together; with none pending, nothing is locked or written. The lock ends
- * with its holder: on SQLite it is a file lock, on MariaDB a row that names the holder's connection. On a Galera cluster, where other nodes'
- * connections are invisible, the row has a lease; GET_LOCK would be local to one node.
+ * Runs pending migrations once, even if several processes start together. If none is pending, nothing is locked or written. On SQLite the
+ * lock is a file lock; on MariaDB it is a row that names the connection of its holder. The lock ends when its holder ends. On a Galera
+ * cluster a node does not see the connections of other nodes, so the row has a lease. GET_LOCK is not used, because it is local to one
+ * node.
  *
  * Guarantees: Pending migrations run once, one process at a time.
  * Condition: Every process uses this lock: SQLite's file lock, or on MariaDB a row that names the connection of its holder.
- * Degrades: A lock ends with its holder, on a Galera cluster with its lease. Others wait for two minutes and then fail to start.
- * @param say reports that another process is being waited for
- * @throws Error when another process holds the lock for more than two minutes, or a newer version has migrated
+ * Degrades: A lock ends when its holder ends, on a Galera cluster when its lease ends. Other processes wait for two minutes and then fail
+ * to start.
+ * @param say reports that this process waits for another one
+ * @throws Error when another process holds the lock for more than two minutes, or a newer version of Signet has migrated the database
  */
 export async function migrateUnderLock(dataSource: DataSource, say: (line: string) => void = writeLine): Promise<void> {
   if (!(await isPending(dataSource))) return;
@@ -40,7 +42,7 @@ export async function migrateUnderLock(dataSource: DataSource, say: (line: strin
   }
 }
 
-/** @throws Error for the operator when a newer version has migrated */
+/** @throws Error with advice for the operator when a newer version of Signet has migrated the database */
 async function isPending(dataSource: DataSource): Promise<boolean> {
   const runner = dataSource.createQueryRunner();
   try {
@@ -56,7 +58,10 @@ async function isPending(dataSource: DataSource): Promise<boolean> {
 
 const REOPENED_MAX = 100;
 
-/** A file lock, released when the process dies, on a separate file: migrations write to the database meanwhile. */
+/**
+ * Takes a file lock, which is released when the process ends. It is a separate file, because migrations write to the database file
+ * meanwhile.
+ */
 async function lockFile(database: string, say: (line: string) => void): Promise<() => Promise<void>> {
   const file = `${database}-migration`;
   let reopened = 0;
@@ -69,21 +74,21 @@ async function lockFile(database: string, say: (line: string) => void): Promise<
           return true;
         } catch (error) {
           if (!/^SQLITE_IOERR|^SQLITE_CANTOPEN/.test((error as { code?: string }).code ?? '') || reopened++ >= REOPENED_MAX) throw error;
-          // The previous holder has removed the file: create it again.
+          // The previous holder has removed the file, so it is created again.
           lock.close();
           lock = new BetterSqlite3(file, { timeout: 0 });
           return undefined;
         }
       },
       isBusy,
-      () => say(`another process migrates ${database}: waiting until it finishes or fails`),
+      () => say(`another process is migrating ${database}: waiting until it finishes or fails`),
     );
   } catch (error) {
     lock.close();
     throw error;
   }
   return async () => {
-    // Processes that waited on the removed file check for pending migrations first, and find none.
+    // Processes that waited for the removed file check for pending migrations first, and find none.
     rmSync(file, { force: true });
     lock.close();
     await Promise.resolve();
@@ -100,7 +105,7 @@ async function lockRow(dataSource: DataSource, say: (line: string) => void): Pro
     isTransient,
   );
   await insertLockRow(dataSource);
-  // Stays open and idle while the lock is held.
+  // This connection stays open and idle while the lock is held.
   const own = dataSource.createQueryRunner();
   await own.connect();
   const server = await serverOf(own);
@@ -118,7 +123,7 @@ async function lockRow(dataSource: DataSource, say: (line: string) => void): Pro
         return undefined;
       },
       isTransient,
-      () => say(`another process migrates the database (table migration_lock, holder ${waitsFor}): waiting until it finishes or fails`),
+      () => say(`another process is migrating the database (table migration_lock, holder ${waitsFor}): waiting until it finishes or fails`),
     );
   } catch (error) {
     await own.release();
@@ -132,7 +137,7 @@ async function lockRow(dataSource: DataSource, say: (line: string) => void): Pro
   };
 }
 
-/** Identifies the server by eight hex digits: connection ids are unique per server only. */
+/** Identifies the server by eight hex digits, because connection ids are unique per server only. */
 async function serverOf(runner: QueryRunner): Promise<string> {
   const [row] = (await runner.query('SELECT CONCAT(@@hostname, @@port, @@datadir) AS name')) as { name: string }[];
   return createHash('sha256')
@@ -156,7 +161,7 @@ async function isDead(dataSource: DataSource, server: string, holder: string): P
 async function insertLockRow(dataSource: DataSource): Promise<void> {
   await untilDone(async () => {
     const rows = await dataSource.query<unknown[]>('SELECT id FROM migration_lock WHERE id = 1');
-    // Two processes may insert at once; the second one's error means that the row exists.
+    // Two processes may insert at the same time. The error of the second one means that the row exists.
     if (rows.length === 0)
       await dataSource.query("INSERT INTO migration_lock (id, holder, expires_at) VALUES (1, '', 0)").catch(() => undefined);
     return rows.length > 0 ? true : undefined;
@@ -176,7 +181,7 @@ async function take(dataSource: DataSource, holder: string): Promise<string> {
   return row?.holder ?? '';
 }
 
-/** Polls while another process holds the lock, the file or the row. */
+/** Polls while another process holds the lock, which is the file or the row. */
 async function untilDone<T>(
   ask: () => Promise<T | undefined>,
   passes: (error: unknown) => boolean,

@@ -11,26 +11,26 @@ import { MariadbDatabase } from './mariadb.js';
 import { prepareSqlite, SqliteDatabase } from './sqlite.js';
 import { assertIntact } from './sqlite-file.js';
 
-/** The service's entity classes; listed in entities.ts at the top, which lower modules must not import. */
+/** The service's entity classes. The list is in src/entities.ts, which lower modules must not import. */
 export type Entities = NonNullable<DataSourceOptions['entities']>;
 
-/** Name of the embedded database's file in the data folder. */
+/** File name of the embedded database in the data folder. */
 export const SQLITE_FILE = 'signet.db';
 
 /**
- * Opens the database, migrates it and checks its guarantees: durable commits on SQLite; names that differ by case or a trailing space on
- * MariaDB and MySQL.
+ * Opens the database, migrates it and checks its guarantees: on SQLite, durable commits; on MariaDB and MySQL, that names which differ only
+ * by case or a trailing space are different.
  * @throws Error with advice for the operator
  */
 export async function openDatabase(config: Config, entities: Entities): Promise<Database> {
   return prepareDatabase(await new DataSource(await dataSourceOptions(config, entities)).initialize(), config);
 }
 
-/** Access to a database, a table, a command or a privilege was denied. */
+/** Error numbers: access to a database, a table, a command or a privilege was denied. */
 const DENIED = new Set([1044, 1142, 1227, 1370]);
 
 /**
- * Asserts that the configured database holds an installation, and creates nothing.
+ * Checks that the configured database contains an installation. Creates nothing.
  * @throws Error with advice for the operator
  */
 export async function assertInstalled({ dataDir, database }: Config): Promise<void> {
@@ -38,7 +38,7 @@ export async function assertInstalled({ dataDir, database }: Config): Promise<vo
     const file = join(dataDir, SQLITE_FILE);
     if (existsSync(file)) return;
     throw new Error(
-      `there is no installation here: ${file} does not exist. Run the command where the service runs, or with its SIGNET_DATA_DIR or DATABASE_URL; a new one is made by signet serve or signet admin migrate.`,
+      `there is no installation here: ${file} does not exist. Run the command on the host of the service, with its SIGNET_DATA_DIR or DATABASE_URL. To create a new installation, run signet serve or signet admin migrate.`,
     );
   }
   const connection = await connect(database, tlsOptions(database.tls));
@@ -49,11 +49,11 @@ export async function assertInstalled({ dataDir, database }: Config): Promise<vo
     await connection.end();
   }
   throw new Error(
-    `there is no installation in the database ${database.database} at ${database.host}:${database.port} (DATABASE_URL); a new one is made by signet serve or signet admin migrate.`,
+    `there is no installation in the database ${database.database} at ${database.host}:${database.port} (DATABASE_URL). To create a new installation, run signet serve or signet admin migrate.`,
   );
 }
 
-/** The second half of {@link openDatabase}, for an initialised data source. */
+/** The second part of {@link openDatabase}, for an initialised data source. */
 export async function prepareDatabase(dataSource: DataSource, { databaseTimeoutMs }: Config): Promise<Database> {
   const database =
     dataSource.options.type === 'better-sqlite3'
@@ -67,7 +67,9 @@ export async function prepareDatabase(dataSource: DataSource, { databaseTimeoutM
     await database.close();
     const { errno, sqlMessage } = ((error as { driverError?: object }).driverError ?? error) as { errno?: number; sqlMessage?: string };
     if (DENIED.has(errno ?? 0))
-      throw new Error(`DATABASE_URL: its user lacks a privilege that migrations need (${sqlMessage ?? String(errno)})`, { cause: error });
+      throw new Error(`DATABASE_URL: the user lacks a privilege that migrations require (${sqlMessage ?? String(errno)})`, {
+        cause: error,
+      });
     throw error;
   }
   return database;
@@ -102,7 +104,7 @@ export async function dataSourceOptions(config: Config, entities: Entities): Pro
     charset: 'utf8mb4_bin',
     timezone: 'Z',
     supportBigNumbers: true,
-    // Counters and epoch milliseconds stay far below 2^53.
+    // Numbers are enough, because counters and epoch milliseconds stay far below 2^53.
     bigNumberStrings: false,
     poolSize: config.databasePoolSize,
     extra: { maxPreparedStatements: 200, enableKeepAlive: true, connectTimeout: CONNECT_MS },
@@ -111,7 +113,9 @@ export async function dataSourceOptions(config: Config, entities: Entities): Pro
 
 const CONNECT_MS = 5000;
 
-/** mysql2 decides about TLS before it authenticates, so there is no fallback to plain text. */
+/**
+ * Converts the TLS options for mysql2, which sets up TLS before it authenticates, so that the connection cannot fall back to plain text.
+ */
 function tlsOptions(tls: DatabaseTls | undefined): SslOptions | undefined {
   return (
     tls && {
@@ -129,13 +133,16 @@ async function connect({ host, port, user, password, database }: DatabaseServer,
   const named = { host, port, user, database, ...(password && { password: password.reveal() }), ...(ssl && { ssl }) };
   return createConnection({ ...named, connectTimeout: CONNECT_MS }).catch((error: Error & { code?: string }) => {
     throw new Error(
-      `DATABASE_URL: no connection to the database ${database} at ${host}:${port} (${error.code ?? 'TLS'}: ${error.message})`,
+      `DATABASE_URL: cannot connect to the database ${database} at ${host}:${port} (${error.code ?? 'TLS'}: ${error.message})`,
       { cause: error },
     );
   });
 }
 
-/** Tells MariaDB from MySQL: TypeORM reports false schema drift with the wrong one. @throws as {@link connect} */
+/**
+ * Distinguishes MariaDB from MySQL, because with the wrong kind TypeORM reports differences from the entities that do not exist. @throws as
+ * {@link connect}
+ */
 async function serverKind(server: DatabaseServer, ssl: SslOptions | undefined): Promise<'mariadb' | 'mysql'> {
   const connection = await connect(server, ssl);
   try {
@@ -146,7 +153,7 @@ async function serverKind(server: DatabaseServer, ssl: SslOptions | undefined): 
   }
 }
 
-/** Names are compared byte by byte: case and trailing spaces count. */
+/** Collations that compare names byte by byte, so that case and trailing spaces count. */
 const COLLATION = { mariadb: 'utf8mb4_nopad_bin', mysql: 'utf8mb4_0900_bin' };
 
 const collationFor = (dataSource: DataSource) => COLLATION[dataSource.options.type === 'mysql' ? 'mysql' : 'mariadb'];
@@ -157,7 +164,7 @@ async function setDefaultCollation(dataSource: DataSource): Promise<void> {
     'SELECT DATABASE() AS name, @@collation_database AS collation',
   );
   if (!row || row.collation === wanted) return;
-  // Changes the default for new tables only; existing tables with another collation are refused below.
+  // Changes the default for new tables only. Existing tables with another collation are refused below.
   await dataSource.query(`ALTER DATABASE \`${row.name.replaceAll('`', '``')}\` CHARACTER SET utf8mb4 COLLATE ${wanted}`);
 }
 

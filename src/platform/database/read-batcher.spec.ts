@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { ReadBatcher } from './read-batcher.js';
 
-/** A value that changes, and whose reads the test delays. */
+/** A value that changes. The test delays its reads. */
 class Slow {
   value = 0;
   begun = 0;
@@ -20,7 +20,7 @@ class Slow {
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('shared reads', () => {
-  it('never return data that was read before the request, in any order of requests, changes and answers', async () => {
+  it('never return data that was read before the call, in any order of calls, changes and answers', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.constantFrom('ask', 'change', 'finish'), { maxLength: 40 }), async (steps) => {
         const slow = new Slow();
@@ -59,7 +59,7 @@ describe('shared reads', () => {
     expect(slow.begun).toBe(3);
   });
 
-  it('are not cached when they fail: the next caller reads again', async () => {
+  it('are not cached if they fail: the next caller reads again', async () => {
     const reads = new ReadBatcher<number>();
     const answers = await Promise.allSettled([
       reads.read('a', () => Promise.reject(new Error('down'))),

@@ -1,5 +1,5 @@
 /**
- * Coalesces concurrent reads of one key without returning stale rows: callers that arrive during a read share the next one. At most one
+ * Coalesces concurrent reads of one key without returning stale rows. Callers that arrive during a read share the next one. At most one
  * read per key runs at a time, and every result was read after its caller asked.
  */
 export class ReadBatcher<T> {

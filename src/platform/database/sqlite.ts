@@ -17,9 +17,10 @@ const PAGE_BYTES = 4096;
 const MIB = 1024 * 1024;
 
 /**
- * Sets the pragmas that the guarantees depend on, and checks them: better-sqlite3 falls back to `synchronous=NORMAL` in WAL mode, which
+ * Sets the pragmas that the guarantees depend on, and checks them. better-sqlite3 falls back to `synchronous=NORMAL` in WAL mode, which
  * loses acknowledged commits on a power failure.
- * @param logMib size of the write-ahead log that starts a checkpoint, MiB. A larger WAL lets hot pages coalesce before a checkpoint.
+ * @param logMib size in MiB at which a checkpoint of the write-ahead log starts. A larger log lets frequently written pages coalesce before
+ * a checkpoint.
  */
 export function prepareSqlite(connection: Connection, logMib: number): void {
   connection.pragma('journal_mode = WAL');
@@ -42,9 +43,9 @@ export function assertDurable(connection: Connection): void {
 }
 
 /**
- * Embedded SQLite. TypeORM's driver shares one query runner, so overlapping transactions would nest: here units of work take turns on the
+ * Embedded SQLite. TypeORM's driver shares one query runner, so overlapping transactions would nest. Here, units of work take turns on the
  * writing connection and are committed in groups (docs/adr/0005). Reads use another connection and see committed rows. Several processes
- * may share the file; BEGIN IMMEDIATE serialises them.
+ * may share the file; BEGIN IMMEDIATE serialises their writes.
  */
 export class SqliteDatabase extends Database {
   readonly engine = 'sqlite';
@@ -55,10 +56,10 @@ export class SqliteDatabase extends Database {
   readonly #group: GroupCommit;
   readonly #readStatements = new Map<string, BetterSqlite3.Statement>();
   readonly #writeStatements = new Map<string, BetterSqlite3.Statement>();
-  /** Idle connections for snapshots, one per snapshot: the shared reader must keep seeing new commits. */
+  /** Idle connections for snapshots; each snapshot uses one. The shared reader cannot be used, because it must see new commits. */
   readonly #snapshotReaders: Connection[] = [];
 
-  /** @param dataSource initialised; its runners are serialised from now on */
+  /** @param dataSource an initialised data source. From now on, its query runners take turns */
   constructor(dataSource: DataSource, requestMs: number) {
     super(dataSource, `the folder ${dirname(String(dataSource.options.database))}`, requestMs);
     this.#writer = (dataSource.driver as BetterSqlite3Driver).databaseConnection as Connection;
@@ -73,7 +74,7 @@ export class SqliteDatabase extends Database {
     const driver = dataSource.driver as BetterSqlite3Driver;
     const disconnect = driver.disconnect.bind(driver);
     driver.disconnect = async () => {
-      // Readers close first: the last connection to close checkpoints the log, and a read-only one cannot.
+      // Closes the readers first: the last connection to close checkpoints the log, and a read-only connection cannot do that.
       for (const reader of [this.#reader, ...this.#snapshotReaders.splice(0)]) reader.close();
       await disconnect();
     };
@@ -116,7 +117,7 @@ export class SqliteDatabase extends Database {
 
   assertFileUnchanged(): void {
     if (inodeOf(this.#writer.name) !== this.#inode)
-      throw new Error(`${this.#writer.name} was replaced by another file while this process had it open: restart the process`);
+      throw new Error(`${this.#writer.name} was replaced by another file while this process had it open: restart this process`);
   }
 
   async close(): Promise<void> {
@@ -127,7 +128,7 @@ export class SqliteDatabase extends Database {
 
 const inodeOf = (file: string) => statSync(file, { bigint: true, throwIfNoEntry: false })?.ino ?? -1n;
 
-/** Uses the writing connection directly; TypeORM takes part only when its manager is requested, which hot writes avoid. */
+/** Uses the writing connection directly. TypeORM takes part only if its manager is requested, which frequent writes avoid. */
 class SqliteTransaction implements OpenTransaction, Statements {
   readonly engine = 'sqlite';
   #runner: JoinableRunner | undefined;
@@ -182,13 +183,13 @@ function prepared(connection: Connection, cache: Map<string, BetterSqlite3.State
   return statement;
 }
 
-/** A runner that can work within a transaction begun and ended elsewhere. */
+/** A query runner that can work inside a transaction that was begun elsewhere. */
 interface JoinableRunner extends QueryRunner {
   join(): void;
   part(): void;
 }
 
-/** Makes every runner of the data source wait for its turn in the group commit. */
+/** Makes every query runner of the data source wait for its turn in the group commit. */
 function serialise(dataSource: DataSource, group: GroupCommit): void {
   const driver = dataSource.driver as BetterSqlite3Driver;
 
@@ -231,7 +232,7 @@ function serialise(dataSource: DataSource, group: GroupCommit): void {
 
     /* oxlint-disable typescript/no-explicit-any, typescript/no-unsafe-argument -- TypeORM's own signature */
     override async query(...args: [query: string, parameters?: any[], structured?: any]): Promise<any> {
-      // A deferred transaction that upgrades to a write fails at once when another process is writing.
+      // A deferred transaction that upgrades to a write fails at once while another process writes.
       if (args[0] === 'BEGIN TRANSACTION') args[0] = 'BEGIN IMMEDIATE';
       if (this.#leave) return retryWhileBusy(() => super.query(...args));
       const leave = await group.exclusive();

@@ -5,18 +5,18 @@ import { parsedBody } from '../common/body-text.js';
 import { exceeded, type JsonLimits } from '../common/json-limits.js';
 import type { Config } from '../config/config.js';
 
-/** Deeper than webhook payloads may be, whose own limit has its own error. */
+/** Deeper than webhook payloads may be. Their own limit has its own error. */
 const DEPTH_MAX = 64;
 const NAMES_MAX = 1000;
-/** Client bodies average more bytes per value than this, punctuation included. */
+/** The bodies of known clients have more bytes per value than this on average, punctuation included. */
 const BYTES_PER_VALUE = 16;
 const VALUES_MAX = 65_536;
 const PAYLOAD_NUMBER_CHARS_MAX = 4096;
-/** Slower senders are cut off after the time allowed for headers. */
+/** A slower sender is cut off after the time that is allowed for headers. */
 const BYTES_PER_SECOND_MIN = 64 * 1024;
 /**
- * Bytes read and discarded after an early response: closing at once would reset the connection and lose the response. Clients that send
- * more without reading may still lose it.
+ * Number of bytes that are read and discarded after an early response. If the connection were closed at once, it would be reset, and the
+ * client would lose the response. A client that sends more than this without reading may still lose it.
  */
 const LINGER_BYTES = 1024 * 1024;
 const LINGER_MS = 5000;
@@ -24,11 +24,11 @@ const LINGER_MS = 5000;
 const limitsOf = (bodyLimitBytes: number): JsonLimits => {
   const values = Math.min(bodyLimitBytes / BYTES_PER_VALUE, VALUES_MAX);
   if (bodyLimitBytes <= 1024 * 1024) return { depth: DEPTH_MAX, names: NAMES_MAX, values };
-  // Webhook payloads are stored as sent, including numbers that no double can hold.
+  // Webhook payloads are stored as sent, including numbers that no double can represent.
   return { depth: DEPTH_MAX, names: values, values, numberChars: PAYLOAD_NUMBER_CHARS_MAX };
 };
 
-/** Reads request bodies: limits on size, time and nesting, and the parsers. */
+/** Registers the parsers of request bodies, with limits on size, time and nesting. */
 export function readBodies(server: FastifyInstance, config: Config): void {
   limitRoutes(server, config);
   parseJson(server, config);
@@ -45,7 +45,7 @@ function limitRoutes(server: FastifyInstance, { bodyLimitBytes }: Config): void 
 function parseJson(server: FastifyInstance, { bodyLimitBytes }: Config): void {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   server.removeContentTypeParser(['application/json', 'text/plain']);
-  // Huawei's SDK sends `content-type: application/json` on DELETE and GET without a body; Fastify's own parser answers 400.
+  // Huawei's SDK sends `content-type: application/json` on DELETE and GET without a body. Fastify's own parser would answer 400.
   server.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer', bodyLimit: bodyLimitBytes }, (request, body, done) => {
     if (body.length === 0 || request.routeOptions.config.ignoresBody) return done(null, undefined);
     const beyond = exceeded(body, limitsOf(request.routeOptions.bodyLimit));
@@ -56,14 +56,14 @@ function parseJson(server: FastifyInstance, { bodyLimitBytes }: Config): void {
       done(Object.assign(new Error('unparsable', { cause: error }), { statusCode: 400 }));
     }
   });
-  // An empty body has no wrong type: `curl -X POST -d ''` calls it a form.
+  // An empty body has no wrong type: `curl -X POST -d ''` declares it as a form.
   server.addContentTypeParser('*', (request, _payload, done) => {
     if (!hasBody(request) || request.routeOptions.config.ignoresBody) return done(null, undefined);
     done(Object.assign(new Error('media type'), { statusCode: 415 }));
   });
 }
 
-/** Node's own limit is the same for requests of every size. */
+/** Cuts off slow senders. Node's own time limit is the same for bodies of every size. */
 function cutSlowBodies(server: FastifyInstance, { headersTimeoutMs, requestTimeoutMs }: Config): void {
   server.addHook('preParsing', (request, _reply, payload, done) => {
     if (hasBody(request)) {
@@ -83,8 +83,9 @@ function cutSlowBodies(server: FastifyInstance, { headersTimeoutMs, requestTimeo
 const SLOW = 'ERR_HTTP_REQUEST_TIMEOUT';
 
 /**
- * A response may be sent before the body has arrived: the caller is not authenticated, or the body is too large. Closing the connection at
- * once would reset it, and the client would not see the response.
+ * Reads the rest of a body after an early response. A response may be sent before the body has arrived, because the caller is not
+ * authenticated or the body is too large. If the connection were closed at once, it would be reset, and the client would not see the
+ * response.
  */
 function lingerOnUnreadBodies(server: FastifyInstance): void {
   server.addHook('onSend', (request, reply, _payload, done) => {
@@ -111,7 +112,7 @@ function linger({ raw }: FastifyRequest, reply: FastifyReply): void {
     taken += chunk.length;
     if (taken > LINGER_BYTES) raw.pause();
   });
-  // Node discards the whole of a body that nobody has begun to read.
+  // Starts reading, because Node discards the whole of a body that nothing has read from.
   raw.read(0);
   response.once('finish', () => {
     if (raw.complete) ended();

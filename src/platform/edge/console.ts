@@ -6,21 +6,21 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.js';
 
-/** Where the console is served, with the slash that ends it. */
+/** The path of the console, including the slash at the end. */
 export const CONSOLE_PATH = '/console/';
 
-/** `npm run build` writes the console's files here, beside the compiled service. */
+/** `npm run build` writes the console's files to this folder, beside the compiled service. */
 const BUILT = join(import.meta.dirname, '../../../dist/console');
-/** Vite names these by their content. */
+/** Vite names the files in this folder by a hash of their content. */
 const HASHED = 'assets';
-/** In index.html, where the nonce of the response goes, and the address of the embedded gateway's proxy if there is one. */
+/** Placeholders in index.html: for the nonce of the response, and for the address of the embedded gateway's proxy if there is one. */
 const NONCE_PLACE = 'CSP_NONCE';
 const GATEWAY_PLACE = 'EMBEDDED_GATEWAY';
 const NONCE_BYTES = 16;
 
 /**
- * The console loads nothing from elsewhere and calls no other origin. Its styles carry the nonce of the response, because Ant Design adds
- * them while the page runs; Trusted Types refuse markup in every other place (console/src/app/trusted.ts).
+ * The console loads only its own files and calls no other origin. Its styles carry the nonce of the response, because Ant Design adds
+ * styles while the page runs. Trusted Types refuse markup from any other code (console/src/app/trusted.ts).
  */
 const policyOf = (nonce: string) =>
   [
@@ -38,19 +38,19 @@ const policyOf = (nonce: string) =>
   ].join('; ');
 
 /**
- * Serves the web console below `/console/`, and sends browsers from `/` there. Public: it holds no data; its calls carry the token of the
- * person who signed in. Files with a hash in their name never change; the page itself is never cached.
+ * Serves the web console below `/console/`, and redirects browsers from `/` to it. The console is public: it contains no data, and its
+ * calls carry the token of the signed-in user. Files with a hash in their name never change. The page itself is never cached.
  */
 export async function serveConsole(server: FastifyInstance, { console, embedded }: Config, logger: Logger): Promise<void> {
   if (!console) return;
   if (!existsSync(join(BUILT, 'index.html'))) {
-    logger.info('the web console is not built: npm run build');
+    logger.info('the web console is not built: run npm run build');
     return;
   }
   const gateway = embedded && embedded.proxy.port !== 0 ? `http://${embedded.proxy.host}:${embedded.proxy.port}` : '';
   const [before = '', ...after] = readFileSync(join(BUILT, 'index.html'), 'utf8').replace(GATEWAY_PLACE, gateway).split(NONCE_PLACE);
   const page = (request: FastifyRequest, reply: FastifyReply) => {
-    // The router takes the address without its slash for the same.
+    // The router treats the path without its final slash as the same path.
     if (!request.url.startsWith(CONSOLE_PATH)) return reply.redirect(CONSOLE_PATH, 302);
     const nonce = randomBytes(NONCE_BYTES).toString('base64');
     reply.header('content-security-policy', policyOf(nonce)).header('cross-origin-opener-policy', 'same-origin');
@@ -58,7 +58,7 @@ export async function serveConsole(server: FastifyInstance, { console, embedded 
   };
   server.addHook('onRequest', (request, reply, done) => {
     if (request.method !== 'GET' || request.url !== '/') return done();
-    // Clients of the identity service ask the same address for its versions.
+    // Clients of the identity service request the same path to read the versions of the service.
     reply.header('vary', 'Accept');
     if (!wantsPage(request.headers.accept)) return done();
     reply.redirect(CONSOLE_PATH, 302);
@@ -75,9 +75,9 @@ export async function serveConsole(server: FastifyInstance, { console, embedded 
     logLevel: 'silent',
   });
   server.get(CONSOLE_PATH, page);
-  // Its pages have addresses of their own, which a reload asks for.
+  // The pages of the console have paths of their own, which a reload requests.
   server.get(`${CONSOLE_PATH}*`, page);
 }
 
-/** Browsers name HTML first; API clients name JSON, anything, or nothing. */
+/** Whether the client is a browser: browsers name HTML first, API clients name JSON, anything or nothing. */
 const wantsPage = (accept = '') => /^\s*text\/html\b/.test(accept);

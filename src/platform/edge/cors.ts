@@ -1,7 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Config } from '../config/config.js';
 
-/** Response headers that pages of an allowed origin may read. */
+/** Response headers that web pages of an allowed origin may read. */
 const EXPOSED = [
   'X-Subject-Token',
   'X-Request-Id',
@@ -15,7 +15,7 @@ const EXPOSED = [
   'Signet-Receipt',
 ];
 
-/** Allows the configured origins; without any, no CORS headers are sent. Cookies are neither used nor allowed. */
+/** Allows the configured origins. If there are none, no CORS headers are sent. Cookies are neither used nor allowed. */
 export function allowOrigins(app: NestFastifyApplication, { edge }: Config): void {
   if (edge.corsOrigins.length === 0) return;
   app.enableCors({

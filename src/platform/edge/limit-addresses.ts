@@ -10,9 +10,9 @@ import type { RateLimits } from './rate-limits.service.js';
 const BEARER = /^bearer /i;
 
 /**
- * Counts every request but probes by address, before reading it. Machines have a limit of their own, counted after authentication: a
- * request with a bearer credential passes while the machine limit of its address allows it, and counts as an ordinary request if
- * authentication fails.
+ * Counts every request except probes by address, before it is read. Machines have a separate limit, which counts after authentication. A
+ * request with a bearer credential passes as long as the machine limit of its address allows it. If authentication fails, it counts as an
+ * ordinary request.
  */
 export function limitAddresses(app: FastifyInstance, limits: RateLimits, config: Config, logger: Logger): void {
   const { address, machines } = limits;
@@ -29,7 +29,7 @@ export function limitAddresses(app: FastifyInstance, limits: RateLimits, config:
     } catch (error) {
       if (!warned && request.headers['x-forwarded-for'] !== undefined && config.edge.trustedProxies.length === 0) {
         warned = true;
-        logger.warn('requests of one address are refused although a proxy forwards them: set SIGNET_TRUSTED_PROXIES');
+        logger.warn('requests are refused because all of them count for the address of a proxy: set SIGNET_TRUSTED_PROXIES');
       }
       return sendError(error, request, reply);
     }
@@ -39,7 +39,7 @@ export function limitAddresses(app: FastifyInstance, limits: RateLimits, config:
     if (PROBES.has(request.raw.url ?? '')) return done();
     void limit(request, reply, done);
   });
-  // After the authentication hook.
+  // Runs after the authentication hook.
   app.addHook('preParsing', async (request, reply) => {
     if (isMachine(request)) setHeaders(reply, machines, await machines.consume(networkOf(request.ip)));
   });
@@ -51,6 +51,6 @@ export function limitAddresses(app: FastifyInstance, limits: RateLimits, config:
 
 const hasBearer = ({ headers: { authorization } }: FastifyRequest): boolean => BEARER.test(authorization ?? '');
 
-/** Whether a bearer credential was authenticated: a gateway's, a verifier's or an API key. */
+/** Whether the request was authenticated by a bearer credential: of a gateway node or a verifier, or an API key. */
 const isMachine = (request: FastifyRequest): boolean =>
   request.machine !== undefined || (hasBearer(request) && request.principal?.apiKeyMode !== undefined);

@@ -6,7 +6,7 @@ import type { RateLimit } from './rate-limit.js';
 import { RateLimits } from './rate-limits.service.js';
 
 /**
- * Limits failed logins by user, by user and address, and by address. It never checks whether the user exists, so unknown and known users
+ * Limits failed logins by user, by user and address, and by address. Never checks whether the user exists, so that unknown and known users
  * get identical responses.
  */
 @Injectable()
@@ -14,7 +14,7 @@ export class LoginThrottle {
   constructor(private readonly limits: RateLimits) {}
 
   /**
-   * @param user the user's identifier as sent
+   * @param user the identifier of the user as sent
    * @throws ApiFault `rate_limited` when one of the limits is reached
    */
   async admit(user: string, address: string): Promise<void> {
@@ -28,7 +28,7 @@ export class LoginThrottle {
     await Promise.all(this.keys(user, address).map(([limit, key]) => limit.consume(key)));
   }
 
-  /** A correct password resets the failures of this user and address; those of other addresses stay. */
+  /** Resets the failures of this user and address after a correct password. Failures from other addresses stay. */
   async succeeded(user: string, address: string): Promise<void> {
     await this.limits.loginsOfPair?.reset(pairOf(user, address));
   }
@@ -43,6 +43,6 @@ export class LoginThrottle {
   }
 }
 
-/** Hashed: people type passwords into name fields. */
+/** Hashes the name, because people type passwords into name fields by mistake. */
 const keyOf = (user: string) => hash('sha256', user, 'base64url');
 const pairOf = (user: string, address: string) => keyOf(JSON.stringify([user, networkOf(address)]));

@@ -3,7 +3,7 @@ import { ApiFault } from '../common/api-error.js';
 import type { RateLimit, RateLimitState } from './rate-limit.js';
 
 /**
- * Adds rate-limit headers (draft-ietf-httpapi-ratelimit-headers-10) to those already set, and refuses a caller over the limit.
+ * Adds rate-limit headers (draft-ietf-httpapi-ratelimit-headers-10) to those already set, and refuses a caller who has exceeded the limit.
  * @throws ApiFault `rate_limited`
  */
 export function setHeaders(reply: FastifyReply, { name, policy }: RateLimit, { allowed, remaining, resetSeconds }: RateLimitState): void {

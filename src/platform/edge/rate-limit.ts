@@ -2,24 +2,24 @@ import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
 import type { Rate } from '../config/values.js';
 
-/** State of a key in its window. */
+/** The count of a key in its current window. */
 export interface RateLimitState {
   allowed: boolean;
   remaining: number;
-  /** Whole seconds until the window ends, at least one. */
+  /** Whole seconds until the window ends; at least one. */
   resetSeconds: number;
 }
 
 /**
- * A fixed-window limit per key; the window begins with the key's first request. Counted in Redis, if configured, for all processes together,
- * and in memory otherwise or while Redis does not answer.
+ * A limit per key in a fixed window, which begins with the key's first request. If Redis is configured, all processes count there together.
+ * Otherwise, and while Redis does not answer, each process counts in memory.
  */
 export class RateLimit {
   readonly #limiter: RateLimiterMemory | RateLimiterRedis;
-  /** Value for `RateLimit-Policy`. */
+  /** The value for `RateLimit-Policy`. */
   readonly policy: string;
 
-  /** @param name of the policy, unique in headers and keys */
+  /** @param name name of the policy, unique in headers and keys */
   constructor(
     readonly name: string,
     readonly rate: Rate,
@@ -33,21 +33,21 @@ export class RateLimit {
     this.policy = `"${name}";q=${rate.requests};w=${rate.seconds}`;
   }
 
-  /** Consumes a point. */
+  /** Counts a request. */
   async consume(key: string): Promise<RateLimitState> {
-    // Unlike `consume`, it rejects only on a store failure, for which `insuranceLimiter` steps in.
+    // Unlike `consume`, this call rejects only if the store fails, and then `insuranceLimiter` counts instead.
     const { consumedPoints, msBeforeNext } = await this.#limiter.penalty(key);
     return this.state(consumedPoints, msBeforeNext);
   }
 
-  /** The state that a request would find, without consuming a point. */
+  /** Returns the state that a request would find, without counting one. */
   async peek(key: string): Promise<RateLimitState> {
     const found = await this.#limiter.get(key);
-    // Plus one: whether the next request would be allowed.
+    // Adds one, because the question is whether the next request would be allowed.
     return this.state((found?.consumedPoints ?? 0) + 1, found?.msBeforeNext ?? this.rate.seconds * 1000);
   }
 
-  /** Resets a key. */
+  /** Resets the count of a key. */
   async reset(key: string): Promise<void> {
     await this.#limiter.delete(key);
   }

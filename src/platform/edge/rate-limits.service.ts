@@ -5,15 +5,15 @@ import type { Rate } from '../config/values.js';
 import { RateLimit } from './rate-limit.js';
 
 const RETRY_MS = 1000;
-/** Redis commands that take longer are counted in memory instead. */
+/** If Redis takes longer than this, the request is counted in memory. */
 const ANSWER_MS = 200;
 
 /**
- * The rate limits; undefined where the configuration says `off`.
+ * The rate limits. A limit is undefined if the configuration says `off`.
  *
  * Guarantees: A limit counts the requests of all processes together.
  * Condition: `REDIS_URL` is set and Redis answers.
- * Degrades: Without Redis each process counts on its own, so that the effective limit grows with their number.
+ * Degrades: Without Redis each process counts separately, so the effective limit grows with the number of processes.
  */
 @Injectable()
 export class RateLimits implements OnModuleDestroy {
@@ -23,11 +23,14 @@ export class RateLimits implements OnModuleDestroy {
   readonly principal: RateLimit | undefined;
   /** Requests of one address. */
   readonly address: RateLimit | undefined;
-  /** Requests of machines from one address: separate, so that users there cannot keep a gateway from its keys. */
+  /**
+   * Requests of machines from one address. This limit is separate, so that users at the address cannot stop a gateway node from fetching
+   * keys.
+   */
   readonly machines: RateLimit | undefined;
   /** Failed logins of one user. */
   readonly loginsOfUser: RateLimit | undefined;
-  /** Failed logins of one user from one address: a tenth of the user's limit, so that one client cannot lock a user out. */
+  /** Failed logins of one user from one address. It is a tenth of the user's limit, so that one client cannot lock a user out. */
   readonly loginsOfPair: RateLimit | undefined;
   /** Failed logins from one address. */
   readonly loginsOfAddress: RateLimit | undefined;
@@ -61,8 +64,8 @@ export class RateLimits implements OnModuleDestroy {
     });
     let silent = false;
     redis.on('error', (error: NodeJS.ErrnoException) => {
-      // One line per outage, without the URL, which may hold a password.
-      if (!silent) this.#logger.warn(`Redis cannot be reached (${error.code ?? error.name}): each process counts rate limits on its own`);
+      // Logs one line per outage, without the URL, which may contain a password.
+      if (!silent) this.#logger.warn(`Redis cannot be reached (${error.code ?? error.name}): each process counts rate limits separately`);
       silent = true;
     });
     redis.on('ready', () => (silent = false));

@@ -2,7 +2,7 @@ import helmet from '@fastify/helmet';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.js';
 
-/** Browser headers for data responses: no scripts, no framing, no access by other sites. `/docs` sets its own. */
+/** Browser headers for responses with data: no scripts, no framing, no access by other sites. `/docs` sets its own headers. */
 const OPTIONS = {
   contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"] } },
   xFrameOptions: { action: 'deny' },
@@ -16,8 +16,8 @@ const OPTIONS = {
 const OF_THE_ANSWER = new Set(['content-type', 'content-length', 'connection', 'date']);
 
 /**
- * Sets helmet's headers and `no-store`: nearly every response holds a secret or names its owner. helmet is called once at the start,
- * because it would rebuild its middleware for every request with the same result.
+ * Sets helmet's headers and `no-store`, because nearly every response contains a secret or names its owner. helmet is called once at the
+ * start: with every request it would build the same middleware again.
  */
 export async function setSecurityHeaders(app: FastifyInstance, { edge, publicUrl }: Config): Promise<void> {
   const encrypted = edge.tls !== undefined || publicUrl.startsWith('https:');

@@ -19,7 +19,7 @@ function secureContextOptions({ certFile, keyFile, clientCaFile }: TlsFiles): Se
 }
 
 /**
- * TLS options of the listening port.
+ * The TLS options of the listening port.
  * @throws Error with advice for the operator when the files are not a certificate and its key
  */
 export function tlsOptions(files: TlsFiles, handshakeTimeoutMs: number): TlsOptions {
@@ -27,15 +27,15 @@ export function tlsOptions(files: TlsFiles, handshakeTimeoutMs: number): TlsOpti
     return {
       ...secureContextOptions(files),
       handshakeTimeout: handshakeTimeoutMs,
-      // Requested from every client; the guard requires it of machines only, since users have tokens.
+      // A certificate is requested from every client. The guard requires it from machines only, because users have tokens.
       ...(files.clientCaFile !== undefined && { requestCert: true, rejectUnauthorized: false }),
     };
   } catch (error) {
-    throw new Error(`SIGNET_TLS: cert and key cannot be used: ${(error as Error).message}`, { cause: error });
+    throw new Error(`SIGNET_TLS: cert and key are invalid: ${(error as Error).message}`, { cause: error });
   }
 }
 
-/** Loads renewed files for new connections, within five seconds or on SIGHUP; invalid files leave the old ones in use. */
+/** Loads renewed files for new connections, within five seconds or on SIGHUP. If the files are invalid, the old ones stay in use. */
 export function renewTls(app: FastifyInstance, files: TlsFiles, logger: Logger): void {
   const renew = () => {
     try {

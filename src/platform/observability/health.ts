@@ -3,10 +3,10 @@ import { Injectable } from '@nestjs/common';
 type Check = () => Promise<void | 'degraded'>;
 export type CheckResult = 'ok' | 'degraded' | 'failed';
 
-/** A failed check whose reason is public. */
+/** A check failed for a reason that may be public. */
 export class CheckFailed extends Error {}
 
-/** Time limit of a check: probes are answered within a second. */
+/** Time limit of one check, so that probes are answered within a second. */
 const CHECK_MS = 600;
 
 interface Found {
@@ -14,24 +14,24 @@ interface Found {
   reason?: string;
 }
 
-/** Readiness checks, registered by each module. */
+/** Readiness checks. Each module registers its own. */
 @Injectable()
 export class Health {
   readonly #checks = new Map<string, Check>();
   readonly #underway = new Map<string, Promise<Found>>();
   #stopping = false;
 
-  /** @param check rejects when its part fails; `degraded`: it works with limits, and needs attention */
+  /** @param check rejects when its part of the service fails. With `degraded`, the part works with limitations and needs attention */
   add(name: string, check: Check): void {
     this.#checks.set(name, check);
   }
 
-  /** Reports not ready from now on, so that load balancers turn away before the port closes. */
+  /** Reports the service as not ready from now on, so that load balancers stop sending requests before the port closes. */
   stop(): void {
     this.#stopping = true;
   }
 
-  /** The result of every check; `degraded` counts as ready. Reasons are limited, since probes are public. */
+  /** Returns the result of every check; `degraded` counts as ready. The reasons contain no details, because probes are public. */
   async ready(): Promise<{ ready: boolean; checks: Record<string, CheckResult>; reasons: Record<string, string> }> {
     const results = await Promise.all([...this.#checks].map(async ([name, check]) => [name, await this.inTime(name, check)] as const));
     const ready = !this.#stopping && results.every(([, { result }]) => result !== 'failed');
@@ -43,7 +43,7 @@ export class Health {
     };
   }
 
-  /** A check that exceeds the limit counts as failed; later probes wait for the same run. */
+  /** Runs a check with a time limit. A check that exceeds it counts as failed, and later probes wait for the same run. */
   private async inTime(name: string, check: Check): Promise<Found> {
     const underway = this.#underway.get(name) ?? this.begin(name, check);
     let timer: NodeJS.Timeout | undefined;

@@ -19,7 +19,8 @@ const REDACTED = [
 ].flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]);
 
 /**
- * The JSON logger. Redaction by name is the second line of defence; the first is that bodies, headers and SQL parameters are not logged.
+ * Creates the JSON logger. Redaction by name is only the second line of defence: bodies, headers and SQL parameters are not logged in the
+ * first place.
  * @param destination default: standard output
  */
 export function createLogger(level: string, destination?: DestinationStream): Logger {
@@ -36,7 +37,7 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
 
 const REPEAT_MS = 60_000;
 
-/** Limits repeated errors while the database is away or full to one line a minute, with a count. */
+/** Limits repeated errors to one line a minute, with a count, while the database is unavailable or full. */
 function limitRepeats(): NonNullable<LoggerOptions['hooks']>['logMethod'] {
   const logged = new Map<string, { at: number; held: number }>();
   return function (args, method) {
@@ -54,7 +55,7 @@ function limitRepeats(): NonNullable<LoggerOptions['hooks']>['logMethod'] {
   };
 }
 
-/** Omits the statement's parameters of a database error: logs its type, code, text and stack only. */
+/** Reduces a database error to its type, code, text and stack, without the parameters of the statement. */
 function errorWithoutParameters(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error };
   const { name, stack } = error;
@@ -71,7 +72,7 @@ function errorWithoutParameters(error: unknown): object {
   };
 }
 
-/** Forwards Nest's messages to the JSON logger. */
+/** Passes Nest's messages to the JSON logger. */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
   log(message: unknown, context?: string): void {

@@ -15,13 +15,13 @@ class ReadyView {
   @ApiProperty({
     type: 'object',
     additionalProperties: { type: 'string', enum: ['ok', 'degraded', 'failed'] },
-    description: 'State of every part of the service; a degraded part works with limits and needs attention',
+    description: 'State of every part of the service; a degraded part works with limitations and needs attention',
   })
   checks: Record<string, string>;
   @ApiPropertyOptional({
     type: 'object',
     additionalProperties: { type: 'string' },
-    description: 'Reason of a failure that the operator can correct, such as a full folder',
+    description: 'Reason for a failure that the operator can fix, such as a full folder',
   })
   reasons?: Record<string, string>;
 }
@@ -35,7 +35,7 @@ export class ObservabilityController {
     private readonly metrics: Metrics,
   ) {}
 
-  /** Liveness. Does not use the database, so that a database outage causes no restarts. */
+  /** Liveness. Does not use the database, so that an outage of the database causes no restarts. */
   @Get('/livez')
   @Public()
   @Answers(200, AliveView, 'ShowLiveness', 'Check that the process runs')
@@ -46,7 +46,7 @@ export class ObservabilityController {
   /** Alias of /livez. */
   @Get('/healthz')
   @Public()
-  @Answers(200, AliveView, 'ShowHealth', 'Check that the process runs, under the older name')
+  @Answers(200, AliveView, 'ShowHealth', 'Check that the process runs (alias of /livez)')
   healthy(): AliveView {
     return this.alive();
   }
@@ -64,7 +64,7 @@ export class ObservabilityController {
 
   @Get('/metrics')
   @Public()
-  @Answers(200, String, 'ListMetrics', 'List metrics in the format of Prometheus')
+  @Answers(200, String, 'ListMetrics', 'List the metrics in the Prometheus format')
   @ApiProduces('text/plain')
   async scrape(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     void reply.header('content-type', this.metrics.registry.contentType);

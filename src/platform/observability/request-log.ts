@@ -4,15 +4,15 @@ import type { Bindings, ChildLoggerOptions } from 'pino';
 import type { Metrics } from './metrics.js';
 
 /**
- * One log line and one measurement per request: method, path without its query and with non-ids masked, status, duration, request id, user.
- * Never headers, bodies or queries, which may contain secrets.
+ * Writes one log line and one measurement per request: method, path, status, duration, request id and user. The path has no query, and
+ * parameters that are not ids are masked. Headers, bodies and queries are never logged, because they may contain secrets.
  */
 export function observeRequests(app: FastifyInstance, metrics: Metrics): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     done();
   });
-  // Without redaction: no field below is redacted, and the search would take twenty times as long as the line.
+  // A logger without redaction: none of the fields below is redacted, and the search for them would take twenty times as long as the line.
   const lines = app.log.child({}, { redact: { paths: [] } });
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
@@ -33,13 +33,13 @@ export function observeRequests(app: FastifyInstance, metrics: Metrics): void {
   });
 }
 
-/** Parameters of well-formed paths: ids, numbers, access keys, the id of the default environment. */
+/** Formats of path parameters that are logged: ids, numbers, access keys, and the id of the default environment. */
 const ID = /^(?:(?:[a-z]{2,4}_)?[0-9a-f]{32}|[0-9a-f-]{36}|\d{1,15}|[A-Z0-9]{20}|DEFAULT_ENVIRONMENT_RELEASE_ID)$/;
 const MASKED = '***';
 
 /**
- * The path for the log. Callers put secrets in place of ids by mistake, so parameters that are not ids are masked, and of an unknown route only
- * the prefix is logged.
+ * Returns the path for the log. Callers put secrets in place of ids by mistake, so parameters that are not ids are masked. Of an unknown
+ * route, only the prefix is logged.
  */
 function pathOf({ url, routeOptions, params }: FastifyRequest): string {
   const route = routeOptions.url;
@@ -51,7 +51,7 @@ function pathOf({ url, routeOptions, params }: FastifyRequest): string {
   });
 }
 
-/** A request's logger, created on first use: a child logger costs more than routing, and most requests log only the line above. */
+/** The logger of a request, created on first use. A child logger costs more than routing, and most requests log only the line above. */
 export class RequestLogger implements FastifyBaseLogger {
   #made: FastifyBaseLogger | undefined;
 
@@ -99,7 +99,8 @@ export class RequestLogger implements FastifyBaseLogger {
 }
 
 /**
- * Creates request ids: 32 hex digits, a random prefix per process and a counter. Random bytes per request would cost more than routing it.
+ * Returns a function that creates request ids: 32 hex digits, made of a random prefix per process and a counter. Random bytes for each
+ * request would cost more than its routing.
  */
 export function requestIds(): () => string {
   const process = randomBytes(8).toString('hex');
@@ -111,8 +112,8 @@ const SANE = /^[A-Za-z0-9_.:+/=-]{1,124}$/;
 const PREFIX = 'req_';
 
 /**
- * The caller's `X-Request-Id` if it is well-formed, for tracing across services; otherwise `fresh()`.
- * @param prefixed whether the path's contract requires ids that begin with `req_` (docs/contracts/endpoints.md §1.3)
+ * Returns the caller's `X-Request-Id` if it is well-formed, so that requests can be traced across services; otherwise `fresh()`.
+ * @param prefixed whether the contract of the path requires ids that begin with `req_` (docs/contracts/endpoints.md §1.3)
  */
 export function requestIdOf(header: string | string[] | undefined, fresh: () => string, prefixed = false): string {
   const id = typeof header === 'string' && SANE.test(header) ? header : fresh();

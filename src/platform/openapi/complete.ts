@@ -7,7 +7,7 @@ import { errorFormatOf } from '../common/error-formats.js';
 import { commonErrors, exampleOf, type Fields, overrides } from './errors.js';
 import { PATH_PARAMETERS } from './words.js';
 
-/** An operation as the decorators left it. */
+/** An operation as the decorators declared it. */
 type Declared = OperationObject & {
   [ERRORS_EXTENSION]?: DeclaredError[];
   [ACCESS_EXTENSION]?: DeclaredAccess;
@@ -19,8 +19,8 @@ const SHARED_PARAMETERS = '#/components/parameters/';
 const SHARED_RESPONSES = '#/components/responses/';
 
 /**
- * Adds to the decorators' document what follows from the path, the access rule and the input. Keys have a fixed order, so the text
- * changes only where the service does.
+ * Adds to the document of the decorators what follows from the path, the access rule and the input. The order of keys is fixed, so the text
+ * only changes if the service changes.
  */
 export function complete(document: OpenAPIObject): OpenAPIObject {
   const schemas = document.components?.schemas ?? {};
@@ -82,13 +82,19 @@ function completeOperation(
   };
 }
 
-/** The older prefix serves operations of the newer one (docs/contracts/apig.md §0); a name may occur in the document only once. */
+/**
+ * Returns the name of an operation. The older path prefix serves the same operations as the newer one (docs/contracts/apig.md §0), but a
+ * name may occur only once in the document.
+ */
 const nameAt = (path: string, operationId: string): string => (/^\/v2\/[^/]+\/apic\//.test(path) ? `${operationId}AtApic` : operationId);
 
-/** A limit that the configuration sets has no number here. */
+/** The document contains no number for a limit that the configuration sets. */
 const bodyLimit = (bytes: number = BODY_LIMIT_BYTES) => (bytes === LARGEST ? {} : { [BODY_LIMIT_EXTENSION]: bytes });
 
-/** Errors of one status are one answer, each as an example; errors that depend only on the format are described once for all operations. */
+/**
+ * Builds the error responses of an operation. The errors of one status are one response with several examples. Errors that depend only on
+ * the format are described once for all operations.
+ */
 function errorResponses(
   path: string,
   own: ReturnType<typeof undeclared>[],
@@ -125,20 +131,18 @@ function errorResponses(
   return result;
 }
 
-/** Who may call. */
+/** Describes who may call the operation. */
 function permission({ kind, actions, role }: DeclaredAccess): string {
-  if (kind === 'public') return 'Needs no token.';
-  if (kind === 'machine') return `Needs a credential of the gateway with the role \`${role}\`.`;
+  if (kind === 'public') return 'Requires no token.';
+  if (kind === 'machine') return `Requires a credential of the gateway with the role \`${role}\`.`;
   if (kind === 'authenticated') {
     const wider =
-      actions.length > 0
-        ? ` About more than the caller itself with the action ${actions.map((action) => `\`${action}\``).join(' or ')}.`
-        : '';
-    return `Needs a token, whatever its scope, or a signature.${wider}`;
+      actions.length > 0 ? ` Data of others also requires the action ${actions.map((action) => `\`${action}\``).join(' or ')}.` : '';
+    return `Requires a token with any scope, or a signature.${wider}`;
   }
-  if (kind === 'project') return `Needs an API key of the project, or a token or signature with the action \`${actions[0]}\`.`;
-  const needed = `Needs the action ${actions.map((action) => `\`${action}\``).join(' or ')} in the`;
-  return kind === 'domain' ? `${needed} scope of the token, a project or a domain.` : `${needed} project of the token.`;
+  if (kind === 'project') return `Requires an API key of the project, or a token or signature with the action \`${actions[0]}\`.`;
+  const needed = `Requires the action ${actions.map((action) => `\`${action}\``).join(' or ')} in the`;
+  return kind === 'domain' ? `${needed} scope of the token, which is a project or a domain.` : `${needed} project of the token.`;
 }
 
 const pathParameter = (name: string): ParameterObject => ({

@@ -14,14 +14,14 @@ const codeAndMessage = (code: string) =>
     error_msg: string('Description of the error; never contains a secret or the rejected value'),
   });
 
-/** The schema of an error in each format. */
+/** The schema of an error in each error format. */
 export const ERROR_SCHEMAS: Record<`${ErrorFormat}Error`, SchemaObject> = {
   ApigError: codeAndMessage('APIG.2011'),
   ApicError: codeAndMessage('APIC.7211'),
   KeystoneError: object(['error'], {
     error: object(['code', 'message', 'title'], {
       code: integer('HTTP status'),
-      message: string('What went wrong'),
+      message: string('Description of the error'),
       title: string('HTTP reason'),
     }),
   }),
@@ -29,28 +29,28 @@ export const ERROR_SCHEMAS: Record<`${ErrorFormat}Error`, SchemaObject> = {
     error: object(['code', 'message'], {
       code: string('Code of the error', 'INVALID_REQUEST'),
       message: string('Description of the error; never contains a secret'),
-      details: object(['field'], { field: string('The field at fault') }),
+      details: object(['field'], { field: string('Name of the invalid field') }),
     }),
-    meta: object(['request_id'], { request_id: string('As in X-Request-Id', 'req_xyz123') }),
+    meta: object(['request_id'], { request_id: string('Id of the request, as in X-Request-Id', 'req_xyz123') }),
   }),
   ProblemError: object(['type', 'title', 'status', 'code', 'request_id'], {
-    type: string('Kind of problem', 'about:blank'),
-    title: string('HTTP reason, or what went wrong'),
+    type: string('Type of the problem', 'about:blank'),
+    title: string('HTTP reason phrase, or a summary of the error'),
     status: integer('HTTP status'),
-    detail: string('What went wrong'),
+    detail: string('Description of the error'),
     code: string('Code of the error'),
-    parameter: string('The parameter at fault'),
-    request_id: string('As in X-Request-Id'),
+    parameter: string('Name of the invalid parameter'),
+    request_id: string('Id of the request, as in X-Request-Id'),
   }),
 };
 
-/** The properties of an operation that its errors depend on. */
+/** The properties of an operation that determine its errors. */
 export interface Facts {
   path: string;
   access: DeclaredAccess;
-  /** Names of the fields of the body, the mandatory ones first; absent when there is no body. */
+  /** The fields of the body, by name; absent when the operation has no body. */
   body?: Fields;
-  /** The same of the query. */
+  /** The parameters of the query, by name. */
   query?: Fields;
 }
 
@@ -59,7 +59,7 @@ export interface Fields {
   mandatory: readonly string[];
 }
 
-/** The errors that follow from an operation's path, access rule and input: docs/contracts/apig.md §1.9, §5.3, §5.4. */
+/** Returns the errors that follow from an operation's path, access rule and input (docs/contracts/apig.md §1.9, §5.3, §5.4). */
 export function commonErrors({ path, access, body, query }: Facts): ApiError[] {
   const guarded = access.kind !== 'public';
   return [
@@ -74,12 +74,12 @@ export function commonErrors({ path, access, body, query }: Facts): ApiError[] {
       ? [new InstanceNotFound('{instance_id}')]
       : []),
     ...(PROBES.has(path) ? [] : [new ApiFault('rate_limited')]),
-    // Public routes are answered from memory.
+    // Public routes without a body are answered from memory, so they cannot fail.
     ...(guarded || body ? [new ApiFault('internal'), new ApiFault('unavailable')] : []),
   ];
 }
 
-/** A field that is answered as an invalid one when it is missing (docs/contracts/apig.md §2.5). */
+/** If this field is missing, the error is that of an invalid field (docs/contracts/apig.md §2.5). */
 const MISSING_IS_INVALID = 'sign_id';
 
 function fieldErrors({ names, mandatory }: Fields, where: 'body' | 'query'): ApiError[] {
@@ -94,7 +94,7 @@ function fieldErrors({ names, mandatory }: Fields, where: 'body' | 'query'): Api
 export const overrides = (own: ApiError, common: ApiError): boolean =>
   own instanceof ApiFault && common instanceof ApiFault && own.kind === common.kind && own.fault.where === common.fault.where;
 
-/** An error as an example of an answer: its status, its media type and its body. */
+/** Renders an error as an example of a response: its status, media type and body. */
 export function exampleOf(error: ApiError, path: string): { name: string; status: number; mediaType: string; body: object } {
   const { status, contentType, body } = render(error, path, REQUEST_ID);
   const { error_code, error: inner, code } = body as { error_code?: string; error?: { code?: unknown }; code: string };

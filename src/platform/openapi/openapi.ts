@@ -9,7 +9,7 @@ import { ABOUT, TAGS } from './words.js';
 
 const REFERENCE = '/docs';
 
-/** Restricts the reference page to resources of this service. */
+/** Allows the reference page to load resources of this service only. */
 const CONTENT_SECURITY_POLICY =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'";
 
@@ -38,7 +38,7 @@ const base = (): Omit<OpenAPIObject, 'paths'> => ({
         in: 'header',
         name: 'Authorization',
         description:
-          'A signature with an access key: `SDK-HMAC-SHA256 Access=…, SignedHeaders=…, Signature=…` and `X-Sdk-Date`, for a temporary key also `X-Security-Token`. If the path names no project, a signed `X-Project-Id` is needed',
+          'A signature with an access key: `SDK-HMAC-SHA256 Access=…, SignedHeaders=…, Signature=…` and `X-Sdk-Date`; for a temporary key also `X-Security-Token`. If the path names no project, the signature must cover `X-Project-Id`',
       },
       token: {
         type: 'apiKey',
@@ -51,12 +51,15 @@ const base = (): Omit<OpenAPIObject, 'paths'> => ({
 });
 
 /**
- * The OpenAPI document of all controllers' routes.
+ * Returns the OpenAPI document of the routes of all controllers.
  * @param app may be a preview, in which nothing runs
  */
 export const describe = (app: INestApplication): OpenAPIObject => complete(SwaggerModule.createDocument(app, base()));
 
-/** Serves `/openapi.json` and the reference at `/docs`, rendered once. Public: registered on the adapter, without the guard. */
+/**
+ * Serves `/openapi.json` and the API reference at `/docs`, both rendered once. They are public: they are registered on the adapter, without
+ * the guard.
+ */
 export function serveReference(app: NestFastifyApplication): void {
   const policy: onRequestHookHandler = (_request, reply, done) => {
     reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
@@ -76,7 +79,7 @@ export function serveReference(app: NestFastifyApplication): void {
   SwaggerModule.setup(REFERENCE, app, described, {
     raw: false,
     customSiteTitle: 'Signet API reference',
-    // The default would send the document's address to an external validator.
+    // Disabled, because the default would send the address of the document to an external validator.
     swaggerOptions: { validatorUrl: null, displayOperationId: true, docExpansion: 'none' },
   });
 }

@@ -1,41 +1,42 @@
-/** Introduction of the document. */
-export const ABOUT = `Signet manages signature keys for API gateways. Everything below \`/v2\` is wire-compatible with Huawei Cloud APIG v2, \
-everything below \`/v3\` with OpenStack Keystone v3, everything below \`/v1\` with the HookBridge API; Signet's own surfaces are below \`/signet/v1\`.
+/** Introduction of the OpenAPI document. */
+export const ABOUT = `Signet manages signature keys for API gateways. The paths below \`/v2\` are wire-compatible with Huawei Cloud APIG v2, \
+those below \`/v3\` with OpenStack Keystone v3, and those below \`/v1\` with the HookBridge API. Signet's own interfaces are below \`/signet/v1\`.
 
-Every answer carries \`X-Request-Id\`, the caller's own if that is well-formed, and \`Cache-Control: no-store\`. Unknown fields of \
-a body and unknown query parameters are ignored. A path that does not exist is answered with 404, below \`/v1\`, \`/v2\` and \
-\`/signet/v1\` with 401 to whoever has no valid credential; one that cannot be decoded with 400; in the words of the family it stands in. Where requests are limited, \`RateLimit-Policy\` and \`RateLimit\` say how a caller stands, and 429 \
-carries \`Retry-After\`. What cannot be read as a request at all is refused with 400, 408 when it takes too long, or 431 \
-when its headers are larger than 32 KiB.`;
+Every response has the header \`X-Request-Id\`, with the caller's own value if that is well-formed, and \`Cache-Control: no-store\`. \
+Unknown fields of a body and unknown query parameters are ignored. The response to an unknown path is 404; below \`/v1\`, \`/v2\` and \
+\`/signet/v1\` it is 401 if the request has no valid credential. The response to a path that cannot be decoded is 400. Every error has the \
+format of the contract to which its path belongs. Where requests are limited, \`RateLimit-Policy\` and \`RateLimit\` contain the limit and \
+what is left of it, and a response with 429 has \`Retry-After\`. If the server cannot read a request, it answers 400; it answers 408 if the \
+request takes too long, and 431 if the headers are larger than 32 KiB.`;
 
-/** Tags, in reading order. */
+/** Tags, in the order in which the reference shows them. */
 export const TAGS: Record<string, string> = {
   'Signature keys': 'Keys with which a gateway signs requests to backends.',
-  'Signature key bindings': 'Assign a key to an API in an environment; each API has at most one key per environment.',
+  'Signature key bindings': 'Assignments of keys to APIs in environments; an API has at most one key per environment.',
   Gateways: 'Gateways of a project; in the paths they are called instances.',
-  'Gateway addresses and ports': 'Settings of a gateway that are only stored and returned.',
+  'Gateway addresses and ports': 'Settings of a gateway that Signet stores and returns, but does not use.',
   'Gateway limits and features': 'Quotas of a gateway, and features that can be enabled.',
-  'API groups': 'Every API is in a group.',
+  'API groups': 'Groups of APIs; every API belongs to one group.',
   'Domains of API groups': 'Domain names of the APIs of a group, and their certificates.',
   'Gateway responses': 'Responses that a group defines in place of the error responses of the gateway.',
-  Environments: 'Where APIs are published.',
-  'Environment variables': 'Values of `#name#` in backend addresses and paths of a group, for each environment.',
+  Environments: 'Environments, in which APIs are published.',
+  'Environment variables': 'Values that replace `#name#` in backend addresses and paths of a group, for each environment.',
   APIs: 'APIs of a gateway.',
-  Publication: 'APIs online in environments, and their earlier versions.',
-  'Load balance channels': 'Servers for the backends of APIs; in the paths they are called VPC channels.',
+  Publication: 'APIs that are online in environments, and their earlier versions.',
+  'Load balance channels': 'Servers that process the requests to APIs; in the paths, these channels are called VPC channels.',
   'Webhook endpoints': 'Receivers of the webhooks of a project.',
   'Signing keys': 'The one or two keys that sign the deliveries of an endpoint.',
   'Webhook messages': 'Messages to endpoints, their results, and replay.',
   'Webhook projects': 'Projects in the format of the webhook contract.',
-  'API keys': 'Credentials of a project’s machines for routes below `/v1`.',
+  'API keys': 'Credentials with which machines of a project call the routes below `/v1`.',
   Identity: 'Tokens, projects and users.',
-  'Access keys': 'Keys (AK/SK) for requests that users sign.',
+  'Access keys': 'Keys (AK/SK) with which users sign requests to Signet.',
   Permissions: 'The caller’s permissions.',
   'Groups, policies and roles': 'Assignments of policies to users and groups in projects; an assigned policy is called a role.',
-  'Machine credentials': 'Credentials of gateways and verifiers.',
+  'Machine credentials': 'Credentials of gateway nodes and verifiers.',
   'Nodes and receipts': 'Processes that sign for a gateway, and the changes that they have applied.',
-  'Rotation and impact': 'Change the secret of a key without a gap, and show the impact of its deletion.',
-  Distribution: 'Keys and changes for gateways and verifiers, and reports of gateways.',
+  'Rotation and impact': 'Rotation of a key’s secret without an interruption, and the impact of a key’s deletion.',
+  Distribution: 'Keys and changes for gateway nodes and verifiers, and reports of gateway nodes.',
   Audit: 'Changes and denied requests.',
   Operation: 'For load balancers and monitoring.',
 };
@@ -44,8 +45,8 @@ export const TAGS: Record<string, string> = {
 export const PATH_PARAMETERS: Record<string, string> = {
   project_id: 'Project of the token',
   instance_id: 'Gateway',
-  id: 'Id of the resource: an endpoint `ep_…`, an API key `key_…`, a project',
-  keyId: 'Signing key, `sk_…`',
+  id: 'Id of the resource: an endpoint (`ep_…`), an API key (`key_…`) or a project',
+  keyId: 'Id of the signing key, `sk_…`',
   sign_id: 'Signature key',
   sign_bindings_id: 'Id of the binding, not of the key',
   group_id: 'Group',
@@ -61,9 +62,9 @@ export const PATH_PARAMETERS: Record<string, string> = {
   access_key: 'Access key (AK)',
   ingress_port_id: 'Custom inbound port',
   token_id: 'Id of the credential, not its token',
-  verifier_id: 'Verifier: one process, by its id in `GET …/verifiers`',
-  session_id: 'Session of a process: 32 hexadecimal digits, chosen by the process',
-  revision: 'Revision of the gateway',
+  verifier_id: 'Id of the verifier, as in `GET …/verifiers`',
+  session_id: 'Id of the session: 32 hexadecimal digits, chosen by the process',
+  revision: 'Number of a revision of the gateway',
   vpc_channel_id: 'Load balance channel',
   member_id: 'Server of the channel',
   member_group_id: 'Group of servers of the channel',

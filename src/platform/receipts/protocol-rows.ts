@@ -5,7 +5,7 @@ import { chunks, placeholders } from '../database/tx.js';
 import type { Ending, GatewayRow, SessionRow } from '../../lib/receipts/protocol.js';
 import type { RestoreCheck } from '../recovery/restore-check.js';
 
-/** A session row for `lib/receipts/protocol.ts`, with columns for display. */
+/** A session as stored, for `lib/receipts/protocol.ts`, with additional columns for display. */
 export interface StoredSession extends SessionRow {
   readonly scopeKind: Scope['kind'];
   readonly scopeId: string;
@@ -23,7 +23,9 @@ export interface StoredGateway extends GatewayRow {
   readonly projectId: string;
 }
 
-/** Gateway columns for display; not a `GatewayRow`, since no decision may rest on unjudged rows. */
+/**
+ * Columns of a gateway for display. It is not a `GatewayRow`, because a decision must not rest on rows that were not checked for a restore.
+ */
 export type ShownGateway = Pick<StoredGateway, 'projectId' | 'epoch' | 'revision' | 'deleted'>;
 
 interface Columns extends Omit<StoredSession, 'asked' | 'withTable' | 'ending'> {
@@ -83,20 +85,23 @@ const toColumns = ({ ending, ...row }: StoredSession): Columns => ({
   endedBy: ending && 'by' in ending ? ending.by : null,
 });
 
-/** Sessions that a receipt of the scope may wait for, by the rule `isCandidate` (test/conformance/receipts.spec.ts compares them). */
+/**
+ * Selects the sessions for which a receipt of the scope may wait, by the rule `isCandidate` (test/conformance/receipts.spec.ts compares the
+ * two).
+ */
 export async function candidates(reads: Reads, { kind, id }: Scope): Promise<StoredSession[]> {
   const sql = `${SELECT} WHERE scope_kind = ? AND scope_id = ? AND ending IS NULL AND asked = 1`;
   return (await reads.rows<Columns>(sql, [kind, id])).map(fromColumns);
 }
 
-/** @param revision whose receipt has waited or still waits for the sessions */
+/** @param revision the sessions are those for which its receipt has waited or still waits */
 export async function sessionsOfReceipt(reads: Reads, { kind, id }: Scope, revision: number): Promise<StoredSession[]> {
   const sql = `${SELECT} WHERE scope_kind = ? AND scope_id = ? AND asked = 1 AND (ending IS NULL OR ended_revision >= ?)
     AND NOT (with_table = 0 AND first_revision IS NOT NULL AND first_revision >= ?) ORDER BY node_id, session_id`;
   return (await reads.rows<Columns>(sql, [kind, id, revision, revision])).map(fromColumns);
 }
 
-/** Sessions that have not ended, by node name. */
+/** Returns the sessions that have not ended, by node name. */
 export async function livingSessions(reads: Reads, { kind, id }: Scope): Promise<StoredSession[]> {
   const sql = `${SELECT} WHERE scope_kind = ? AND scope_id = ? AND ending IS NULL ORDER BY node_id, session_id`;
   return (await reads.rows<Columns>(sql, [kind, id])).map(fromColumns);
@@ -137,12 +142,12 @@ export async function insertSession(tx: Tx, session: StoredSession): Promise<voi
   );
 }
 
-/** Columns that a protocol step can change. */
+/** The columns that a step of the protocol can change. */
 const CHANGEABLE = FIELDS.filter(
   (field) => !['sessionId', 'scopeKind', 'scopeId', 'projectId', 'nodeId', 'version', 'publicKey', 'registeredAt'].includes(field),
 );
 
-/** Updates existing, locked rows; many per statement, since thousands of nodes report at once. */
+/** Updates existing, locked rows. One statement updates many, because thousands of nodes report at the same time. */
 export async function updateSessions(tx: Tx, sessions: readonly StoredSession[]): Promise<void> {
   for (const part of chunks(sessions, ROWS_MAX)) {
     const rows = part.map(toColumns);
@@ -164,7 +169,7 @@ const gatewaySql = (number: string) => `SELECT c.revision, c.project_id AS proje
   LEFT JOIN gateway_settings s ON s.instance_id = c.scope_id WHERE e.id = 1`;
 
 interface GatewayColumns {
-  /** Null: the scope is deleted or never existed. */
+  /** Null: the scope was deleted or never existed. */
   revision: number | null;
   projectId: string | null;
   leaseSeconds: number | null;
@@ -178,9 +183,9 @@ interface GatewayColumns {
 }
 
 /**
- * Reads the scope for a protocol step, also a deleted one: its log and audit chain remain.
- * @returns undefined when it never existed
- * @throws BeatDue; ApiFault `held` when it is unknown and a restore awaits a decision
+ * Reads the scope for a step of the protocol. A deleted scope can be read too, because its log and audit chain remain.
+ * @returns undefined when the scope never existed
+ * @throws BeatDue; ApiFault `held` when the scope is unknown and a restore waits for a decision
  */
 export async function gatewayRow(reads: Rows, scope: Scope, check: RestoreCheck): Promise<StoredGateway | undefined> {
   const { sql, params } = check.column;
@@ -191,14 +196,14 @@ export async function gatewayRow(reads: Rows, scope: Scope, check: RestoreCheck)
   return gateway;
 }
 
-/** The same for display, without the check. */
+/** As {@link gatewayRow}, for display, without the check. */
 export async function shownGateway(reads: Rows, scope: Scope): Promise<ShownGateway | undefined> {
   return gatewayOf(reads, scope, await columnsOf(reads, scope, 'NULL', []));
 }
 
 async function columnsOf(reads: Rows, { kind, id }: Scope, number: string, params: readonly string[]): Promise<GatewayColumns> {
   const [row] = await reads.rows<GatewayColumns>(gatewaySql(number), [...params, kind, id]);
-  if (!row) throw new Error('the database has lost its epoch');
+  if (!row) throw new Error('the database has no epoch');
   return row;
 }
 
@@ -219,9 +224,9 @@ async function gatewayOf(reads: Rows, scope: Scope, row: GatewayColumns): Promis
   return last && { ...common, ...last, leaseSeconds: 0, deleted: true };
 }
 
-/** Waits for the scope's running writes, and blocks new ones until the end of the transaction. */
+/** Waits for the running writes of the scope, and blocks new ones until the end of the transaction. */
 export async function lockCounter(tx: Tx, { kind, id }: Scope): Promise<void> {
-  // SQLite has a single writer.
+  // Not needed on SQLite, which has a single writer.
   if (tx.engine === 'mariadb')
     await tx.rows('SELECT revision FROM change_counters WHERE scope_kind = ? AND scope_id = ? FOR UPDATE', [kind, id]);
 }

@@ -1,18 +1,19 @@
 import type { Scope } from '../common/scope.js';
 
 /**
- * URL path of a receipt.
- * @param epoch of the revision, since a restore reuses revision numbers; absent: the current one at the time of the request
+ * Returns the URL path of a receipt.
+ * @param epoch the epoch of the revision, because a restore reuses revision numbers. Absent: the epoch that is current when the path is
+ * requested
  */
 export const receiptPath = ({ kind, id }: Scope, revision: number, epoch?: string) =>
   `/signet/v1/${kind === 'endpoint' ? 'endpoints' : 'instances'}/${id}/receipts/${revision}${epoch === undefined ? '' : `?epoch=${epoch}`}`;
 
-/** Upper limit of the preference `wait`. */
+/** Maximum of the preference `wait`. */
 export const WAIT_MAX_SECONDS = 30;
 
 /**
- * Seconds of the preference `wait` (RFC 7240); the first one counts, and a malformed one is ignored.
- * @param header `Prefer`, one line or several
+ * Returns the seconds of the preference `wait` (RFC 7240). If there are several, the first one counts. A malformed one is ignored.
+ * @param header the header `Prefer`, on one line or several
  */
 export function preferredWait(header: string | readonly string[] | undefined): number | undefined {
   if (header === undefined) return undefined;

@@ -20,47 +20,58 @@ const STATES = [
 
 class ReceiptSessionView implements ReceiptSession {
   @ApiProperty({ description: 'A process that received keys' }) session_id: string;
-  @ApiProperty({ description: 'The name that the process uses for itself' }) node_id: string;
+  @ApiProperty({ description: 'Name that the process has chosen' }) node_id: string;
   @ApiProperty({
     enum: STATES,
     description:
-      'acknowledged: the process has signed that the revision is in effect; pending: it has not yet; silent: pending, and without a report for ' +
-      'some time; left: it reported that it signs no more; lease_over: it was silent for longer than its lease; vouched: an operator stated that ' +
-      'it signs no more; succeeded: a later process has proved its death',
+      'acknowledged: the process has confirmed that the revision is in effect; pending: it has not confirmed yet; silent: pending, and without a report for ' +
+      'some time; left: the process has reported that it will not sign any more; lease_over: it was silent for longer than its lease; vouched: an operator stated that ' +
+      'it does not sign any more; succeeded: a later process has proved that this one has ended',
   })
   state: ReceiptSession['state'];
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'Time of its last acknowledgement' })
+  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'Time of the last acknowledgement' })
   acknowledged_at: string | null;
-  @ApiProperty({ format: 'date-time', description: 'Time of its last report' }) last_seen_at: string;
-  @ApiProperty({ type: 'integer', nullable: true, description: 'Maximum time for which it signs without an answer; null means unlimited' })
+  @ApiProperty({ format: 'date-time', description: 'Time of the last report' }) last_seen_at: string;
+  @ApiProperty({
+    type: 'integer',
+    nullable: true,
+    description: 'Maximum time for which the process signs without an answer from the control plane; null means unlimited',
+  })
   lease_seconds: number | null;
-  @ApiProperty({ type: 'integer', description: 'Minimum time since its last contact' }) silent_seconds: number;
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'When it ended; null while it may still sign' })
-  ended_at: string | null;
-  @ApiProperty({ type: String, nullable: true, description: 'Who vouched for it, or which session succeeded it' }) ended_by: string | null;
+  @ApiProperty({ type: 'integer', description: 'Minimum time since the last report' }) silent_seconds: number;
   @ApiProperty({
     type: String,
     format: 'date-time',
     nullable: true,
-    description: 'Time of its first report after an operator had vouched for it, which shows that the operator was wrong',
+    description: 'When the session ended; null while the process may still sign',
+  })
+  ended_at: string | null;
+  @ApiProperty({ type: String, nullable: true, description: 'The operator who vouched, or the session that succeeded this one' }) ended_by:
+    | string
+    | null;
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'Time of the first report after an operator had vouched: the operator was wrong, because the process still runs',
   })
   contradicted_at: string | null;
 }
 
-/** The signers' part of a receipt. */
+/** The part of a receipt that concerns signing processes. */
 export class SignersReceiptView implements Omit<Receipt, 'verifiers' | 'refused_everywhere'> {
   @ApiProperty({ description: 'Gateway' }) instance_id: string;
   @ApiProperty({ type: 'integer', description: 'Revision' }) revision: number;
-  @ApiProperty({ description: 'True if no process still signs with an older state; it never becomes false again' })
+  @ApiProperty({ description: 'True if no process signs with an older revision; never becomes false again' })
   complete: boolean;
   @ApiProperty({ format: 'date-time', description: 'When the revision was written' }) created_at: string;
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'Time of its completion' })
+  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'When the receipt was completed' })
   completed_at: string | null;
-  @ApiProperty({ type: [ReceiptSessionView], description: 'Every process that the receipt waits for or has waited for, by name' })
+  @ApiProperty({ type: [ReceiptSessionView], description: 'All processes for which the receipt waits or has waited, by name' })
   sessions: ReceiptSessionView[];
 }
 
-/** A session that has not reported for longer is shown as silent; nodes report every few seconds. */
+/** A session without a report for longer than this is shown as silent. Nodes report every few seconds. */
 const SILENT_MS = 15_000;
 
 interface Shown {
@@ -94,7 +105,7 @@ export const toReceiptView = ({ shown, revision, createdAt, completedAt, epoch, 
   })),
 });
 
-/** For display; `lib/receipts/protocol.ts` decides what a receipt waits for. */
+/** Returns the state for display. `lib/receipts/protocol.ts` decides what a receipt waits for. */
 function stateOf(session: StoredSession, revision: number, epoch: string): ReceiptSession['state'] {
   if (session.acknowledged >= revision && session.epoch === epoch) return 'acknowledged';
   if (session.ending) return session.ending.how;

@@ -2,8 +2,8 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Scope } from '../common/scope.js';
 
 /**
- * Completed receipts. A completed receipt completes all earlier ones, so a row covers the revisions after the previous row up to its own;
- * revisions above the last row are open.
+ * Completed receipts. A completed receipt also completes all earlier ones. So a row covers the revisions after the previous row up to its
+ * own revision, and revisions above the last row are open.
  */
 @Entity({ name: 'receipts' })
 export class Receipt {
@@ -16,11 +16,11 @@ export class Receipt {
   @PrimaryColumn({ type: 'bigint' })
   revision: number;
 
-  /** In which it was completed. */
+  /** The epoch in which the receipt was completed. */
   @Column({ type: 'varchar', length: 32 })
   epoch: string;
 
-  /** Unix time in milliseconds, by the clock of the control plane that stored it. */
+  /** Unix time in milliseconds, by the clock of the control plane that stored the row. */
   @Column({ name: 'completed_at', type: 'bigint' })
   completedAt: number;
 }

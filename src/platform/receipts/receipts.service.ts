@@ -14,7 +14,7 @@ import type { SignersReceiptView } from './receipt.dto.js';
 import { toReceiptView } from './receipt.dto.js';
 
 const CHECK_MS = 1000;
-/** Another process may store the completion. */
+/** Pause between polls, because another process may store the completion. */
 const POLL_MS = 100;
 const REVISION = /^[1-9]\d{0,14}$/;
 const TIDY_EVERY_CHECKS = 3600;
@@ -26,18 +26,18 @@ interface Waiter {
 
 /** The revision whose receipt is requested. */
 export interface RequestedReceipt {
-  /** As counted by its signers. */
+  /** The revision that the signers acknowledge. */
   target: ReceiptTarget;
-  /** As named in the request. */
+  /** The revision that the request names. */
   shown: ReceiptTarget;
-  /** When it was written: Unix time in milliseconds; undefined: no longer known. */
+  /** When the revision was written, Unix time in milliseconds; undefined: no longer known. */
   createdAt: number | undefined;
 }
 
 /** The requested receipt does not exist. */
 export interface NotFound {
   notFound: Error;
-  /** Whether the revision is merely newer than the scope's last. */
+  /** True if the revision is above the last revision of the scope. */
   ahead: boolean;
 }
 
@@ -51,37 +51,40 @@ interface Waiting {
   waiters: Set<Waiter>;
 }
 
-/** A completed receipt past its retention: the revision took effect, and its sessions are no longer known. */
+/** The receipt was complete, and its retention has ended. The revision took effect; the sessions are no longer known. */
 export class ReceiptExpired extends ContractError {
   constructor() {
     super(410, 'receipt_expired', 'The receipt was complete, and is no longer stored.');
   }
 }
 
-/** The revision belongs to a replaced epoch: whether its receipt was complete is unknown, and what it ended may exist again. */
+/**
+ * The revision belongs to an epoch that a restore has ended. It is unknown whether its receipt was complete, and the keys that the revision
+ * ended may exist again.
+ */
 export class ReceiptSuperseded extends ContractError {
   constructor() {
-    super(410, 'receipt_superseded', 'The receipt is superseded by a restore: the database was put back to an earlier state.');
+    super(410, 'receipt_superseded', 'The receipt is superseded: the database was restored to an earlier state.');
   }
 }
 
 /**
- * Tracks which revisions are in effect at every signing process. A receipt is completed and stored by whichever process finds it
- * complete: after an acknowledgement, after a session's end, or in a check once a second. It never reopens (docs/receipts.md).
+ * Tracks which revisions are in effect at every signing process. Any control-plane process may complete and store a receipt: after an
+ * acknowledgement, after the end of a session, or in a check once a second. A complete receipt never reopens (docs/receipts.md).
  *
- * Guarantees: A receipt is completed once, after every session that it waits for has acknowledged or ended.
+ * Guarantees: A receipt is completed once, after every session for which it waits has acknowledged or ended.
  * Condition: Acknowledgements, ends and completion are decided on locked rows by `lib/receipts/protocol.ts`.
- * Degrades: An event that nobody acted on is found by the check once a second. While the database fails, receipts stay open.
+ * Degrades: The check once a second finds every completion that was missed. While the database fails, receipts stay open.
  */
 @Injectable()
 export class ReceiptsService implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #logger = new Logger(ReceiptsService.name);
-  /** Entries by scope. */
+  /** Waiting callers by scope. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #checking = new Map<string, Promise<void>>();
   readonly #checkAgain = new Set<string>();
   readonly #checks = new PeriodicTask(
-    { maintains: 'what receipts have found, which the reports and the ends of sessions decide' },
+    { maintains: 'completed receipts, which follow from reports and the ends of sessions' },
     CHECK_MS,
     () => this.checkAll(),
     (error) => this.report(error),
@@ -102,7 +105,7 @@ export class ReceiptsService implements OnApplicationBootstrap, OnModuleDestroy 
     this.#checks.start();
   }
 
-  /** Answers all waiting callers on shutdown. */
+  /** Answers all waiting callers. Called on shutdown. */
   async onModuleDestroy(): Promise<void> {
     this.#stopping = true;
     for (const { waiters } of this.#waiting.values()) for (const { done } of [...waiters]) done();
@@ -111,11 +114,11 @@ export class ReceiptsService implements OnApplicationBootstrap, OnModuleDestroy 
   }
 
   /**
-   * The receipt of a revision.
-   * @param revision as in the path
-   * @param epoch of the revision; absent: the current one
-   * @throws InstanceNotFound for a scope that the project never had; ApiFault `not_found` for an unknown or future revision; ReceiptExpired;
-   * ReceiptSuperseded
+   * Returns the receipt of a revision.
+   * @param revision the text in the path
+   * @param epoch the epoch of the revision; absent: the current one
+   * @throws InstanceNotFound for a scope that never existed in the project; ApiFault `not_found` for an unknown or future revision;
+   * ReceiptExpired; ReceiptSuperseded
    */
   async get({ projectId }: ProjectScope, scope: Scope, revision: string, epoch?: string): Promise<SignersReceiptView> {
     const target = { scope, revision: revisionIn(revision) };
@@ -133,10 +136,10 @@ export class ReceiptsService implements OnApplicationBootstrap, OnModuleDestroy 
   }
 
   /**
-   * The signers' part of a receipt.
-   * @param scope that counts the signers
-   * @param epoch of the revision; absent: the current one
-   * @param find looks the revision up, in the same snapshot
+   * Returns the part of a receipt that concerns signing processes.
+   * @param scope the scope in which the signers are counted
+   * @param epoch the epoch of the revision; absent: the current one
+   * @param find looks up the revision in the same snapshot
    * @throws the error of a missing revision; ReceiptExpired; ReceiptSuperseded
    */
   async show(
@@ -149,22 +152,25 @@ export class ReceiptsService implements OnApplicationBootstrap, OnModuleDestroy 
         const now = await check.read(reads);
         const inThisEpoch = epoch === undefined || epoch === now.epoch;
         const requested = await find(reads);
-        // A revision written after the backup is in no database any more.
+        // A revision that was written after the backup exists in no database any more.
         if ('notFound' in requested)
           throw inThisEpoch && !(requested.ahead && now.wasPutBack) ? requested.notFound : new ReceiptSuperseded();
         const completed = await completedWith(reads, requested.target);
-        // A row of a later epoch concerns another revision with the same number.
+        // A row of a later epoch concerns another revision that has the same number.
         if (!inThisEpoch && completed?.epoch !== epoch) throw new ReceiptSuperseded();
         return this.view(reads, now.epoch, requested, completed?.completedAt ?? null);
       });
     const first = await read();
     if (first.completedAt !== null) return first.view;
-    // It may have been acknowledged meanwhile.
+    // The session may have acknowledged in the meantime.
     await this.check(scope);
     return (await read()).view;
   }
 
-  /** Resolves when the receipt is complete, the time is over, or the caller is gone. Holds no transaction or connection meanwhile. */
+  /**
+   * Resolves when the receipt is complete, when the time is over, or when the caller has disconnected. Holds neither a transaction nor a
+   * connection while it waits.
+   */
   async whenComplete(scope: Scope, revision: number, waitMs: number, abandoned: AbortSignal): Promise<void> {
     if (this.#stopping || abandoned.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -188,12 +194,12 @@ export class ReceiptsService implements OnApplicationBootstrap, OnModuleDestroy 
     this.#timer = undefined;
   }
 
-  /** Completes receipts after an acknowledgement or a session's end. Concurrent calls are coalesced. Never rejects. */
+  /** Completes receipts after an acknowledgement or the end of a session. Concurrent calls are coalesced. Never rejects. */
   check(scope: Scope): Promise<void> {
     const key = keyOf(scope);
     const underway = this.#checking.get(key);
     if (underway) {
-      // The running check may have read before the latest change.
+      // The running check may have read before the latest change, so another check follows.
       this.#checkAgain.add(key);
       return underway;
     }
@@ -219,7 +225,7 @@ export class ReceiptsService implements OnApplicationBootstrap, OnModuleDestroy 
 
   /** Checks every scope with open receipts. */
   private async checkAll(): Promise<void> {
-    // A control plane that has just started, or has no fresh pulse, completes nothing.
+    // A control plane that has just started, or whose pulse is not fresh, completes nothing.
     if (!this.pulse.fit) return;
     const open = await this.database.rows<Scope>(
       `SELECT c.scope_kind AS kind, c.scope_id AS id FROM change_counters c WHERE c.scope_kind IN ('instance', 'deliveries') AND c.revision >
@@ -232,7 +238,7 @@ export class ReceiptsService implements OnApplicationBootstrap, OnModuleDestroy 
     await this.tidy();
   }
 
-  /** Completes receipts of deleted gateways, in case the process that ended their last session died before it did. */
+  /** Completes receipts of deleted gateways. Needed if the process that ended the last session stopped before it completed them. */
   private async checkDeleted(): Promise<void> {
     const deleted = await this.database.rows<Scope>(
       `SELECT DISTINCT s.scope_kind AS kind, s.scope_id AS id FROM signing_sessions s
@@ -241,18 +247,18 @@ export class ReceiptsService implements OnApplicationBootstrap, OnModuleDestroy 
     for (const scope of deleted) if (!this.#checks.stopped) await this.check(scope);
   }
 
-  /** Finds the newest revision without pending sessions, and stores it as complete, which covers all earlier ones. */
+  /** Finds the newest revision without pending sessions and stores it as complete, which also completes all earlier ones. */
   private async complete(scope: Scope): Promise<void> {
     // The next check follows within a second.
     if (this.pulse.held || this.pulse.starting) return;
     const found = await this.pulse.snapshot((reads, check) => newestIn(reads, check, scope));
     if (!found) return;
     await this.pulse.transaction(async (tx, check) => {
-      // The finding holds for its own epoch only.
+      // The result applies to its own epoch only.
       const { epoch, held } = await check.lock(tx);
       if (held || epoch !== found.epoch) return;
       const ignore = tx.engine === 'mariadb' ? 'IGNORE' : 'OR IGNORE';
-      // Two processes may find the same receipt.
+      // Two processes may complete the same receipt, so the second row is ignored.
       await tx.run(`INSERT ${ignore} INTO receipts (scope_kind, scope_id, revision, epoch, completed_at) VALUES (?, ?, ?, ?, ?)`, [
         scope.kind,
         scope.id,
@@ -274,20 +280,20 @@ export class ReceiptsService implements OnApplicationBootstrap, OnModuleDestroy 
     { target: { scope, revision }, shown, createdAt }: RequestedReceipt,
     completedAt: number | null,
   ): Promise<Shown> {
-    // Past the retention, the sessions are deleted.
+    // After the retention the sessions are deleted.
     if (completedAt !== null && (createdAt === undefined || this.clock.now() - createdAt > this.config.receiptRetentionDays * DAY_MS))
       throw new ReceiptExpired();
     const sessions = await sessionsOfReceipt(reads, scope, revision);
     return { completedAt, view: toReceiptView({ shown, revision, createdAt: createdAt ?? 0, completedAt, epoch, sessions }) };
   }
 
-  /** Deletes sessions that ended before the retention of receipts. */
+  /** Deletes sessions that ended so long ago that no receipt needs them any more. */
   private async tidy(): Promise<void> {
     const before = this.clock.now() - this.config.receiptRetentionDays * DAY_MS;
     await this.database.transaction((tx) => tx.run('DELETE FROM signing_sessions WHERE ending IS NOT NULL AND ended_at < ?', [before]));
   }
 
-  /** Logs once per outage. */
+  /** Logs one line per outage. */
   private report(error: unknown): void {
     if (!this.#faulty && !this.#stopping)
       this.#logger.warn(`receipts cannot be checked: ${error instanceof Error ? error.message : 'unknown'}`);
@@ -295,19 +301,19 @@ export class ReceiptsService implements OnApplicationBootstrap, OnModuleDestroy 
   }
 }
 
-/** @param text from a path @returns 0 for an invalid revision */
+/** @param text the text in a path @returns 0 for an invalid revision */
 export const revisionIn = (text: string): number => (REVISION.test(text) ? Number(text) : 0);
 
 const keyOf = ({ kind, id }: Scope) => `${kind} ${id}`;
 
-/** The newest completed revision; 0: none. */
+/** Returns the newest completed revision; 0: none. */
 export async function completeThrough(reads: Pick<Reads, 'rows'>, { kind, id }: Scope): Promise<number> {
   const sql = 'SELECT MAX(revision) AS revision FROM receipts WHERE scope_kind = ? AND scope_id = ?';
   const [row] = await reads.rows<{ revision: number | null }>(sql, [kind, id]);
   return row?.revision ?? 0;
 }
 
-/** The row that completed a revision. */
+/** Returns the row that completed a revision. */
 async function completedWith(
   reads: Reads,
   { scope, revision }: ReceiptTarget,
@@ -317,7 +323,9 @@ async function completedWith(
   return (await reads.rows<{ completedAt: number; epoch: string }>(sql, [scope.kind, scope.id, revision]))[0];
 }
 
-/** The newest revision without pending sessions, in one snapshot. @returns undefined when it is stored already, or there is none */
+/**
+ * Finds the newest revision without pending sessions, in one snapshot. @returns undefined when it is stored already, or when there is none
+ */
 async function newestIn(reads: Reads, check: RestoreCheck, scope: Scope): Promise<{ revision: number; epoch: string } | undefined> {
   const gateway = await gatewayRow(reads, scope, check);
   if (!gateway) return undefined;
@@ -335,8 +343,8 @@ async function newestIn(reads: Reads, check: RestoreCheck, scope: Scope): Promis
 }
 
 /**
- * Skips checks that could complete nothing: a session has not acknowledged even the first open revision. It can only delay a completion;
- * the protocol decides.
+ * Whether a session has not acknowledged even the first open revision, so that a check would complete nothing and can be skipped. At worst
+ * this delays a completion; the protocol decides.
  */
 async function isStuckAt(reads: Reads, { scope, epoch }: StoredGateway, revision: number): Promise<boolean> {
   const waiting = await reads.rows(
@@ -347,7 +355,7 @@ async function isStuckAt(reads: Reads, { scope, epoch }: StoredGateway, revision
   return waiting.length > 0;
 }
 
-/** Binary search: a complete revision implies that all earlier ones are complete. */
+/** A binary search: if a revision is complete, all earlier ones are complete too. */
 function newestComplete(isComplete: (revision: number) => boolean, through: number, last: number): number {
   if (isComplete(last)) return last;
   let [complete, open] = [through, last];

@@ -3,8 +3,8 @@ import type { Scope } from '../common/scope.js';
 import type { Ending } from '../../lib/receipts/protocol.js';
 
 /**
- * A process that was given keys, for which receipts wait. Outlives its gateway and its credential, as the process may. The columns are
- * defined in `lib/receipts/protocol.ts`, which alone decides about them.
+ * A process that was given keys; receipts wait for it. The row outlives its gateway and its credential, because the process may do so too.
+ * `lib/receipts/protocol.ts` defines the columns and is the only code that decides on them.
  */
 @Entity({ name: 'signing_sessions' })
 @Index('ix_signing_sessions_scope', ['scopeKind', 'scopeId', 'ending', 'acknowledged'])
@@ -24,15 +24,15 @@ export class SigningSession {
   @Column({ name: 'project_id', type: 'varchar', length: 64 })
   projectId: string;
 
-  /** Display name, not unique. */
+  /** Name for display, not unique. */
   @Column({ name: 'node_id', type: 'varchar', length: 64 })
   nodeId: string;
 
-  /** Software version. */
+  /** Version of the software. */
   @Column({ type: 'varchar', length: 64 })
   version: string;
 
-  /** Ed25519, 32 bytes as base64url. */
+  /** Ed25519 public key, 32 bytes as base64url. */
   @Column({ name: 'public_key', type: 'varchar', length: 64 })
   publicKey: string;
 
@@ -54,7 +54,7 @@ export class SigningSession {
   @Column({ type: 'bigint' })
   acknowledged: number;
 
-  /** First acknowledgement of that revision: Unix time in milliseconds by a control plane's clock; for display only. */
+  /** First acknowledgement of that revision, Unix time in milliseconds by the clock of a control plane. For display only. */
   @Column({ name: 'acknowledged_at', type: 'bigint', nullable: true })
   acknowledgedAt: number | null;
 
@@ -70,7 +70,7 @@ export class SigningSession {
   @Column({ type: 'varchar', length: 16, nullable: true })
   ending: Ending['how'] | null;
 
-  /** The operator that vouched, or the succeeding session. */
+  /** The operator who vouched, or the session that succeeded this one. */
   @Column({ name: 'ended_by', type: 'varchar', length: 255, nullable: true })
   endedBy: string | null;
 
@@ -78,7 +78,7 @@ export class SigningSession {
   @Column({ name: 'ended_at', type: 'bigint', nullable: true })
   endedAt: number | null;
 
-  /** The scope's revision at its end: receipts of revisions up to it have waited for it. */
+  /** The scope's revision when the session ended. Receipts of revisions up to this one have waited for the session. */
   @Column({ name: 'ended_revision', type: 'bigint', nullable: true })
   endedRevision: number | null;
 

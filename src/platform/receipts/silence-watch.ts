@@ -15,13 +15,13 @@ import { SigningSession } from './session.entity.js';
 const SESSION = columnsOf(SigningSession).pick('sessionId', 'counter', 'silenceMs', 'leaseSeconds');
 
 const POLL_MS = 1000;
-/** With more sessions than this, only every fifth check reads them. */
+/** If there are more sessions than this, only every fifth check reads them. */
 const SESSIONS_OFTEN = 1000;
 const SELDOM = 5;
 const TOGETHER_MAX = 100;
 
 interface Seen extends Observation {
-  /** The row's value at the last check. */
+  /** The value in the row at the last check. */
   storedMs: number;
 }
 
@@ -33,13 +33,13 @@ interface Row {
 }
 
 /**
- * Ends sessions whose lease is over. Each control plane observes all sessions' counters and measures on its own monotonic clock how long
- * each has not changed; no time of another machine is used. Observed silence is stored in steps, and on shutdown, so that it survives
- * restarts of control planes.
+ * Ends sessions whose lease is over. Each control plane observes the counters of all sessions, and measures on its own monotonic clock for
+ * how long each counter has not changed. It uses no time of another machine. The observed silence is stored in steps and on shutdown, so
+ * that it survives restarts of control planes.
  *
  * Guarantees: A session is ended after its lease has passed without a report, never before.
  * Condition: One control plane runs for as long as the lease, and its monotonic clock counts seconds.
- * Degrades: A restart costs at most the part of the silence that was not stored yet: receipts complete later, never earlier.
+ * Degrades: A restart loses at most the part of the silence that was not stored yet. So receipts complete later, never earlier.
  */
 @Injectable()
 export class SilenceWatch implements OnApplicationBootstrap, OnModuleDestroy {
@@ -48,7 +48,7 @@ export class SilenceWatch implements OnApplicationBootstrap, OnModuleDestroy {
   #polls = 0;
   #faulty = false;
   readonly #watch = new PeriodicTask(
-    { maintains: 'sessions whose lease is over: each end stands in the session and in the receipts that waited for it' },
+    { maintains: 'sessions whose lease is over: the session and the receipts that waited for it record each end' },
     POLL_MS,
     () => this.poll(),
     (error) => this.report(error),
@@ -88,13 +88,14 @@ export class SilenceWatch implements OnApplicationBootstrap, OnModuleDestroy {
       if (silence >= leaseEndMs(row.leaseSeconds) || silence - row.silenceMs >= storeStepMs(row.leaseSeconds)) due.push(row.sessionId);
     }
     this.#seen = seen;
-    // Also leases granted by other control planes: after a restore that loses these rows, the wait is as long.
+    // Also reports leases that other control planes have granted. After a restore that loses these rows, the quarantine then still covers
+    // the longest lease.
     for (const { leaseSeconds } of rows) await this.pulse.leaseGranted(leaseSeconds);
     await this.storeObservations(due);
     this.#faulty = false;
   }
 
-  /** Hands observations to the protocol, which decides on locked rows: a session that has reported since is not silent. */
+  /** Passes observations to the protocol, which decides on locked rows: a session that has reported in the meantime is not silent. */
   private async storeObservations(sessionIds: readonly string[]): Promise<void> {
     for (const part of chunks(sessionIds, TOGETHER_MAX)) {
       const scopes = await this.pulse.record((tx, check) => this.step(tx, check, part));
@@ -102,7 +103,7 @@ export class SilenceWatch implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** @returns scopes in which a session ended */
+  /** @returns the scopes in which a session ended */
   private async step(tx: Tx, check: RestoreCheck, sessionIds: readonly string[]): Promise<Scope[]> {
     const ended = new Map<string, Scope>();
     const changed: StoredSession[] = [];
@@ -124,7 +125,7 @@ export class SilenceWatch implements OnApplicationBootstrap, OnModuleDestroy {
     return [...ended.values()];
   }
 
-  /** Logs once per outage. */
+  /** Logs one line per outage. */
   private report(error: unknown): void {
     if (!this.#faulty) this.#logger.warn(`sessions cannot be observed: ${error instanceof Error ? error.message : 'unknown'}`);
     this.#faulty = true;

@@ -13,7 +13,7 @@ import { Committed } from '../common/committed.js';
 import { preferredWait, receiptPath, WAIT_MAX_SECONDS } from './receipt-path.js';
 import { ReceiptsService } from './receipts.service.js';
 
-/** Unwraps a write's result, sets its receipt headers, and waits for the receipt if the caller prefers that. */
+/** Returns the value of a write's result, sets the receipt headers, and waits for the receipt if the caller asked for that. */
 @Injectable()
 class ReceiptInterceptor implements NestInterceptor {
   constructor(private readonly receipts: ReceiptsService) {}
@@ -45,19 +45,22 @@ class ReceiptInterceptor implements NestInterceptor {
   }
 }
 
-/** For routes that return a {@link Committed}: the response has its value, and headers with the revision and the receipt. */
+/**
+ * Method decorator for routes that return a {@link Committed}: the response contains its value, and has headers with the revision and the
+ * receipt.
+ */
 export const WithReceipt = () =>
   applyDecorators(
     UseInterceptors(ReceiptInterceptor),
     ApiHeader({
       name: 'Prefer',
       required: false,
-      description: `With \`wait=N\`, the answer comes when every signing process has applied the change, or after N seconds, at most ${WAIT_MAX_SECONDS} (RFC 7240)`,
+      description: `With \`wait=N\`, the response is sent when every signing process has applied the change, or after N seconds (RFC 7240); the maximum is ${WAIT_MAX_SECONDS}`,
       schema: { type: 'string', example: 'wait=5' },
     }),
   );
 
-/** OpenAPI description of the receipt headers. */
+/** OpenAPI descriptions of the receipt headers. */
 export const RECEIPT_HEADERS = {
   headers: {
     'Signet-Revision': {
@@ -65,9 +68,9 @@ export const RECEIPT_HEADERS = {
       schema: { type: 'integer' as const },
     },
     'Signet-Receipt': {
-      description: 'URL of the receipt, which shows the processes that have applied the change',
+      description: 'URL of the receipt, which shows which processes have applied the change',
       schema: { type: 'string' as const },
     },
-    'Preference-Applied': { description: 'Present when `Prefer` had an effect', schema: { type: 'string' as const } },
+    'Preference-Applied': { description: 'Present if `Prefer` had an effect', schema: { type: 'string' as const } },
   },
 };

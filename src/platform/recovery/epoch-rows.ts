@@ -2,16 +2,18 @@ import { newId } from '../common/ids.js';
 import type { Tx } from '../database/database.js';
 import { type ControlState, type GatewayRow, type Quarantine, type SessionRow, step } from '../../lib/receipts/protocol.js';
 
-/** The row of the database's epoch, with the number that one control plane last wrote to the database (its pulse, docs/adr/0047). */
+/**
+ * The row of the database's epoch, together with the number that one control plane last wrote to the database (its pulse, docs/adr/0047).
+ */
 export interface EpochRow {
   readonly epoch: string;
   readonly databaseId: string;
   readonly held: number;
   readonly putBack: boolean;
   readonly quarantine: Quarantine | null;
-  /** The number that the control plane increments with each beat; undefined: it has written none. */
+  /** The number that the control plane increments with each beat; undefined: the control plane has not written one. */
   readonly row: number | undefined;
-  /** Whether the database has been in the given epoch and has left it. */
+  /** Whether the database was in the given epoch earlier and has left it. */
   readonly left: boolean;
 }
 
@@ -31,12 +33,12 @@ const SELECT = `SELECT e.epoch, e.database_id AS databaseId, e.held, e.put_back 
   e.longest_lease_seconds AS longestLeaseSeconds, e.elapsed_ms AS elapsedMs, e.vouched_by AS vouchedBy,
   p.number FROM database_epoch e LEFT JOIN pulses p ON p.plane_id = ? WHERE e.id = 1`;
 
-/** Reads the row, locked until the end of the transaction. @param epoch the one in the pulse file */
+/** Reads the row and locks it until the end of the transaction. @param epoch the epoch in the pulse file */
 export async function epochRow(tx: Tx, planeId: string, epoch: string): Promise<EpochRow> {
   const [row] = await tx.rows<Columns>(`${SELECT} ${tx.engine === 'mariadb' ? 'FOR UPDATE' : ''}`, [planeId]);
-  if (!row) throw new Error('the database has lost its epoch');
-  // This query runs after the row is locked. MariaDB reads a subquery of the locking statement from a snapshot taken before the wait. That
-  // snapshot lacks an epoch that the previous holder of the lock has just left.
+  if (!row) throw new Error('the database has no epoch');
+  // This query runs after the row is locked. In a subquery of the locking statement, MariaDB would read a snapshot from before the wait for
+  // the lock. That snapshot lacks an epoch that the previous holder of the lock has just left.
   const left = await tx.rows('SELECT 1 FROM left_epochs WHERE epoch = ?', [epoch]);
   const { since, longestLeaseSeconds, elapsedMs, vouchedBy } = row;
   return {
@@ -59,14 +61,14 @@ export async function storeNumber(tx: Tx, planeId: string, number: number, now: 
   await tx.run(`INSERT INTO pulses (plane_id, number, beaten_at) VALUES (?, ?, ?) ${conflict}`, [planeId, number, now]);
 }
 
-/** The state for a protocol step that concerns the database as a whole, without receipts. */
+/** Returns the state for a step of the protocol that concerns the whole database, without receipts. */
 const stateOf = ({ epoch, held, quarantine }: EpochRow, sessions: readonly SessionRow[] = []): ControlState => ({
   gateway: { epoch, revision: 0, leaseSeconds: 0, deleted: false, held: held === 1, quarantine },
   sessions,
   receipts: [],
 });
 
-/** @param decidedBy null: a restore was detected */
+/** @param decidedBy the operator; null: a restore was detected */
 async function remember(tx: Tx, left: readonly string[], decidedBy: string | null, now: number): Promise<void> {
   const ignore = tx.engine === 'mariadb' ? 'IGNORE' : 'OR IGNORE';
   const how = decidedBy === null ? 'restored' : 'decided';
@@ -98,9 +100,9 @@ async function store(
 }
 
 /**
- * Records a detected restore: starts a new epoch, holds all writes, and resets the stored silence of sessions.
+ * Records a detected restore: begins a new epoch, holds all writes, and resets the stored silence of sessions.
  * @param longestLeaseSeconds the longest lease ever granted; null: unlimited or unknown
- * @param left epochs that the restore ends; the result of `leftByRestore`
+ * @param left the epochs that the restore ends, as `leftByRestore` returns them
  */
 export async function recordRestore(
   tx: Tx,
@@ -134,7 +136,7 @@ const NOTHING_OF_A_SESSION = {
   contradictedAt: null,
 } as const;
 
-/** Stores how long the quarantine has lasted. */
+/** Stores for how long the quarantine has lasted. */
 export async function storeElapsed(tx: Tx, before: EpochRow, elapsedMs: number): Promise<EpochRow> {
   const { quarantine } = before;
   if (!quarantine) return before;
@@ -147,17 +149,18 @@ export async function storeElapsed(tx: Tx, before: EpochRow, elapsedMs: number):
 export async function decide(tx: Tx, before: EpochRow, by: string, now: number): Promise<EpochRow> {
   const was = stateOf(before);
   const [state] = step(was, { kind: 'recover', epoch: newId() });
-  if (state === was) throw new Error('no restore awaits a decision: see signet admin recovery status');
+  if (state === was) throw new Error('no restore waits for a decision: run signet admin recovery status');
   return store(tx, before, state.gateway, now, by);
 }
 
 /**
- * Records an operator's word that no process with keys from before the restore still signs.
+ * Records the statement of an operator that no process with keys from before the restore still signs.
  * @throws Error when there is no quarantine, or when an operator has already vouched
  */
 export async function vouchForUnknown(tx: Tx, before: EpochRow, by: string, now: number): Promise<void> {
   const was = stateOf(before);
   const [state] = step(was, { kind: 'vouch_for_unknown', by });
-  if (state === was || before.quarantine?.vouchedBy) throw new Error('there is nothing to vouch for: see signet admin recovery status');
+  if (state === was || before.quarantine?.vouchedBy)
+    throw new Error('there is no quarantine in which an operator could vouch: run signet admin recovery status');
   await store(tx, before, state.gateway, now);
 }

@@ -10,7 +10,7 @@ const PULSE: StoredPulse = { planeId: 'a', databaseId: 'b', epoch: 'c', number: 
 describe('the pulse file', () => {
   let folder: string;
   let file: string;
-  /** A volume of one page, which requires root. */
+  /** Whether a volume of one page could be mounted, which requires root. */
   let mounted: boolean;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'signet-pulse-'));
@@ -28,7 +28,7 @@ describe('the pulse file', () => {
     expect([readPulseFile(file), readdirSync(folder)]).toEqual([{ ...PULSE, number: 2 }, ['pulse']]);
   });
 
-  it('stays unchanged if there is no space, in which case the service is unavailable and leaves no temporary file', async () => {
+  it('stays unchanged if there is no space; the service is then unavailable and leaves no temporary file', async () => {
     if (!mounted) return expect(process.env['CI']).toBeUndefined();
     await writePulseFile(file, PULSE);
     writeFileSync(join(folder, 'ballast'), Buffer.alloc(4096));

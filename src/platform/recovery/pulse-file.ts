@@ -3,11 +3,11 @@ import { open, rename, rm } from 'node:fs/promises';
 import { ApiFault } from '../common/api-error.js';
 import { newId } from '../common/ids.js';
 
-/** State that a control plane stores outside the database, so that a restore does not reset it (lib/receipts/restore.ts). */
+/** What a control plane stores outside the database, so that a restore does not reset it (lib/receipts/restore.ts). */
 export interface StoredPulse {
-  /** Key of its row in the database. Processes with the same data folder share file and row. */
+  /** Key of the control plane's row in the database. Processes with the same data folder share the file and the row. */
   readonly planeId: string;
-  /** The database that this state belongs to. */
+  /** The database to which this state belongs. */
   readonly databaseId: string;
   readonly epoch: string;
   readonly number: number;
@@ -27,9 +27,9 @@ export function readPulseFile(path: string): StoredPulse | undefined {
   }
   const stored = parsed(text);
   if (stored) return stored;
-  // Without the file, a restore could not be detected.
+  // Without the file, a restore could not be detected, so the process does not start.
   throw new Error(
-    `SIGNET_PULSE_FILE: ${path} is damaged. If the database was not restored to an earlier state, remove the file and start again`,
+    `SIGNET_PULSE_FILE: ${path} is damaged. If the database was not restored to an earlier state, remove the file and start the process again`,
   );
 }
 
@@ -44,7 +44,7 @@ function parsed(text: string): StoredPulse | undefined {
   }
 }
 
-/** Replaces the file atomically. @throws ApiFault `unavailable` when there is no space: the old file stays */
+/** Replaces the file atomically. @throws ApiFault `unavailable` when there is no space; the old file stays */
 export async function writePulseFile(path: string, stored: StoredPulse): Promise<void> {
   const draft = `${path}.${newId()}`;
   try {
@@ -57,7 +57,7 @@ export async function writePulseFile(path: string, stored: StoredPulse): Promise
     }
     await rename(draft, path);
   } catch (error) {
-    // A beat is tried again every second, and each would leave its draft.
+    // Removes the temporary file: beats are tried again every second, and each would leave another one.
     await rm(draft, { force: true });
     const { code } = error as NodeJS.ErrnoException;
     throw code === 'ENOSPC' || code === 'EDQUOT' ? new ApiFault('unavailable', {}, { cause: error }) : error;

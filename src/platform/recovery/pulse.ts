@@ -12,20 +12,20 @@ import { decide, type EpochRow, epochRow, storeNumber, recordRestore, storeElaps
 import { BeatDue, RestoreCheck } from './restore-check.js';
 import { type StoredPulse, readPulseFile, writePulseFile } from './pulse-file.js';
 
-/** Shorter than `restore.BEAT_MS`, so that requests seldom wait for a beat. */
+/** Shorter than `restore.BEAT_MS`, so that requests rarely wait for a beat. */
 const BEAT_EVERY_MS = 800;
 const ATTEMPTS = 5;
 const PULSE_FILE = 'pulse';
 
 /**
- * Detects that the database was restored to an earlier state, and holds results and writes until an operator decides.
- * `lib/receipts/restore.ts` has the rules; this class keeps the row, the file and the clock.
+ * Detects that the database was restored to an earlier state, and then holds results and writes until an operator decides.
+ * `lib/receipts/restore.ts` contains the rules; this class maintains the row, the file and the clock.
  *
- * Costs one more primary-key look-up in existing statements, and a small transaction and a file write per second.
+ * It costs an additional primary-key look-up in existing statements, and one small transaction and one file write per second.
  *
- * Guarantees: A restore of the database to an earlier state is noticed before anything is handed out, completed or written on it.
- * Condition: The pulse file is where no restore of the database replaces it.
- * Degrades: Without a fresh pulse everything that depends on it is answered 503; nothing is guessed.
+ * Guarantees: A restore of the database to an earlier state is detected before keys are served, receipts completed or rows written on it.
+ * Condition: The pulse file is in a place where no restore of the database replaces it.
+ * Degrades: Without a fresh pulse, every request that depends on it is answered with 503.
  */
 export class Pulse implements OnModuleDestroy {
   readonly #logger = new Logger(Pulse.name);
@@ -36,10 +36,10 @@ export class Pulse implements OnModuleDestroy {
   #recovering = false;
   #faulty = false;
   #beating: Promise<void> | undefined;
-  /** The quarantine that this process observes: its stored duration at the first read, and when that read returned. */
+  /** The quarantine that this process observes: its stored duration at the first read, and the time when that read returned. */
   #quarantine: { since: string; foundMs: number; returnedMs: number } | undefined;
   readonly #beats = new PeriodicTask(
-    { maintains: 'one number, here and in a file; a detected restore is logged, and an operator’s decision is audited' },
+    { maintains: 'the number of the pulse; a detected restore is logged, and an operator’s decision is audited' },
     BEAT_EVERY_MS,
     () => this.beat(),
     (error) => this.report(error),
@@ -55,13 +55,13 @@ export class Pulse implements OnModuleDestroy {
     this.#stored = stored;
     this.#longest = stored ? stored.longestLeaseSeconds : 0;
     this.#pulse = restore.newPulse(stored?.number ?? 0, stored?.epoch ?? '');
-    // All processes of an embedded database share its data folder and this file, so there are no others to wait for.
+    // All processes of an embedded database share its data folder and this file. So there is no other control plane to wait for.
     if (database.engine === 'sqlite') this.#pulse = { ...this.#pulse, startedAtMs: Number.NEGATIVE_INFINITY };
   }
 
   /**
-   * Performs the first beat. If nothing can be written (a full disk), it starts without: reads are answered, and nothing is written or
-   * handed out until a beat succeeds.
+   * Performs the first beat. If nothing can be written (a full disk), the process starts without a beat: it answers reads, but writes
+   * nothing and serves no keys until a beat succeeds.
    * @throws Error with advice for the operator when the file cannot be used
    */
   static async start(this: void, database: Database, config: Config, clock: Clock): Promise<Pulse> {
@@ -81,12 +81,12 @@ export class Pulse implements OnModuleDestroy {
     await this.#beating?.catch(() => undefined);
   }
 
-  /** Whether a detected restore awaits a decision, as of the last beat. */
+  /** Whether a detected restore waits for a decision, according to the last beat. */
   get held(): boolean {
     return this.#held && !this.#recovering;
   }
 
-  /** The database's epoch as this process knows it. */
+  /** The epoch of the database that this process knows. */
   get epoch(): string {
     return this.#pulse.epoch;
   }
@@ -96,7 +96,7 @@ export class Pulse implements OnModuleDestroy {
     return this.#longest;
   }
 
-  /** Lets this process write although the database is held: it performs the recovery. */
+  /** Allows this process to write although the database is held, because it performs the recovery. */
   recover(): void {
     this.#recovering = true;
   }
@@ -106,20 +106,20 @@ export class Pulse implements OnModuleDestroy {
     return this.database.transaction((tx) => epochRow(tx, this.planeId, this.#pulse.epoch));
   }
 
-  /** An operator reports a restore that this process's file cannot detect. */
+  /** Records a restore that an operator reports because this process's file cannot detect it. */
   async reportRestore(): Promise<void> {
     await this.database.transaction((tx) => tx.run('UPDATE database_epoch SET put_back = 1 WHERE id = 1 AND held = 0'));
     await this.beatNow();
   }
 
-  /** Ends the hold by an operator's decision, in a new epoch. @throws Error when none is pending */
+  /** Ends the hold by an operator's decision and begins a new epoch. @throws Error when no decision is pending */
   async decide(by: string): Promise<void> {
     await this.database.transaction(async (tx) => decide(tx, await epochRow(tx, this.planeId, this.#pulse.epoch), by, this.clock.now()));
     await this.beatNow();
   }
 
   /**
-   * Records an operator's word that no process with keys from before the restore still signs.
+   * Records the statement of an operator that no process with keys from before the restore still signs.
    * @throws Error when there is nothing to vouch for
    */
   async vouch(by: string): Promise<void> {
@@ -128,7 +128,7 @@ export class Pulse implements OnModuleDestroy {
     );
   }
 
-  /** Called before a lease is granted: stores it in the file if it is the longest, independent of the database. */
+  /** Called before a lease is granted. Stores the lease in the file if it is the longest, independent of the database. */
   async leaseGranted(leaseSeconds: number | null): Promise<void> {
     if (this.#longest === null || longerLease(this.#longest, leaseSeconds) === this.#longest) return;
     this.#longest = longerLease(this.#longest, leaseSeconds);
@@ -136,8 +136,9 @@ export class Pulse implements OnModuleDestroy {
   }
 
   /**
-   * Runs a transaction whose result leaves the process: within a second of a beat, after every running control plane has checked the database
-   * since this one started, and only if the check approves what `body` read. Otherwise it is retried after another beat.
+   * Runs a transaction whose result leaves the process. It runs within a second of a beat, after every running control plane has checked
+   * the database since this one started, and its result is returned only if the check approves what `body` read. Otherwise the transaction
+   * is retried after another beat.
    * @throws ApiFault `unavailable` when no beat succeeds
    */
   async transaction<T>(body: (tx: Tx, check: RestoreCheck) => Promise<T>): Promise<T> {
@@ -157,7 +158,7 @@ export class Pulse implements OnModuleDestroy {
     return this.retry(() => this.checked((check) => body(this.database, check)));
   }
 
-  /** For displays: also allowed before other control planes have checked; a restored database is still detected. */
+  /** For displays. Allowed even before other control planes have checked the database; a restored database is still detected. */
   display<T>(body: (reads: Reads, check: RestoreCheck) => Promise<T>): Promise<T> {
     return this.retry(() =>
       this.database.snapshot((reads) =>
@@ -179,7 +180,7 @@ export class Pulse implements OnModuleDestroy {
     return result;
   }
 
-  /** For records that are judged again before anything follows from them, so nothing has to wait. */
+  /** For records that are checked again before anything depends on them, so that no beat is waited for. */
   record<T>(body: (tx: Tx, check: RestoreCheck) => Promise<T>): Promise<T> {
     return this.retry(() =>
       this.database.transaction((tx) =>
@@ -191,17 +192,17 @@ export class Pulse implements OnModuleDestroy {
     );
   }
 
-  /** For a write, which must not wait: its statements contain the condition {@link writable}. */
+  /** The check for a write. A write must not wait for a beat, so its statements contain the condition {@link writable}. */
   checkOfWrite(): RestoreCheck {
     return new RestoreCheck(this.planeId, (standing) => this.isKnown(standing));
   }
 
-  /** Whether the state is of this process's epoch and not behind its pulse. */
+  /** Whether the state belongs to this process's epoch and is not behind its pulse. */
   private isKnown({ epoch, row = 0 }: restore.Standing): boolean {
     return epoch === this.#pulse.epoch && row >= this.#pulse.file;
   }
 
-  /** Retries work that throws BeatDue, after a beat each time; for writes, whose statements contain {@link writable}. */
+  /** Retries work that throws BeatDue, each time after a beat. For writes, whose statements contain {@link writable}. */
   async retry<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -215,41 +216,41 @@ export class Pulse implements OnModuleDestroy {
     }
   }
 
-  /** Whether it started so recently that other control planes may not have checked the database since. */
+  /** Whether this process started so recently that other control planes may not have checked the database since. */
   get starting(): boolean {
     const { startedAtMs } = this.#pulse;
     return startedAtMs === undefined || this.clock.monotonic() - startedAtMs < restore.STARTER_WAIT_MS;
   }
 
-  /** Whether results may leave at once; background work is postponed otherwise. */
+  /** Whether results may leave the process at once. Background work is postponed otherwise. */
   get fit(): boolean {
     return !this.#held && this.#verdict({ row: this.#pulse.file, epoch: this.#pulse.epoch }) === 'release';
   }
 
-  /** Called when {@link writable} did not hold. @throws BeatDue; ApiFault `held`; returns when the state is unchanged */
+  /** Called when {@link writable} was false. Returns when the state is unchanged. @throws BeatDue; ApiFault `held` */
   async assertWritable(reads: Pick<Reads, 'rows'>): Promise<void> {
     const { held } = await this.checkOfWrite().read(reads);
     if (held && !this.#recovering) throw new ApiFault('held');
   }
 
-  /** SQL condition with its parameters: the epoch is the known one, and writes are allowed. */
+  /** SQL condition with its parameters: the database is in the known epoch, and writes are allowed. */
   get writable(): { sql: string; params: (string | number)[] } {
     const held = this.#recovering ? 1 : 0;
     return { sql: WRITABLE, params: [this.#pulse.epoch, held, this.planeId, this.#pulse.file] };
   }
 
-  /** The same for reads. */
+  /** The condition for reads. */
   get standing(): { sql: string; params: (string | number)[] } {
     return { sql: STANDING, params: [this.#pulse.epoch, this.planeId, this.#pulse.file] };
   }
 
-  /** Beats at once, after a beat in progress: it sees everything committed before the call. */
+  /** Performs a beat after any beat in progress, so that it sees everything that was committed before the call. */
   async beatNow(): Promise<void> {
     await this.#beating?.catch(() => undefined);
     await this.beat();
   }
 
-  /** Increments the number, compares row and file, and stores both. Concurrent callers share one beat. */
+  /** Increments the number, compares the row with the file, and stores both. Concurrent callers share one beat. */
   private beat(): Promise<void> {
     this.#beating ??= this.beatOnce().finally(() => (this.#beating = undefined));
     return this.#beating;
@@ -263,10 +264,10 @@ export class Pulse implements OnModuleDestroy {
     this.watch(after, returned);
     if (after.epoch !== found.epoch)
       this.#logger.error(
-        'the database was restored to an earlier state: nothing is handed out, completed or written until an operator decides (signet admin recovery status)',
+        'the database was restored to an earlier state: no keys are served, no receipts completed and no rows written until an operator decides; run signet admin recovery status',
       );
-    else if (this.#held && after.held === 0) this.#logger.log('the restore was decided: the service continues');
-    // The file's lease belongs to another database.
+    else if (this.#held && after.held === 0) this.#logger.log('an operator has decided about the restore: the service continues');
+    // The longest lease in the file belongs to another database.
     if (this.#stored && this.#stored.databaseId !== after.databaseId) this.#longest = 0;
     const pulse = restore.beaten(this.#pulse, number, after.epoch, begun);
     await this.store({
@@ -284,7 +285,7 @@ export class Pulse implements OnModuleDestroy {
   /** The transaction of a beat. */
   private async count(tx: Tx): Promise<{ found: EpochRow; after: EpochRow; number: number }> {
     const found = await epochRow(tx, this.planeId, this.#pulse.epoch);
-    // The file does not apply to another database.
+    // The file does not apply, because it belongs to another database.
     const sameDatabase = this.#stored?.databaseId === found.databaseId;
     const pulse = sameDatabase ? this.#pulse : restore.newPulse(0, '');
     const next = restore.beat(pulse, { row: found.row, epoch: found.epoch }, found.left);
@@ -298,7 +299,7 @@ export class Pulse implements OnModuleDestroy {
     return { found, after, number };
   }
 
-  /** Adds how long this process has observed the quarantine: from the return of its first read to the begin of its latest. */
+  /** Stores for how long this process has observed the quarantine: from the return of its first read to the begin of its latest. */
   private async storeElapsed(tx: Tx, found: EpochRow): Promise<EpochRow> {
     const { quarantine } = found;
     const seen = this.#quarantine;
@@ -336,11 +337,11 @@ export class Pulse implements OnModuleDestroy {
 
   #verdict = (standing: restore.Standing) => restore.mayRelease(this.#pulse, standing, this.clock.monotonic());
 
-  /** Logs once per outage. */
+  /** Logs one line per outage. */
   private report(error: unknown): void {
     if (!this.#faulty)
       this.#logger.error(
-        `a restore of the database cannot be ruled out, so nothing is handed out: ${error instanceof Error ? error.message : 'unknown'}`,
+        `no keys are served, because the database may have been restored to an earlier state: ${error instanceof Error ? error.message : 'unknown'}`,
       );
     this.#faulty = true;
   }

@@ -1,20 +1,20 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** The database's current epoch; one row. */
+/** The current epoch of the database. The table has one row. */
 @Entity({ name: 'database_epoch' })
 export class DatabaseEpoch {
   @PrimaryColumn({ type: 'int' })
   id: number;
 
-  /** Random. */
+  /** A random text. */
   @Column({ type: 'varchar', length: 32 })
   epoch: string;
 
-  /** 1: a detected restore awaits a decision. */
+  /** 1: a detected restore waits for a decision. */
   @Column({ type: 'int' })
   held: number;
 
-  /** The epoch that began when a restore was detected; null: none was. */
+  /** The epoch that began when a restore was detected; null: no restore was detected. */
   @Column({ name: 'quarantine_since', type: 'varchar', length: 32, nullable: true })
   quarantineSince: string | null;
 
@@ -28,11 +28,11 @@ export class DatabaseEpoch {
   @Column({ name: 'vouched_by', type: 'varchar', length: 255, nullable: true })
   vouchedBy: string | null;
 
-  /** Id of this database and its backups; never changes. */
+  /** Id of this database, which its backups share. Never changes. */
   @Column({ name: 'database_id', type: 'varchar', length: 32, nullable: true })
   databaseId: string | null;
 
-  /** 1: written by `signet admin restore`; the next beat of a control plane records the restore. */
+  /** 1: set by `signet admin restore`. The next beat of a control plane records the restore. */
   @Column({ name: 'put_back', type: 'int', nullable: true })
   putBack: number | null;
 }
@@ -43,11 +43,11 @@ export class LeftEpoch {
   @PrimaryColumn({ type: 'varchar', length: 32 })
   epoch: string;
 
-  /** A restore was detected, or an operator decided about one. */
+  /** Why the database left the epoch: a restore was detected, or an operator decided about one. */
   @Column({ type: 'varchar', length: 16 })
   how: 'restored' | 'decided';
 
-  /** The operator. */
+  /** The operator who decided. */
   @Column({ name: 'decided_by', type: 'varchar', length: 255, nullable: true })
   decidedBy: string | null;
 
@@ -56,7 +56,10 @@ export class LeftEpoch {
   leftAt: number;
 }
 
-/** Number that each control plane increments, here and then in its file. Rows are never deleted: the file may return. */
+/**
+ * The number that each control plane increments, first here and then in its file. Rows are never deleted, because the file may appear
+ * again.
+ */
 @Entity({ name: 'pulses' })
 export class PulseRow {
   @PrimaryColumn({ name: 'plane_id', type: 'varchar', length: 32 })
@@ -70,9 +73,9 @@ export class PulseRow {
   beatenAt: number;
 }
 
-/** Identifies an ended signature: a key's secret version, in general or for one publication. */
+/** Columns that identify an ended signature: the version of a key's secret, for all publications or for one. */
 abstract class TombstoneColumns {
-  /** Gateway. */
+  /** Id of the gateway. */
   @PrimaryColumn({ name: 'scope_id', type: 'varchar', length: 64 })
   scopeId: string;
 
@@ -82,11 +85,11 @@ abstract class TombstoneColumns {
   @PrimaryColumn({ type: 'int' })
   version: number;
 
-  /** Empty: all publications. */
+  /** Empty: for all publications. */
   @PrimaryColumn({ name: 'publish_id', type: 'varchar', length: 64 })
   publishId: string;
 
-  /** Revision that ended it, in `epoch`. */
+  /** The revision in `epoch` that ended the signature. */
   @PrimaryColumn({ type: 'bigint' })
   revision: number;
 
@@ -94,10 +97,10 @@ abstract class TombstoneColumns {
   epoch: string;
 }
 
-/** Tombstones reported by nodes since a restore was detected. */
+/** Tombstones that nodes have reported since a restore was detected. */
 @Entity({ name: 'named_tombstones' })
 export class NamedTombstone extends TombstoneColumns {
-  /** The node that reported it first. */
+  /** The first node that reported the tombstone. */
   @Column({ name: 'node_id', type: 'varchar', length: 64 })
   nodeId: string;
 
@@ -105,7 +108,7 @@ export class NamedTombstone extends TombstoneColumns {
   namedAt: number;
 }
 
-/** Tombstones that an operator has accepted: these signatures may be used again. */
+/** Tombstones that an operator has accepted, so that these signatures may be used again. */
 @Entity({ name: 'accepted_tombstones' })
 export class AcceptedTombstone extends TombstoneColumns {
   @Column({ name: 'accepted_by', type: 'varchar', length: 255 })

@@ -5,7 +5,7 @@ import { Database } from '../database/database.js';
 import { Health } from '../observability/health.js';
 import { Pulse } from './pulse.js';
 
-/** Checks for a restore before any other module reads the database. */
+/** Checks whether the database was restored, before any other module reads it. */
 @Global()
 @Module({
   providers: [{ provide: Pulse, inject: [Database, Config, Clock], useFactory: Pulse.start }],
@@ -13,7 +13,7 @@ import { Pulse } from './pulse.js';
 })
 export class RecoveryModule {
   constructor(pulse: Pulse, health: Health) {
-    // Degraded, not failing: reads are answered.
+    // The service is degraded but not failing, because reads are answered.
     health.add('recovery', async () => (pulse.held ? 'degraded' : undefined));
   }
 }

@@ -1,17 +1,17 @@
 import type { Reads, Tx } from '../database/database.js';
 import type { Standing } from '../../lib/receipts/restore.js';
 
-/** A transaction began with outdated knowledge of the database: it is retried after a beat. Never leaves the process. */
+/** A transaction began with outdated knowledge of the database, so it is retried after a beat. This error never leaves the process. */
 export class BeatDue extends Error {}
 
 /** The database's epoch and pulse as a transaction read them. */
 export interface Found extends Standing {
   readonly held: boolean;
-  /** A restore was detected at some time. */
+  /** Whether a restore was detected at any time. */
   readonly wasPutBack: boolean;
 }
 
-/** Columns read with {@link RestoreCheck.columns}. */
+/** The columns that are read with {@link RestoreCheck.columns}. */
 export interface StandingColumns {
   epoch: string;
   held: number;
@@ -20,59 +20,62 @@ export interface StandingColumns {
 }
 
 /**
- * Decides for one attempt of a transaction whether its result may leave the process, from values read in that transaction. Only `Pulse`
- * creates one, and rejects results without a check, so sessions and receipts cannot be read without it.
+ * Decides for one attempt of a transaction whether its result may leave the process, from values that the transaction has read. Only
+ * `Pulse` creates checks, and it rejects results without a check. So sessions and receipts cannot be read without one.
  */
 export class RestoreCheck {
   #checked = false;
 
-  /** @param mayRelease whether results read in this state may leave the process */
+  /** @param mayRelease whether results that were read in this state may leave the process */
   constructor(
     private readonly planeId: string,
     private readonly mayRelease: (standing: Standing) => boolean,
   ) {}
 
-  /** SQL for this control plane's number, with its parameter. */
+  /** SQL column of this control plane's number, with its parameter. */
   get column(): { sql: string; params: string[] } {
     return { sql: '(SELECT number FROM pulses WHERE plane_id = ?)', params: [this.planeId] };
   }
 
-  /** SQL columns for {@link checkRow}, to add to an existing statement. */
+  /** SQL columns for {@link checkRow}. Add them to an existing statement. */
   get columns(): { sql: string; params: string[] } {
     return { sql: `${this.column.sql} AS number, ${EPOCH}`, params: this.column.params };
   }
 
-  /** @param standing read in the transaction, with {@link column} @throws BeatDue */
+  /** @param standing the state as read in the transaction, with {@link column} @throws BeatDue */
   check(standing: Standing): void {
     this.#checked = true;
     if (!this.mayRelease(standing)) throw new BeatDue();
   }
 
-  /** @param row read with {@link columns}; any row of the statement @throws BeatDue */
+  /** @param row any row that was read with {@link columns} @throws BeatDue */
   checkRow({ epoch, since, held, number }: StandingColumns): Found {
     const found = { row: number ?? undefined, epoch, held: held === 1, wasPutBack: since !== null };
     this.check(found);
     return found;
   }
 
-  /** Reads the state and checks it, where no other statement reads it. @throws BeatDue */
+  /** Reads the state and checks it, if no other statement reads it. @throws BeatDue */
   async read(reads: Pick<Reads, 'rows'>): Promise<Found> {
     return this.readRow(reads, '');
   }
 
-  /** As {@link read}, and locks the state until the end of the transaction: no restore is detected or decided meanwhile. @throws BeatDue */
+  /**
+   * As {@link read}, and locks the state until the end of the transaction, so that no restore is detected or decided meanwhile. @throws
+   * BeatDue
+   */
   async lock(tx: Tx): Promise<Found> {
     return this.readRow(tx, tx.engine === 'mariadb' ? 'LOCK IN SHARE MODE' : '');
   }
 
-  /** @throws Error when the transaction's author forgot the check */
+  /** @throws Error when the code of the transaction forgot the check */
   assertChecked(): void {
     if (!this.#checked) throw new Error('a transaction returned a result without checking for a restore: call its check');
   }
 
   private async readRow(reads: Pick<Reads, 'rows'>, lock: string): Promise<Found> {
     const [row] = await reads.rows<StandingColumns>(`${SELECT} ${lock}`, [this.planeId]);
-    if (!row) throw new Error('the database has lost its epoch');
+    if (!row) throw new Error('the database has no epoch');
     return this.checkRow(row);
   }
 }

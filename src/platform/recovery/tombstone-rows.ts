@@ -10,9 +10,9 @@ interface Columns {
   epoch: string;
 }
 
-/** An ended signature reported by a node, with its gateway and key. */
+/** An ended signature that a node has reported, with its gateway and key. */
 export interface NamedTombstone extends Tombstone {
-  /** Gateway. */
+  /** Id of the gateway. */
   readonly scopeId: string;
   readonly projectId: string;
   readonly nodeId: string;
@@ -25,7 +25,7 @@ const toTombstone = ({ publishId, ...row }: Columns): Tombstone => ({ ...row, pu
 
 const ignore = ({ engine }: Tx) => (engine === 'mariadb' ? 'IGNORE' : 'OR IGNORE');
 
-/** Stores reported tombstones; the first report of each stays. */
+/** Stores reported tombstones. Of each, the first report stays. */
 export async function nameTombstones(
   tx: Tx,
   scopeId: string,
@@ -50,7 +50,7 @@ export async function nameTombstones(
     );
 }
 
-/** Accepts tombstones by all their fields: another tombstone of the same key stays in force. */
+/** Accepts tombstones by all their fields. Other tombstones of the same key stay in force. */
 export async function acceptTombstones(
   tx: Tx,
   tombstones: readonly (Tombstone & { readonly scopeId: string })[],
@@ -65,12 +65,12 @@ export async function acceptTombstones(
     );
 }
 
-/** Accepted tombstones of a gateway. */
+/** Returns the accepted tombstones of a gateway. */
 export async function acceptedTombstones(reads: Pick<Reads, 'rows'>, scopeId: string): Promise<Tombstone[]> {
   return (await reads.rows<Columns>(`SELECT ${COLUMNS} FROM accepted_tombstones WHERE scope_id = ?`, [scopeId])).map(toTombstone);
 }
 
-/** Tombstones that the restored database contradicts: it has the key in the same version and binding. */
+/** Returns the tombstones that the restored database contradicts, because it contains the key in the same version and binding. */
 export async function tombstonesOfWhatIsBack(reads: Pick<Reads, 'rows'>): Promise<NamedTombstone[]> {
   const rows = await reads.rows<Columns & Pick<NamedTombstone, 'scopeId' | 'projectId' | 'nodeId' | 'signName'>>(
     `SELECT t.scope_id AS scopeId, t.sign_id AS signId, t.version, t.publish_id AS publishId, t.revision, t.epoch, t.node_id AS nodeId,

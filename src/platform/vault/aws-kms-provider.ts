@@ -10,12 +10,12 @@ const KEY_ID = /(?:^|:key\/)([A-Za-z0-9-]{1,128})$/;
 type Sdk = typeof Kms;
 
 /**
- * AWS KMS: `Encrypt` and `Decrypt` with the context as encryption context
- * (https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html). Credentials come from the SDK's default chain.
+ * Key provider for AWS KMS. Calls `Encrypt` and `Decrypt`, with the context as encryption context
+ * (https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html). The credentials come from the SDK's default chain.
  */
 export class AwsKmsProvider implements KeyProvider {
   readonly name = 'aws-kms';
-  /** The key of the last encryption: an alias may be moved to another key. */
+  /** The key that the last encryption used. An alias may be moved to another key. */
   #newest: string | undefined;
 
   private constructor(
@@ -24,10 +24,10 @@ export class AwsKmsProvider implements KeyProvider {
     private readonly keyId: string,
   ) {}
 
-  /** @throws Error with advice for the operator when the SDK, an optional dependency, is not installed */
+  /** @throws Error with advice for the operator when the SDK is not installed; it is an optional dependency */
   static async open({ keyId, region, endpoint }: NonNullable<Config['kek']['awsKms']>): Promise<AwsKmsProvider> {
     const sdk = await import('@aws-sdk/client-kms').catch((cause: unknown) => {
-      throw new Error('SIGNET_KEK_PROVIDER=aws-kms needs the package @aws-sdk/client-kms', { cause });
+      throw new Error('SIGNET_KEK_PROVIDER=aws-kms requires the package @aws-sdk/client-kms', { cause });
     });
     const client = new sdk.KMSClient({
       ...(region && { region }),
@@ -42,7 +42,7 @@ export class AwsKmsProvider implements KeyProvider {
     const command = new this.sdk.EncryptCommand({ KeyId: this.keyId, Plaintext: dataKey, EncryptionContext: encryptionContext(context) });
     const { CiphertextBlob, KeyId } = await this.ask<Kms.EncryptCommandOutput>(() => this.client.send(command, { abortSignal: timeout() }));
     const [, id] = KEY_ID.exec(KeyId ?? '') ?? [];
-    if (!CiphertextBlob || !id) throw new ProviderUnavailable('aws-kms', 'its answer has no ciphertext or no key id');
+    if (!CiphertextBlob || !id) throw new ProviderUnavailable('aws-kms', 'its response has no ciphertext or no key id');
     this.#newest = PREFIX + id;
     return { kekId: this.#newest, wrapped: encodeForeign('aws-kms', CiphertextBlob) };
   }
@@ -50,7 +50,7 @@ export class AwsKmsProvider implements KeyProvider {
   async unwrap({ kekId, wrapped }: WrappedKey, context: readonly string[]): Promise<Buffer> {
     if (!this.holds(kekId)) throw new UnknownKek(kekId);
     const id = kekId.slice(PREFIX.length);
-    // Names the key, so that no other key of the account can decrypt in its place.
+    // Names the key, so that no other key of the account can be used to decrypt.
     const KeyId = this.keyId.startsWith('arn:') ? this.keyId.replace(/:(?:key|alias)\/.*$/, `:key/${id}`) : id;
     const command = new this.sdk.DecryptCommand({
       KeyId,
@@ -58,7 +58,7 @@ export class AwsKmsProvider implements KeyProvider {
       EncryptionContext: encryptionContext(context),
     });
     const { Plaintext } = await this.ask<Kms.DecryptCommandOutput>(() => this.client.send(command, { abortSignal: timeout() }), kekId);
-    if (!Plaintext) throw new ProviderUnavailable('aws-kms', 'its answer has no plaintext');
+    if (!Plaintext) throw new ProviderUnavailable('aws-kms', 'its response has no plaintext');
     return Buffer.from(Plaintext.buffer, Plaintext.byteOffset, Plaintext.byteLength);
   }
 
@@ -78,10 +78,10 @@ export class AwsKmsProvider implements KeyProvider {
     try {
       return await send();
     } catch (error) {
-      // The name only: the SDK's errors contain the request and the response.
+      // Logs the name only, because the SDK's errors contain the request and the response.
       const { name } = error as Error;
       if (name === 'InvalidCiphertextException' || name === 'IncorrectKeyException')
-        throw new DecryptionFailed('the key provider aws-kms refuses it');
+        throw new DecryptionFailed('the key provider aws-kms refused to decrypt it');
       if (kekId && name === 'NotFoundException') throw new UnknownKek(kekId);
       throw new ProviderUnavailable('aws-kms', name);
     }
@@ -90,5 +90,5 @@ export class AwsKmsProvider implements KeyProvider {
 
 const timeout = () => AbortSignal.timeout(2 * TIMEOUT_MS);
 
-/** Logged in plain text by CloudTrail: ids, no secret. */
+/** CloudTrail logs the encryption context in plain text. It consists of ids and contains no secret. */
 const encryptionContext = (context: readonly string[]): Record<string, string> => ({ 'signet:context': JSON.stringify(context) });

@@ -9,11 +9,17 @@ import { DataKey } from './data-key.entity.js';
 
 const UNIQUE_DATA_KEY = { name: 'PRIMARY', columns: 'data_keys.project_id, data_keys.id' };
 
-/** AES-GCM with random nonces: half of the 2³² encryptions that NIST SP 800-38D §8.3 allows, since counts may be low. */
+/**
+ * Maximum number of encryptions with one data key. AES-GCM with random nonces allows 2³² (NIST SP 800-38D §8.3); this is half of it,
+ * because the counts may be too low.
+ */
 const SEALS_MAX = 2 ** 31;
 const AGE_MAX_MS = 365 * DAY_MS;
 
-/** Longest life of values that are encrypted with a data key but not stored in the database: security tokens of temporary access keys. */
+/**
+ * Maximum lifetime of values that are encrypted with a data key but are not stored in the database: security tokens of temporary access
+ * keys.
+ */
 export const SEALED_ELSEWHERE_MAX_MS = DAY_MS;
 
 /** A row of `data_keys`. */
@@ -27,14 +33,14 @@ export interface DataKeyRow extends WrappedKey {
 const DATA_KEY = columnsOf(DataKey).pick('projectId', 'id', 'kekId', 'wrapped', 'createdAt', 'seals');
 export const DATA_KEY_COLUMNS = DATA_KEY.select;
 
-/** Context that a wrapped data key is bound to. */
+/** The context to which a wrapped data key is bound. */
 export const wrapContext = (projectId: string, id: number): string[] => ['signet/1', 'data-key', projectId, String(id)];
 
-/** One year old, or used for 2³¹ encryptions: must be replaced. */
+/** Whether the data key must be replaced: it is one year old, or was used for 2³¹ encryptions. */
 export const isDue = ({ createdAt, seals }: Pick<DataKeyRow, 'createdAt' | 'seals'>, now: number): boolean =>
   now - createdAt > AGE_MAX_MS || seals > SEALS_MAX;
 
-/** Loads and unwraps a project's data keys. @returns undefined when it has none */
+/** Loads and unwraps a project's data keys. @returns undefined when the project has none */
 export async function loadDataKeys(
   database: Database,
   providers: KeyProviders,
@@ -53,7 +59,7 @@ export async function loadDataKeys(
   return { cipher: new ProjectCipher(new Map(await Promise.all(keys)), newest.id), newest };
 }
 
-/** Creates a data key. @returns false when another process created the same one first: read that */
+/** Creates a data key. @returns false when another process created the same one first; the caller then reads that one */
 export async function insertDataKey(
   database: Database,
   providers: KeyProviders,

@@ -1,6 +1,6 @@
 import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** A key for MACs of authorization rows (row-macs.ts): the newest signs, all verify. */
+/** A key for the MACs of authorization rows (row-macs.ts). The newest key signs; all keys verify. */
 @Entity({ name: 'identity_keys' })
 @Check('ck_identity_keys_secret', "substr(secret, 1, 3) = 'K1.' AND length(secret) > 50")
 export class IdentityKey {

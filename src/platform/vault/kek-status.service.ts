@@ -10,7 +10,7 @@ import { VaultService } from './vault.service.js';
 interface KeyEncryptionKeyStatus {
   root_id: string;
   provider: KeyProviderName | null;
-  /** `primary`: wraps new data keys. `in use`: still wraps some. `removable`: wraps none. */
+  /** `primary`: the key wraps new data keys. `in use`: it still wraps data keys. `removable`: it wraps none. */
   state: 'primary' | 'in use' | 'removable';
   data_keys: number;
 }
@@ -22,10 +22,10 @@ export interface KekStatus {
   data_keys: number;
   /** Superseded data keys that are not destroyed yet. */
   superseded_data_keys: number;
-  /** Projects whose newest data key is a year old or has encrypted 2³¹ secrets; the project's next use creates a new one. */
+  /** Projects whose newest data key is a year old or has encrypted 2³¹ secrets. The next use of such a project creates a new data key. */
   due_data_keys: number;
   secrets: number;
-  /** Secrets under superseded data keys: `signet admin rewrap --reseal` re-encrypts them. */
+  /** Secrets that are encrypted with superseded data keys. `signet admin rewrap --reseal` encrypts them again. */
   secrets_under_superseded: number;
 }
 

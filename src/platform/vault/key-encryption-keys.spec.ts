@@ -21,7 +21,7 @@ const file = (text: string, mode = 0o600) => {
   return path;
 };
 
-describe('the ring of key-encryption keys', () => {
+describe('the keyring of key-encryption keys', () => {
   it('is created once in the local mode, readable by its owner only', () => {
     const first = ring();
     const path = join(folder, LOCAL_KEK_FILE);
@@ -32,22 +32,22 @@ describe('the ring of key-encryption keys', () => {
   });
 
   it('is never created in production', () => {
-    expect(() => ring({ SIGNET_MODE: 'production' })).toThrow('Production does not make its own');
+    expect(() => ring({ SIGNET_MODE: 'production' })).toThrow('In production none is created automatically');
   });
 
-  it('has the first line as its primary key, and decrypts with all others', () => {
+  it('has its primary key in the first line, and decrypts with all keys', () => {
     const { primary, keys } = ring({ SIGNET_KEK_FILE: file(`# newest first\nb:${bytes()}\n\na:${bytes()}\n`) });
     expect(primary).toBe('b');
     expect([...keys.keys()]).toEqual(['b', 'a']);
   });
 
-  it('can also come from a systemd credential or the environment', () => {
+  it('is also read from a systemd credential or from the environment', () => {
     writeFileSync(join(folder, 'signet-kek'), generateLine());
     expect(ring({ CREDENTIALS_DIRECTORY: folder }).keys.size).toBe(1);
     expect(ring({ SIGNET_KEK: `e:${bytes()}` }).primary).toBe('e');
   });
 
-  it('is removed from the environment after it was read', () => {
+  it('is removed from the environment after it has been read', () => {
     const env = { SIGNET_DATA_DIR: folder, SIGNET_KEK: `e:${bytes()}` };
     readConfig(env);
     expect(env).not.toHaveProperty('SIGNET_KEK');
@@ -58,16 +58,16 @@ describe('the ring of key-encryption keys', () => {
     ['a line without an id', bytes(), 'line 1: expected'],
     ['an id that is used twice', `a:${bytes()}\na:${bytes()}`, 'line 2: the id a is used twice'],
     ['bytes that are not random', `a:${Buffer.alloc(32).toString('base64')}`, 'line 1: the key a is not random'],
-    ['nothing', '# empty', 'holds no key-encryption key'],
+    ['nothing', '# empty', 'contains no key-encryption key'],
   ])('is refused with %s', (_, text, words) => {
     expect(() => ring({ SIGNET_KEK_FILE: file(text) })).toThrow(words);
   });
 
   it.each([0o644, 0o660, 0o604, 0o700])('is refused when its file has mode %o', (mode) => {
-    expect(() => ring({ SIGNET_KEK_FILE: file(generateLine(), mode) })).toThrow('chmod 600');
+    expect(() => ring({ SIGNET_KEK_FILE: file(generateLine(), mode) })).toThrow('set mode 600');
   });
 
-  it('never shows a key in its refusals', () => {
+  it('contains no key in its error messages', () => {
     const key = bytes();
     expect(() => ring({ SIGNET_KEK_FILE: file(`a:${key}\na:${key}`) })).toThrow(
       expect.not.objectContaining({ message: expect.stringContaining(key) }),

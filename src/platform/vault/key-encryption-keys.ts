@@ -3,22 +3,22 @@ import { existsSync, linkSync, readFileSync, statSync, unlinkSync, writeFileSync
 import { join } from 'node:path';
 import { type Config, inDataDir } from '../config/config.js';
 
-/** Key-encryption keys: the primary one wraps, all unwrap. */
+/** Key-encryption keys. The primary one wraps; all unwrap. */
 export interface Keyring {
   primary: string;
   keys: ReadonlyMap<string, KeyObject>;
 }
 
-/** Name of the keyring file that local mode creates in the data folder. */
+/** Name of the keyring file that the local mode creates in the data folder. */
 export const LOCAL_KEK_FILE = 'kek';
 const CREDENTIAL = 'signet-kek';
 const KEY_BYTES = 32;
 const LINE = /^([A-Za-z0-9._-]{1,64}):([A-Za-z0-9+/]{43}=)$/;
 
 /**
- * Reads the keyring from `SIGNET_KEK_FILE`, a systemd credential `signet-kek`, or `SIGNET_KEK`, in this order. Local mode creates one in
- * the data folder, readable by its owner only; production refuses to start without one.
- * @param sealed whether the database holds encrypted data: then a new key would decrypt nothing
+ * Reads the keyring from `SIGNET_KEK_FILE`, the systemd credential `signet-kek`, or `SIGNET_KEK`, in this order. The local mode creates a
+ * keyring in the data folder, readable by its owner only. Production refuses to start without one.
+ * @param sealed whether the database contains encrypted data: a new key could not decrypt it
  * @throws Error with advice for the operator
  */
 export function readKeyring(config: Config, sealed = false): Keyring {
@@ -26,21 +26,24 @@ export function readKeyring(config: Config, sealed = false): Keyring {
   if (ring) return ring;
   if (config.mode === 'production') {
     throw new Error(
-      'no key-encryption key: set SIGNET_KEK_FILE (make one with: signet admin kek generate --out kek). Production does not make its own.',
+      'no key-encryption key: set SIGNET_KEK_FILE, or create a file with: signet admin kek generate --out kek. In production none is created automatically.',
     );
   }
   const local = inDataDir(config, LOCAL_KEK_FILE);
   if (!existsSync(local)) {
     if (sealed)
       throw new Error(
-        `the database is encrypted with a key-encryption key, and ${local} does not exist: put it back, or set SIGNET_KEK_FILE. No new key was made.`,
+        `the database is encrypted with a key-encryption key, but ${local} does not exist: restore this file, or set SIGNET_KEK_FILE. No new key was created.`,
       );
     createOnce(local);
   }
   return parse(readPrivate(local), local);
 }
 
-/** The keyring where another provider wraps: undefined when none is configured; none is created. @throws as {@link readKeyring} */
+/**
+ * Reads the keyring that only unwraps, because another provider wraps. @returns undefined when none is configured; none is created @throws
+ * as {@link readKeyring}
+ */
 export function readUnwrapKeyring(config: Config): Keyring | undefined {
   const local = inDataDir(config, LOCAL_KEK_FILE);
   return configuredKeyring(config) ?? (config.mode === 'local' && existsSync(local) ? parse(readPrivate(local), local) : undefined);
@@ -54,12 +57,15 @@ function configuredKeyring(config: Config): Keyring | undefined {
   return inline && parse(inline.reveal(), 'SIGNET_KEK');
 }
 
-/** One line of a keyring file: a name with today's date and 32 random bytes. */
+/** Creates one line of a keyring file: a name with the current date, and 32 random bytes. */
 export function generateLine(): string {
   return `k${new Date().toISOString().slice(0, 10).replaceAll('-', '')}-${randomBytes(3).toString('hex')}:${randomBytes(KEY_BYTES).toString('base64')}\n`;
 }
 
-/** Several processes may start on an empty folder at once: linking is atomic, so all of them read the same key. */
+/**
+ * Creates the file once. Several processes may start on an empty folder at the same time; linking is atomic, so all of them read the same
+ * key.
+ */
 function createOnce(path: string): void {
   const draft = `${path}.${randomUUID()}`;
   writeFileSync(draft, generateLine(), { mode: 0o600, flag: 'wx', flush: true });
@@ -81,21 +87,28 @@ function named(variable: string, path: string): string {
   }
 }
 
-/** Writes a keyring with one new key to a new file, readable by its owner only. @throws Error when the file exists: it may be in use */
+/**
+ * Writes a keyring with one new key to a new file, readable by its owner only. @throws Error when the file exists, because it may be in use
+ */
 export function generateFile(path: string): void {
   try {
     writeFileSync(path, generateLine(), { mode: 0o600, flag: 'wx', flush: true });
   } catch (error) {
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    throw new Error(code === 'EEXIST' ? `${path} exists already, and a key is never overwritten` : `${path} cannot be written (${code})`, {
-      cause: error,
-    });
+    throw new Error(
+      code === 'EEXIST'
+        ? `${path} already exists: choose another name, because a key is never overwritten`
+        : `${path} cannot be written (${code})`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
 function readPrivate(path: string): string {
   const mode = statSync(path).mode & 0o777;
-  if ((mode & 0o137) !== 0) throw new Error(`${path} holds key-encryption keys and has mode ${mode.toString(8)}: chmod 600 (or 640) it`);
+  if ((mode & 0o137) !== 0) throw new Error(`${path} contains key-encryption keys and has mode ${mode.toString(8)}: set mode 600 or 640`);
   return readFileSync(path, 'utf8');
 }
 
@@ -113,6 +126,6 @@ function parse(text: string, source: string): Keyring {
     bytes.fill(0);
   }
   const [primary] = keys.keys();
-  if (!primary) throw new Error(`${source} holds no key-encryption key`);
+  if (!primary) throw new Error(`${source} contains no key-encryption key`);
   return { primary, keys };
 }

@@ -3,9 +3,9 @@ import type { KeyProviderName } from '../config/variables.js';
 
 /** A data key as stored: wrapped by a key-encryption key. */
 export interface WrappedKey {
-  /** `NAME` of a keyring's key, `vault:MOUNT/KEY:vN`, or `aws-kms:KEY-ID`. At most 255 characters. */
+  /** Id of the key-encryption key: `NAME` of a key in the keyring, `vault:MOUNT/KEY:vN`, or `aws-kms:KEY-ID`. At most 255 characters. */
   kekId: string;
-  /** Text of a record (sealed.ts), at most 1,024 characters. */
+  /** The text of a record (sealed.ts). At most 1,024 characters. */
   wrapped: string;
 }
 
@@ -23,49 +23,49 @@ export interface KeyProvider {
   wrap(dataKey: Uint8Array, context: readonly string[]): Promise<WrappedKey>;
 
   /**
-   * @returns the data key, for the caller to wipe
+   * @returns the data key; the caller must wipe it
    * @throws DecryptionFailed when the context differs or a bit was changed; UnknownKek; ApiFault `unavailable`
    */
   unwrap(key: WrappedKey, context: readonly string[]): Promise<Buffer>;
 
-  /** Whether {@link wrap} would use another key-encryption key, as far as this process knows. */
+  /** Whether {@link wrap} would use another key-encryption key now, as far as this process knows. */
   stale(key: WrappedKey): boolean;
 
-  /** Whether `kekId` has the form of this provider's keys; makes no request. */
+  /** Whether `kekId` has the format of this provider's key ids. Makes no request. */
   holds(kekId: string): boolean;
 
-  /** Checks a round trip. @throws as wrap and unwrap */
+  /** Checks a round trip. @throws as {@link wrap} and {@link unwrap} */
   health(): Promise<void>;
 }
 
-/** No configured provider has this key-encryption key: a configuration error of this process, not a damaged secret. */
+/** No configured provider has this key-encryption key. This is a configuration error of the process, not a damaged secret. */
 export class UnknownKek extends ApiFault {
   constructor(kekId: string, options?: ErrorOptions) {
-    super('unavailable', {}, { cause: new Error(`this process does not hold the key-encryption key ${kekId}`, options) });
+    super('unavailable', {}, { cause: new Error(`this process does not have the key-encryption key ${kekId}`, options) });
   }
 }
 
-/** The provider did not answer, or its answer is unusable. */
+/** The provider did not answer, or its response cannot be used. */
 export class ProviderUnavailable extends ApiFault {
-  /** @param what logged, so without a secret */
+  /** @param what text for the log, without secrets */
   constructor(provider: KeyProviderName, what: string) {
     super('unavailable', {}, { cause: new Error(`the key provider ${provider} does not answer: ${what}`) });
   }
 }
 
-/** The operator's message; callers only see that the service is unavailable. */
+/** Returns the message for the operator. Callers only see that the service is unavailable. */
 export function operatorError(error: unknown): Error {
   if ((error instanceof ProviderUnavailable || error instanceof UnknownKek) && error.cause instanceof Error) return error.cause;
   return error instanceof Error ? error : new Error(String(error));
 }
 
-/** Round trip of a constant. */
+/** Wraps and unwraps a constant. */
 export async function probe(provider: KeyProvider): Promise<void> {
   const key = await provider.wrap(PROBE, PROBE_CONTEXT);
-  if (!(await provider.unwrap(key, PROBE_CONTEXT)).equals(PROBE)) throw new ProviderUnavailable(provider.name, 'it gave back other bytes');
+  if (!(await provider.unwrap(key, PROBE_CONTEXT)).equals(PROBE)) throw new ProviderUnavailable(provider.name, 'it returned other bytes');
 }
 
-/** Whether the provider ignores contexts: then a data key could be moved to another project. */
+/** Whether the provider ignores contexts. Then a data key could be moved to another project. */
 export async function opensUnderAnyContext(provider: KeyProvider): Promise<boolean> {
   const key = await provider.wrap(PROBE, PROBE_CONTEXT);
   return provider.unwrap(key, ['signet/1', 'probe', 'elsewhere']).then(

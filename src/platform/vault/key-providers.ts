@@ -6,7 +6,7 @@ import { type KeyProvider, opensUnderAnyContext, operatorError, UnknownKek, type
 import { KeyringProvider } from './keyring-provider.js';
 import { VaultTransitProvider } from './vault-transit-provider.js';
 
-/** Opens each configured provider. @param sealed whether the database holds encrypted data */
+/** Opens each configured provider. @param sealed whether the database contains encrypted data */
 const OPEN: Record<KeyProviderName, (config: Config, sealed: boolean) => KeyProvider | undefined | Promise<KeyProvider>> = {
   ring: (config, sealed) => {
     const ring = config.kek.provider === 'ring' ? readKeyring(config, sealed) : readUnwrapKeyring(config);
@@ -16,17 +16,20 @@ const OPEN: Record<KeyProviderName, (config: Config, sealed: boolean) => KeyProv
   'aws-kms': ({ kek }) => kek.awsKms && AwsKmsProvider.open(kek.awsKms),
 };
 
-/** The configured providers: the primary one wraps, each unwraps its own keys, so that keys can move between providers. */
+/**
+ * The configured providers. The primary one wraps, and each unwraps the keys that it has wrapped, so that keys can be moved to another
+ * provider.
+ */
 export class KeyProviders {
   private constructor(
-    /** The provider that wraps. */
+    /** The provider that wraps new data keys. */
     readonly primary: KeyProvider,
     readonly all: readonly KeyProvider[],
   ) {}
 
   /**
    * Opens the configured providers and checks the primary one.
-   * @param sealed whether the database holds encrypted data
+   * @param sealed whether the database contains encrypted data
    * @throws Error with advice for the operator
    */
   static async open(config: Config, sealed = false): Promise<KeyProviders> {
@@ -45,24 +48,24 @@ export class KeyProviders {
     }
     if (await opensUnderAnyContext(primary))
       throw new Error(
-        `the key provider ${provider} does not bind data keys to their context: use a version and a key type with associated data`,
+        `the key provider ${provider} does not bind data keys to their context: use a version and a key type that support associated data`,
       );
     return new KeyProviders(primary, all);
   }
 
-  /** @throws as the provider that wrapped it */
+  /** @throws what the provider that wrapped the key throws */
   async unwrap(key: WrappedKey, context: readonly string[]): Promise<Buffer> {
     const provider = this.of(key.kekId);
     if (!provider) throw new UnknownKek(key.kekId);
     return provider.unwrap(key, context);
   }
 
-  /** Whether wrapping again would use another key. */
+  /** Whether wrapping the data key again would use another key-encryption key. */
   stale(key: WrappedKey): boolean {
     return this.of(key.kekId) !== this.primary || this.primary.stale(key);
   }
 
-  /** The provider of a key. */
+  /** Returns the provider of a key-encryption key. */
   of(kekId: string): KeyProvider | undefined {
     return this.all.find((provider) => provider.holds(kekId));
   }

@@ -3,7 +3,7 @@ import type { Keyring } from './key-encryption-keys.js';
 import { type KeyProvider, probe, UnknownKek, type WrappedKey } from './key-provider.js';
 import { decode, encode, fromColumn, openBytes, sealBytes, toColumn } from './sealed.js';
 
-/** Key-encryption keys held in this process: the keyring's primary key wraps, all unwrap. */
+/** Key provider with keys in this process: the primary key of the keyring wraps, and all keys unwrap. */
 export class KeyringProvider implements KeyProvider {
   readonly name = 'ring';
 
@@ -26,7 +26,7 @@ export class KeyringProvider implements KeyProvider {
     return this.keyring.keys.has(kekId);
   }
 
-  /** Ids of its keys, the primary one first. */
+  /** Ids of the keys, the primary one first. */
   get ids(): string[] {
     return [...this.keyring.keys.keys()];
   }

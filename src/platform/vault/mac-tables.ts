@@ -1,17 +1,17 @@
 import type { Param } from '../database/tx.js';
 
 interface TableSpec {
-  /** The primary key's columns. */
+  /** The columns of the primary key. */
   key: readonly string[];
-  /** Columns that the MAC covers, in its order; they include the key. */
+  /** The columns that the MAC covers, in order. They include the key. */
   columns: readonly string[];
-  /** Number of trailing columns added later: null values at the end are left out of the MAC, so that older rows stay valid. */
+  /** Number of columns at the end that were added later. If they are null, the MAC leaves them out, so that older rows stay valid. */
   later?: number;
 }
 
 /**
- * Tables that decide about permissions. Not covered: descriptions, times of creation and last use, the lock of an access key (which only
- * delays), and `access_keys.secret_key`, whose encryption binds it to key and user.
+ * Tables that decide about permissions. The MAC does not cover descriptions, times of creation and last use, the lock of an access key
+ * (which only delays), and `access_keys.secret_key`, whose encryption binds it to key and user.
  */
 export const MAC_TABLES = {
   domains: { key: ['id'], columns: ['id', 'name', 'enabled'] },
@@ -37,12 +37,12 @@ export const MAC_TABLES = {
 
 export type MacTable = keyof typeof MAC_TABLES;
 
-/** Values of a row's covered columns, as text. */
+/** The values of a row's covered columns, as text. */
 export type Cells = readonly (string | null)[];
 
 /**
- * SELECT columns by which `RowMacs.believed` verifies a row.
- * @param alias the table's alias in the statement
+ * Columns for SELECT with which `RowMacs.verified` checks a row.
+ * @param alias the alias of the table in the statement
  * @param as prefix of the selected columns
  */
 export const proof = (table: MacTable, alias: string, as: string = alias): string =>
@@ -51,12 +51,12 @@ export const proof = (table: MacTable, alias: string, as: string = alias): strin
 export const cellsOf = (table: MacTable, row: Readonly<Record<string, Param | boolean | undefined>>): Cells =>
   MAC_TABLES[table].columns.map((column) => {
     const value = row[column];
-    // A forgotten column would be verified as absent.
+    // A column that was forgotten would be verified as absent.
     if (value === undefined) throw new Error(`${table}.${column} has no value`);
     return asText(value);
   });
 
-/** The cells that a row's MAC covers. */
+/** Returns the cells that a row's MAC covers. */
 export function signedCells(table: MacTable, cells: Cells): Cells {
   const { columns, later = 0 }: TableSpec = MAC_TABLES[table];
   let end = cells.length;
@@ -64,7 +64,10 @@ export function signedCells(table: MacTable, cells: Cells): Cells {
   return cells.slice(0, end);
 }
 
-/** Parses a column of {@link proof}: text, or parsed JSON, depending on the driver; undefined for a branch of a union without one. */
+/**
+ * Parses a column of {@link proof}, which is text or parsed JSON depending on the driver; undefined for a branch of a union without the
+ * column.
+ */
 export function readCells(value: unknown): Cells | undefined {
   if (value === null || value === undefined) return undefined;
   const cells = (typeof value === 'string' ? JSON.parse(value) : value) as Value[];

@@ -13,9 +13,12 @@ import { DataKey } from './data-key.entity.js';
 const DATA_KEY = columnsOf(DataKey).pick('projectId', 'id', 'unusedSince');
 
 const BATCH = 100;
-/** Other processes may still encrypt with the previous data key, or move an encrypted value between rows, during a pass. */
+/**
+ * Maximum number of passes. Several are needed, because other processes may still encrypt with the previous data key, or move an encrypted
+ * value between rows, during a pass.
+ */
 const PASSES_MAX = 3;
-/** After this time no process encrypts with a superseded data key, and nothing encrypted with it exists outside the database. */
+/** After this time, no process encrypts with a superseded data key any more, and no value that it encrypted exists outside the database. */
 export const UNUSED_FOR_MS = SEALED_ELSEWHERE_MAX_MS + DATA_KEY_MAX_AGE_MS;
 
 export type RewrapStep = 'data-keys' | 'secrets';
@@ -29,31 +32,31 @@ export interface RewrapProgress {
 export interface RewrapOptions {
   /** Gives every project a new data key and re-encrypts every secret with it. */
   reseal: boolean;
-  /** A younger newest data key is not rotated again, so that an interrupted run continues. */
+  /** A newest data key younger than this is not rotated again, so that an interrupted run can continue. */
   keyAgeMs: number;
   onProgress?: (progress: RewrapProgress) => void;
 }
 
 export interface RewrapResult {
-  /** Data keys wrapped again with the newest key-encryption key. */
+  /** Number of data keys that were wrapped again with the newest key-encryption key. */
   rewrapped: number;
-  /** New data keys. */
+  /** Number of new data keys. */
   rotated: number;
-  /** Re-encrypted secrets. */
+  /** Number of secrets that were encrypted again. */
   resealed: number;
-  /** Secrets still under an older data key: other processes may use it for up to an hour. */
+  /** Number of secrets that are still encrypted with an older data key, which other processes may use for up to an hour. */
   left: number;
-  /** Destroyed data keys, which had been unused for 25 hours. */
+  /** Number of destroyed data keys, which had been unused for 25 hours. */
   destroyed: number;
-  /** `table.column` and key of every secret that does not decrypt. */
+  /** `table.column` and primary key of every secret that cannot be decrypted. */
   broken: string[];
-  /** Identity keys and the rows whose MACs they sign. Absent without `reseal`. */
+  /** The rotation of the identity keys, and of the MACs that they sign. Absent without `reseal`. */
   macs?: MacRotation;
 }
 
 /**
- * Rewraps data keys and re-encrypts secrets while the service runs. Progress is recorded in the rows themselves, so it may be interrupted,
- * repeated or run twice at once. Every update is a compare-and-set, so it overwrites no concurrent write.
+ * Rewraps data keys and encrypts secrets again while the service runs. The rows themselves record the progress, so a run may be
+ * interrupted, repeated or started twice at the same time. Every update is a compare-and-set, so it never overwrites a concurrent write.
  */
 @Injectable()
 export class RewrapService {
@@ -110,14 +113,14 @@ export class RewrapService {
     const sql = 'SELECT project_id AS projectId, MAX(id) AS newest, MAX(created_at) AS createdAt FROM data_keys GROUP BY project_id';
     const projects = await this.database.rows<{ projectId: string; newest: number; createdAt: number }>(sql);
     for (const { projectId, newest, createdAt } of projects) {
-      // The cached data keys may be older than those that another process has made.
+      // Another process may have created data keys that are newer than the cached ones.
       this.vault.forget(projectId);
       if (this.clock.now() - createdAt < keyAgeMs) continue;
       if (await this.vault.rotate(projectId, newest)) result.rotated++;
     }
   }
 
-  /** One pass over every encrypted column. */
+  /** Makes one pass over all encrypted columns. */
   private async sealAgain(result: RewrapResult, onProgress: (progress: RewrapProgress) => void): Promise<void> {
     let total = 0;
     for (const { table } of SEALED_COLUMNS) total += await this.count(table);
@@ -144,8 +147,8 @@ export class RewrapService {
   }
 
   /**
-   * Bypasses ChangesService on purpose: the secrets stay the same, so no revision changes. Rows cached elsewhere hold the previous ciphertext,
-   * which the previous data key still decrypts (docs/adr/0012, 0023).
+   * Encrypts one secret again. Does not use ChangesService, because the secret stays the same and no revision may change. Rows that are
+   * cached elsewhere contain the previous ciphertext, which the previous data key can still decrypt (docs/adr/0012, 0023).
    */
   private async sealRowAgain(column: SealedColumn, { key, context, sealed }: SealedRow, result: RewrapResult): Promise<void> {
     let again: string | undefined;
@@ -166,7 +169,10 @@ export class RewrapService {
     result.resealed += await this.change((tx) => tx.run(sql, values));
   }
 
-  /** Before re-encryption: a superseded data key with secrets counts as in use until 25 hours from now. */
+  /**
+   * Marks superseded data keys that still encrypt secrets as in use, so that they are kept for 25 hours from now. Runs before the secrets
+   * are encrypted again.
+   */
   private async recordUse(): Promise<void> {
     for (const { projectId, id, secrets, unusedSince } of await this.superseded()) {
       if (secrets === 0 || unusedSince === null) continue;
@@ -175,8 +181,8 @@ export class RewrapService {
   }
 
   /**
-   * Marks superseded data keys as unused, and destroys those marked 25 hours ago: until then, other processes, running writes and security
-   * tokens may use them.
+   * Marks superseded data keys as unused, and destroys those that were marked 25 hours ago. Until then, other processes, running writes and
+   * security tokens may use them.
    * @returns the number of secrets under superseded keys
    */
   private async retireDataKeys(result: RewrapResult): Promise<number> {
@@ -197,7 +203,7 @@ export class RewrapService {
     return left;
   }
 
-  /** Superseded data keys with the number of secrets under each, in one snapshot. */
+  /** Returns the superseded data keys with the number of secrets that each encrypts, in one snapshot. */
   private async superseded(): Promise<{ projectId: string; id: number; unusedSince: number | null; secrets: number }[]> {
     return this.database.snapshot(async (reads) => {
       const keys = await reads.rows<RowOf<typeof DATA_KEY>>(`SELECT ${DATA_KEY.select} FROM data_keys ORDER BY project_id, id`);
@@ -208,7 +214,10 @@ export class RewrapService {
     });
   }
 
-  /** Writes one row per transaction, so that others wait little. An unanswered COMMIT counts as not done: the next pass checks again. */
+  /**
+   * Writes one row per transaction, so that other writes wait only briefly. A COMMIT without an answer counts as not done: the next pass
+   * checks the row again.
+   */
   private async change(statement: (tx: Tx) => Promise<{ affected: number }>): Promise<number> {
     try {
       return (await this.database.transaction(statement)).affected;

@@ -9,17 +9,20 @@ const BATCH = 100;
 type Row = Record<string, Param> & { mac: string };
 
 export interface MacRotation {
-  /** New identity keys: one or none. */
+  /** Number of new identity keys, which is 0 or 1. */
   made: number;
-  /** Rows signed again with the newest key. */
+  /** Number of rows that were signed again with the newest key. */
   rewritten: number;
-  /** Destroyed older identity keys. */
+  /** Number of destroyed older identity keys. */
   destroyed: number;
-  /** Table and key of every row whose MAC is wrong. */
+  /** Table and primary key of every row with an invalid MAC. */
   altered: string[];
 }
 
-/** Signs authorization rows again with a new identity key while the service runs. It may be interrupted, repeated or run twice at once. */
+/**
+ * Signs authorization rows again with a new identity key while the service runs. A run may be interrupted, repeated or started twice at the
+ * same time.
+ */
 @Injectable()
 export class RowMacRotation {
   constructor(
@@ -29,7 +32,7 @@ export class RowMacRotation {
   ) {}
 
   /**
-   * @param keyAgeMs a younger newest key is not replaced
+   * @param keyAgeMs a newest key younger than this is not replaced
    * @param unusedForMs how long other processes may still sign with the previous key
    */
   async run(keyAgeMs: number, unusedForMs: number): Promise<MacRotation> {
@@ -57,7 +60,7 @@ export class RowMacRotation {
     }
   }
 
-  /** Compare-and-set on the MAC: a concurrent change of the row writes its own. */
+  /** Writes a new MAC by compare-and-set on the old one: a concurrent change of the row writes its own MAC. */
   private async rewriteRow(table: MacTable, row: Row, result: MacRotation): Promise<void> {
     const { key } = MAC_TABLES[table];
     const cells: Cells = cellsOf(table, row);
@@ -84,7 +87,7 @@ export class RowMacRotation {
     }
   }
 
-  /** An unanswered COMMIT counts as not done: the next run checks again. */
+  /** A COMMIT without an answer counts as not done: the next run checks the row again. */
   private async change(sql: string, values: Param[]): Promise<number> {
     try {
       return (await this.database.transaction((tx) => tx.run(sql, values))).affected;

@@ -13,9 +13,9 @@ import { fromColumn, DecryptionFailed, type EncryptionContext, toColumn } from '
 import { RELOAD_INTERVAL_MS, REFRESH_AFTER_MS, VaultService } from './vault.service.js';
 import { IdentityKey } from './identity-key.entity.js';
 
-/** Owner id of the keys: no project can have it (platform/common/ids.ts). */
+/** Owner id of the identity keys. No project can have it (platform/common/ids.ts). */
 const OWNER = 'iam';
-/** Id of the first key: every process that starts on an empty database tries to insert this row. */
+/** Id of the first key. Every process that starts on an empty database tries to insert this row. */
 const FIRST_ID = 'primary';
 const UNIQUE_ID = { name: 'PRIMARY', columns: 'identity_keys.id' };
 const VERIFIED_MAX = 20_000;
@@ -38,18 +38,18 @@ const contextOf = (id: string): EncryptionContext => ({
 });
 const SELECT = `SELECT ${KEY.select} FROM identity_keys ORDER BY created_at, id`;
 
-/** For {@link RowMacs.verified}: each proof's table, or the column of the row that names it. */
+/** Argument of {@link RowMacs.verified}: the table of each proof, or the column of the row that names the table. */
 export type Proofs = Record<string, MacTable | { tableIn: string }>;
 
 /**
- * HMACs over authorization rows, with identity keys that are stored encrypted: write access to the database alone makes nobody an
- * administrator (docs/adr/0036).
+ * HMACs over authorization rows. Their keys, the identity keys, are stored encrypted. So nobody can become an administrator by write access
+ * to the database alone (docs/adr/0036).
  */
 @Injectable()
 export class RowMacs implements OnModuleInit {
   #keys: Keys | undefined;
   #readAt = 0;
-  /** Verified MAC → its cells as the database returned them: the same rows are read with every request. */
+  /** Verified MACs, with the cells as the database returned them, because every request reads the same rows. */
   readonly #verified = new LRUCache<string, string>({ max: VERIFIED_MAX });
   #refreshing = false;
 
@@ -65,38 +65,38 @@ export class RowMacs implements OnModuleInit {
     await this.vault.opened;
     if (!(await this.refresh())) {
       await this.insertKey(FIRST_ID);
-      if (!(await this.refresh())) throw new Error('the identity key is missing right after it was inserted');
+      if (!(await this.refresh())) throw new Error('the identity key was inserted but cannot be found');
     }
   }
 
-  /** The value of a row's `mac`. @param row by column; may contain columns that the MAC does not cover */
+  /** Computes the value of a row's `mac`. @param row values by column; may contain columns that the MAC does not cover */
   of(table: MacTable, row: Readonly<Record<string, Param | boolean>>): string {
     const { newest } = this.keys;
     return `${newest}.${this.digest(newest, table, cellsOf(table, row)) ?? ''}`;
   }
 
   /**
-   * The rows whose MACs in `proofs` are valid. Others are logged, counted and left out.
-   * @param reads the connection or transaction that read the rows
-   * @param proofs the table of each name given to `proof()` (mac-tables.ts); absent parts of an outer join are skipped
-   * @throws ApiFault `unavailable` while a key that another process has just created is unknown here
+   * Returns the rows whose MACs in `proofs` are valid. Other rows are logged, counted and left out.
+   * @param reads the connection or transaction that has read the rows
+   * @param proofs the table for each name that was passed to `proof()` (mac-tables.ts). Absent parts of an outer join are skipped
+   * @throws ApiFault `unavailable` while this process does not know a key that another process has just created
    */
   async verified<T extends object>(reads: Rows, rows: readonly T[], proofs: Proofs): Promise<T[]> {
     const kept: T[] = [];
     for (const row of rows) {
       const read = row as Record<string, unknown>;
-      // Usually answered from the cache, without an await.
+      // The cache usually contains the answer, and then there is no await.
       if (this.wasVerified(read, proofs) || (await this.verifyRow(reads, read, proofs))) kept.push(row);
     }
     return kept;
   }
 
-  /** The single row, if it exists and its MAC is valid. */
+  /** Returns the single row, if it exists and its MAC is valid. */
   async one<T extends object>(reads: Rows, rows: readonly T[], proofs: Proofs): Promise<T | undefined> {
     return (await this.verified(reads, rows.slice(0, 1), proofs))[0];
   }
 
-  /** Inserts a row with its MAC. @param row by column; may contain columns that the MAC does not cover */
+  /** Inserts a row with its MAC. @param row values by column; may contain columns that the MAC does not cover */
   async insert(tx: Tx, table: MacTable, row: Readonly<Record<string, Param>>): Promise<void> {
     const whole = { ...row, mac: this.of(table, row) };
     const columns = Object.keys(whole);
@@ -105,9 +105,9 @@ export class RowMacs implements OnModuleInit {
 
   /**
    * Updates a row whose MAC is valid.
-   * @param key columns and values of its primary key
-   * @param also a condition on the row's current values, by column
-   * @returns false when there is no such row, or its MAC is invalid
+   * @param key columns of the primary key, with their values
+   * @param also a condition on the current values of the row, by column
+   * @returns false when there is no such row, or when its MAC is invalid
    */
   async update(
     tx: Tx,
@@ -131,30 +131,30 @@ export class RowMacs implements OnModuleInit {
     return true;
   }
 
-  /** Whether a row's MAC is valid; if not, the row is logged and counted. */
+  /** Whether a row's MAC is valid. If it is not, the row is logged and counted. */
   async verify(reads: Rows, table: MacTable, cells: Cells, mac: string): Promise<boolean> {
     const keyId = mac.slice(0, Math.max(mac.indexOf('.'), 0));
     if (keyId !== '' && !this.keys.byId.has(keyId)) await this.loadUnknownKey(reads, table, cells, mac);
     const digest = this.digest(keyId, table, cells);
     const given = Buffer.from(mac.slice(keyId.length + 1));
     const genuine = digest !== undefined && given.length === digest.length && timingSafeEqual(given, Buffer.from(digest));
-    if (!genuine) this.broken.record(table, nameOf(table, cells), 'its MAC does not match', JSON.stringify([cells, mac]));
+    if (!genuine) this.broken.record(table, nameOf(table, cells), 'its MAC is invalid', JSON.stringify([cells, mac]));
     return genuine;
   }
 
-  /** Id of the key that signs new rows. */
+  /** Id of the key that signs new MACs. */
   get newest(): string {
     return this.keys.newest;
   }
 
-  /** The newest key with its time of creation (Unix time in milliseconds), and the ids of the others. */
+  /** Returns the newest key with its time of creation (Unix time in milliseconds), and the ids of all others. */
   async stored(): Promise<{ newest: { id: string; createdAt: number } | undefined; older: string[] }> {
     const rows = await this.database.rows<KeyRow>(SELECT);
     const newest = rows.at(-1);
     return { newest, older: rows.slice(0, -1).map(({ id }) => id) };
   }
 
-  /** Creates a key, used for new rows here from now on, and in other processes once they read a row signed with it. */
+  /** Creates a key. This process uses it for new MACs from now on; another process uses it after it has read a row signed with it. */
   async rotate(): Promise<void> {
     await this.insertKey(newId());
     await this.refresh();
@@ -164,7 +164,7 @@ export class RowMacs implements OnModuleInit {
     if (!this.#keys) throw new Error('the identity keys are not loaded yet');
     if (this.clock.now() - this.#keys.at >= REFRESH_AFTER_MS && !this.#refreshing) {
       this.#refreshing = true;
-      // Outside of the caller's transaction; the loaded keys stay in use meanwhile.
+      // Reloads outside the caller's transaction. The loaded keys stay in use meanwhile.
       setImmediate(
         () =>
           void this.refresh()
@@ -175,11 +175,11 @@ export class RowMacs implements OnModuleInit {
     return this.#keys;
   }
 
-  /** Whether all of a row's MACs are in the cache of verified ones; if so, removes the proof columns. */
+  /** Whether all MACs of a row are in the cache of verified ones. If so, the proof columns are removed. */
   private wasVerified(row: Record<string, unknown>, proofs: Proofs): boolean {
     for (const [name, of] of Object.entries(proofs)) {
       const cells = row[`${name}Cells`];
-      // An absent part of an outer join: its key is null.
+      // An absent part of an outer join has a key of null.
       if (cells === null || (typeof cells === 'string' && cells.startsWith('[null'))) continue;
       const table = typeof of === 'string' ? of : (row[of.tableIn] as MacTable);
       if (typeof cells !== 'string' || this.#verified.get(String(row[`${name}Mac`])) !== table + cells) return false;
@@ -217,9 +217,7 @@ export class RowMacs implements OnModuleInit {
     );
   }
 
-  /**
-   * Loads an unknown key, which another process may have created, over the same connection as the row, possibly inside a transaction.
-   */
+  /** Loads an unknown key, which another process may have created. Uses the same connection as the row, possibly inside a transaction. */
   private async loadUnknownKey(reads: Rows, table: MacTable, cells: Cells, mac: string): Promise<void> {
     if (this.broken.isKnown(table, nameOf(table, cells), JSON.stringify([cells, mac]))) return;
     const now = this.clock.now();
@@ -236,7 +234,7 @@ export class RowMacs implements OnModuleInit {
     }
   }
 
-  /** Loads the keys; not inside a transaction. @returns whether there is one */
+  /** Loads the keys. Must not be called inside a transaction. @returns whether there is any */
   private async refresh(): Promise<boolean> {
     const rows = await this.database.rows<KeyRow>(SELECT);
     if (rows.length === 0) return false;
@@ -248,7 +246,7 @@ export class RowMacs implements OnModuleInit {
     );
     const secrets = new Map(rows.map((row, i) => [row.id, opened[i]]));
     const usable = rows.filter(({ id }) => secrets.get(id) !== undefined);
-    if (usable.length === 0) throw new Error('no key in identity_keys can be decrypted: no authorization row can be verified');
+    if (usable.length === 0) throw new Error('no key in identity_keys can be decrypted, so no authorization row can be verified');
     this.useKeys(usable, ({ id }) => secrets.get(id) ?? '');
     return true;
   }
@@ -260,7 +258,7 @@ export class RowMacs implements OnModuleInit {
     this.#verified.clear();
   }
 
-  /** Several processes may create the first key at once: one row is inserted, and all read it. */
+  /** Inserts the key once. Several processes may create the first key at the same time: one row is inserted, and all processes read it. */
   private async insertKey(id: string): Promise<void> {
     const sealed = toColumn((await this.vault.cipher(OWNER)).seal(contextOf(id), randomBytes(32).toString('base64')));
     const values = () => KEY.values({ id, secret: sealed, createdAt: this.clock.now() });
@@ -268,7 +266,7 @@ export class RowMacs implements OnModuleInit {
   }
 }
 
-/** The row's primary key, for log messages. */
+/** Returns the row's primary key, for log messages. */
 function nameOf(table: MacTable, cells: Cells): string {
   const { key, columns }: { key: readonly string[]; columns: readonly string[] } = MAC_TABLES[table];
   return key.map((column) => cells[columns.indexOf(column)] ?? '').join(' ');

@@ -2,13 +2,13 @@ import type { Reads } from '../database/tx.js';
 import { dataKeyIdOf, HEAD_LENGTH, type EncryptionContext } from './sealed.js';
 
 /**
- * A column of encrypted secrets. `projectId`, `ownerId`, `field`, `rowId` and `version` are SQL expressions that give a row's
- * {@link EncryptionContext}.
+ * A column with encrypted secrets. `projectId`, `ownerId`, `field`, `rowId` and `version` are SQL expressions for the {@link
+ * EncryptionContext} of a row.
  */
 export interface SealedColumn {
   table: string;
   column: string;
-  /** The primary key's columns. */
+  /** The columns of the primary key. */
   key: readonly string[];
   projectId: string;
   ownerId: string;
@@ -18,8 +18,8 @@ export interface SealedColumn {
 }
 
 /**
- * Every column with secrets encrypted by data keys, for `signet admin rewrap --reseal`. test/architecture/sealed-columns.spec.ts fails for a
- * column with a `K1.` CHECK that is missing here: its secrets would be lost with the old data key.
+ * All columns with secrets that data keys encrypt, for `signet admin rewrap --reseal`. If a column with a `K1.` CHECK is missing here, its
+ * secrets would be lost together with the old data key, so test/architecture/sealed-columns.spec.ts fails.
  */
 export const SEALED_COLUMNS: readonly SealedColumn[] = [
   {
@@ -28,7 +28,7 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     key: ['id'],
     projectId: 'project_id',
     ownerId: 'instance_id',
-    // REPLACE, because the two databases differ in string concatenation.
+    // Uses REPLACE, because the two databases concatenate strings in different ways.
     field: "REPLACE('signs.?', '?', sign_type)",
     rowId: 'id',
     version: 'secret_version',
@@ -39,7 +39,7 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     key: ['sign_id'],
     projectId: 'project_id',
     ownerId: 'instance_id',
-    // The context of the current secret: promotion moves the staged ciphertext unchanged.
+    // The context of the current secret, because promotion moves the ciphertext of the staged secret unchanged.
     field: "(SELECT REPLACE('signs.?', '?', s.sign_type) FROM signs s WHERE s.id = sign_rotations.sign_id)",
     rowId: 'sign_id',
     version: 'version',
@@ -116,17 +116,17 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   },
 ];
 
-/** Columns with the prefix that hold wrapped data keys: `signet admin rewrap` without options handles them. */
+/** Columns that contain wrapped data keys with the same prefix. `signet admin rewrap` without options handles them. */
 export const WRAPPED_COLUMNS: readonly string[] = ['data_keys.wrapped'];
 
-/** An encrypted secret with its context, as {@link selectSealed} reads it. */
+/** An encrypted secret with its context, as read by {@link selectSealed}. */
 export interface SealedRow {
   key: readonly (string | number)[];
   context: EncryptionContext;
   sealed: string;
 }
 
-/** SELECT of one batch in key order, after a row's key (not for the first batch). */
+/** A SELECT of one batch in the order of the key. Except for the first batch, it begins after a given row. */
 export function selectSealed(
   { table, column, key, projectId, ownerId, field, rowId, version }: SealedColumn,
   after: boolean,
@@ -139,7 +139,7 @@ export function selectSealed(
     FROM ${table} ${where} ORDER BY ${key.join(', ')} LIMIT ${limit}`;
 }
 
-/** Converts a row of {@link selectSealed}; undefined for a row without a secret. */
+/** Converts a row of {@link selectSealed}; undefined if the row has no secret. */
 export function toSealedRow({ key }: SealedColumn, row: Record<string, string | number | null>): SealedRow | undefined {
   if (row['sealed'] === null) return undefined;
   return {
@@ -155,7 +155,7 @@ export function toSealedRow({ key }: SealedColumn, row: Record<string, string | 
   };
 }
 
-/** Number of secrets by project and data key. */
+/** Returns the number of secrets by project and data key. */
 export async function countSecrets(reads: Reads): Promise<Map<string, Map<number, number>>> {
   const counts = new Map<string, Map<number, number>>();
   for (const { table, column, projectId } of SEALED_COLUMNS) {

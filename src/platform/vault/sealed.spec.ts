@@ -40,7 +40,7 @@ describe('a sealed secret', () => {
     ['field', { ...place, field: 'signs.basic' }],
     ['row', { ...place, rowId: 'r2' }],
     ['version', { ...place, version: 2 }],
-    ['neighbouring parts that join to the same text', { ...place, projectId: 'p1g1', ownerId: '' }],
+    ['context whose parts join to the same text', { ...place, projectId: 'p1g1', ownerId: '' }],
   ])('cannot be decrypted under another %s', (_, elsewhere) => {
     expect(() => open(elsewhere, toColumn(seal(place, 'top secret')))).toThrow(DecryptionFailed);
   });
@@ -54,7 +54,7 @@ describe('a sealed secret', () => {
     }
   });
 
-  it('cannot be decrypted if it is cut, empty, plain text or null', () => {
+  it('cannot be decrypted if it is truncated, empty, plain text or null', () => {
     const column = toColumn(seal(place, 'top secret'));
     for (const text of [column.slice(0, -4), SEALED_PREFIX, '', 'top secret', null as unknown as string]) {
       expect(() => open(place, text)).toThrow(DecryptionFailed);

@@ -4,52 +4,52 @@ import type { KeyProviderName } from '../config/variables.js';
 declare const sealed: unique symbol;
 
 /**
- * An encrypted secret: `K1.` and base64url of `'K1' | alg | data-key id | iv | ciphertext | tag`. Branded, so that the compiler does not
- * accept it for a plain string or the reverse.
+ * An encrypted secret: `K1.` and the base64url of `'K1' | alg | data-key id | iv | ciphertext | tag`. The type is branded, so that the
+ * compiler accepts neither a plain string for it nor the reverse.
  */
 export type Sealed = { readonly [sealed]: true };
 
-/** The column's text. */
+/** Returns the text for the column. */
 export const toColumn = (value: Sealed): string => value as unknown as string;
 
-/** A column's text, not yet authenticated. */
+/** Returns the encrypted secret in a column's text. It is not authenticated yet. */
 export const fromColumn = (text: string): Sealed => text as unknown as Sealed;
 
-/** Prefix of every encrypted column, enforced by a CHECK. No secret's alphabet contains `.`. */
+/** Prefix of every encrypted value, which a CHECK enforces. No unencrypted secret contains a `.`. */
 export const SEALED_PREFIX = 'K1.';
 
-/** Where a secret is stored. It decrypts only there: not in another row, column, owner, project or version. */
+/** The place where a secret is stored. It can be decrypted only there: in no other row, column, owner, project or version. */
 export interface EncryptionContext {
   projectId: string;
-  /** Id of the gateway, endpoint or user that owns the secret; empty for the service's own secrets. */
+  /** Id of the gateway, endpoint or user that owns the secret. Empty for the service's own secrets. */
   ownerId: string;
-  /** `table.column`; for a signature key `signs.` and its type, so that its secret is not usable for another type. */
+  /** `table.column`. For a signature key, it is `signs.` and the type, so that its secret cannot be used for another type. */
   field: string;
   rowId: string;
-  /** Number of secrets that this field has held. */
+  /** Number of secrets that this field has had so far. */
   version: number;
 }
 
-/** A value failed to decrypt: moved, altered, or encrypted with another key. */
+/** A value cannot be decrypted: it was moved, altered, or encrypted with another key. */
 export class DecryptionFailed extends Error {
   constructor(
     what: string,
     /** The context of the value, if known. */
     readonly context?: EncryptionContext,
   ) {
-    super(`an encrypted value does not decrypt: ${what}`);
+    super(`an encrypted value cannot be decrypted: ${what}`);
   }
 }
 
 const MAGIC = Buffer.from('K1', 'latin1');
 const ALG_AES_256_GCM = 1;
-/** Data keys wrapped by a provider: the record holds the provider's ciphertext behind the same header. */
+/** Algorithm numbers of data keys that a provider has wrapped: the record contains the provider's ciphertext after the same header. */
 const ALG_FOREIGN = { vault: 2, 'aws-kms': 3 } satisfies Record<Exclude<KeyProviderName, 'ring'>, number>;
 const HEADER_BYTES = 7;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** Header and parts as a JSON array, which is unambiguous. */
+/** Returns the header and the parts as a JSON array, which is unambiguous. */
 const associatedData = (header: Buffer, parts: readonly string[]) => Buffer.concat([header, Buffer.from(JSON.stringify(parts), 'utf8')]);
 
 function header(dataKeyId: number, algorithm = ALG_AES_256_GCM): Buffer {
@@ -60,7 +60,7 @@ function header(dataKeyId: number, algorithm = ALG_AES_256_GCM): Buffer {
   return bytes;
 }
 
-/** Encrypts with AES-256-GCM under `key`, bound to `context` (docs/adr/0007). */
+/** Encrypts with AES-256-GCM under `key`, and binds the ciphertext to `context` (docs/adr/0007). */
 export function sealBytes(key: KeyObject, keyId: number, parts: readonly string[], plaintext: Uint8Array): Buffer {
   const head = header(keyId);
   const iv = randomBytes(IV_BYTES);
@@ -70,7 +70,7 @@ export function sealBytes(key: KeyObject, keyId: number, parts: readonly string[
 }
 
 /**
- * @param context for the error
+ * Decrypts. @param context used in the error
  * @throws DecryptionFailed when a bit, the context or the key differs
  */
 export function openBytes(key: KeyObject, parts: readonly string[], record: Buffer, context?: EncryptionContext): Buffer {
@@ -82,7 +82,7 @@ export function openBytes(key: KeyObject, parts: readonly string[], record: Buff
   decipher.setAuthTag(record.subarray(record.length - TAG_BYTES));
   try {
     const plaintext = decipher.update(body);
-    // In Node, GCM's `final` returns no bytes: it only checks the tag, before the plaintext is returned.
+    // In Node, `final` returns no bytes for GCM. It only checks the tag, before the plaintext is returned.
     decipher.final();
     return plaintext;
   } catch {
@@ -95,7 +95,7 @@ export function encode(record: Buffer): Sealed {
 }
 
 /**
- * @param context for the error
+ * Decodes a record. @param context used in the error
  * @throws DecryptionFailed when the text is not a record
  */
 export function decode(value: Sealed, context?: EncryptionContext): { record: Buffer; dataKeyId: number } {
@@ -108,17 +108,17 @@ export function decode(value: Sealed, context?: EncryptionContext): { record: Bu
   return { record, dataKeyId: record.readUInt32BE(3) };
 }
 
-/** Number of characters of a column's text that cover the header. */
+/** Number of characters of a column's text that contain the header. */
 export const HEAD_LENGTH = SEALED_PREFIX.length + Math.ceil((HEADER_BYTES * 8) / 6);
 
-/** Data-key id from the beginning of a column's text. */
+/** Returns the data-key id from the beginning of a column's text. */
 export const dataKeyIdOf = (head: string): number => Buffer.from(head.slice(SEALED_PREFIX.length), 'base64url').readUInt32BE(3);
 
-/** A column's text for a data key wrapped by a provider. */
+/** Returns the column's text for a data key that a provider has wrapped. */
 export const encodeForeign = (provider: keyof typeof ALG_FOREIGN, blob: Uint8Array): string =>
   toColumn(encode(Buffer.concat([header(0, ALG_FOREIGN[provider]), blob])));
 
-/** @throws DecryptionFailed when the text is not a record of this provider */
+/** Returns the provider's ciphertext. @throws DecryptionFailed when the text is not a record of this provider */
 export function decodeForeign(provider: keyof typeof ALG_FOREIGN, text: string): Buffer {
   const record = text.startsWith(SEALED_PREFIX) ? Buffer.from(text.slice(SEALED_PREFIX.length), 'base64url') : Buffer.alloc(0);
   if (!record.subarray(0, HEADER_BYTES).equals(header(0, ALG_FOREIGN[provider])))
@@ -126,7 +126,7 @@ export function decodeForeign(provider: keyof typeof ALG_FOREIGN, text: string):
   return record.subarray(HEADER_BYTES);
 }
 
-/** The parts of the context that are authenticated with the ciphertext. */
+/** Returns the parts of the context that are authenticated together with the ciphertext. */
 export const aad = ({ projectId, ownerId, field, rowId, version }: EncryptionContext): string[] => [
   'signet/2',
   'secret',

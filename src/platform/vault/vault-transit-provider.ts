@@ -7,19 +7,19 @@ import { decodeForeign, encodeForeign, DecryptionFailed } from './sealed.js';
 const TIMEOUT_MS = 3000;
 const CIPHERTEXT = /^vault:v(\d{1,9}):[A-Za-z0-9+/=]+$/;
 
-/** Errors of Vault and OpenBao for a ciphertext that was altered or has other associated data. */
+/** Messages of Vault and OpenBao about a ciphertext that was altered or has other associated data. */
 const BROKEN = /unable to decrypt|could not decrypt|message authentication failed/;
-/** Errors for an unknown or disallowed key or key version. */
+/** Messages about a key or key version that is unknown or not allowed. */
 const UNKNOWN = /disallowed by policy|too new|larger than the latest|key not found/;
 
 /**
- * The transit engine of HashiCorp Vault or OpenBao: two calls, `encrypt` and `decrypt`, with the context as associated data
- * (https://developer.hashicorp.com/vault/api-docs/secret/transit#encrypt-data). The key must be of an AEAD type and not derived.
+ * Key provider for the transit engine of HashiCorp Vault or OpenBao. Calls `encrypt` and `decrypt`, with the context as associated data
+ * (https://developer.hashicorp.com/vault/api-docs/secret/transit#encrypt-data). The key must have an AEAD type and must not be derived.
  */
 export class VaultTransitProvider implements KeyProvider {
   readonly name = 'vault';
   readonly #agent = new Agent({ connect: { timeout: TIMEOUT_MS } });
-  /** Key version of the last encryption. */
+  /** The key version that the last encryption used. */
   #newest: string | undefined;
 
   constructor(private readonly vault: NonNullable<Config['kek']['vault']>) {}
@@ -28,7 +28,7 @@ export class VaultTransitProvider implements KeyProvider {
     const plaintext = Buffer.from(dataKey).toString('base64');
     const { ciphertext } = await this.call('encrypt', { plaintext, associated_data: associatedData(context) });
     const [, version] = CIPHERTEXT.exec(ciphertext ?? '') ?? [];
-    if (!ciphertext || !version) throw new ProviderUnavailable('vault', 'its answer has no ciphertext');
+    if (!ciphertext || !version) throw new ProviderUnavailable('vault', 'its response has no ciphertext');
     this.#newest = this.kekId(version);
     return { kekId: this.#newest, wrapped: encodeForeign('vault', Buffer.from(ciphertext, 'utf8')) };
   }
@@ -37,9 +37,9 @@ export class VaultTransitProvider implements KeyProvider {
     if (!this.holds(kekId)) throw new UnknownKek(kekId);
     const ciphertext = decodeForeign('vault', wrapped).toString('utf8');
     const [, version] = CIPHERTEXT.exec(ciphertext) ?? [];
-    if (!version || this.kekId(version) !== kekId) throw new DecryptionFailed('it does not name the key it was wrapped with');
+    if (!version || this.kekId(version) !== kekId) throw new DecryptionFailed('it does not name the key that wrapped it');
     const { plaintext } = await this.call('decrypt', { ciphertext, associated_data: associatedData(context) }, kekId);
-    if (!plaintext) throw new ProviderUnavailable('vault', 'its answer has no plaintext');
+    if (!plaintext) throw new ProviderUnavailable('vault', 'its response has no plaintext');
     return Buffer.from(plaintext, 'base64');
   }
 
@@ -59,7 +59,7 @@ export class VaultTransitProvider implements KeyProvider {
     return `vault:${this.vault.mount}/${this.vault.key}:v${version}`;
   }
 
-  /** Reads a token file for each call, so that an agent may renew it. */
+  /** Returns the token. A token file is read for each call, so that an agent may renew it. */
   private token(): string {
     const { token, tokenFile } = this.vault;
     if (token) return token.reveal();
@@ -89,13 +89,13 @@ export class VaultTransitProvider implements KeyProvider {
       status = response.statusCode;
       answer = (await response.body.json()) as typeof answer;
     } catch (error) {
-      // Without a cause: an HTTP client's errors may contain the request.
+      // Omits the cause, because an HTTP client's errors may contain the request.
       const { code, name } = error as NodeJS.ErrnoException;
       throw error instanceof ProviderUnavailable ? error : new ProviderUnavailable('vault', code ?? name);
     }
     if (status === 200 && answer.data) return answer.data;
     const words = Array.isArray(answer.errors) ? answer.errors.join(' ') : '';
-    if (status === 400 && BROKEN.test(words)) throw new DecryptionFailed('the key provider vault refuses it');
+    if (status === 400 && BROKEN.test(words)) throw new DecryptionFailed('the key provider vault refused to decrypt it');
     if (kekId && (status === 400 || status === 404) && UNKNOWN.test(words)) throw new UnknownKek(kekId);
     throw new ProviderUnavailable('vault', `${verb} was answered with ${status}`);
   }

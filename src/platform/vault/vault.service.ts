@@ -17,13 +17,13 @@ export { ProjectCipher } from './project-cipher.js';
 
 const PROJECTS_MAX = 10_000;
 
-/** Age after which unwrapped data keys and row-MAC keys are reloaded in the background. */
+/** Age after which unwrapped data keys and identity keys are reloaded in the background. */
 export const REFRESH_AFTER_MS = 30 * MINUTE_MS;
-/** Age after which they are no longer used, so that revoking Signet's access at the provider takes effect. */
+/** Age after which they are not used any more, so that it takes effect if the provider revokes Signet's access. */
 export const DATA_KEY_MAX_AGE_MS = HOUR_MS;
-/** Shortest time between reloads caused by unknown data-key ids. */
+/** Minimum time between reloads that unknown data-key ids cause. */
 export const RELOAD_INTERVAL_MS = 1000;
-/** A remote provider is checked at most this often, whatever the rate of `/readyz`. */
+/** A remote provider is checked at most once in this time, however often `/readyz` is called. */
 const CHECK_INTERVAL_MS = 10_000;
 
 interface Cached {
@@ -32,8 +32,8 @@ interface Cached {
 }
 
 /**
- * Envelope encryption: a key-encryption key wraps each project's data keys, which encrypt its secrets, bound to their rows
- * (docs/adr/0007, 0023).
+ * Envelope encryption: a key-encryption key wraps each project's data keys. The data keys encrypt the project's secrets and bind them to
+ * their rows (docs/adr/0007, 0023).
  */
 @Injectable()
 export class VaultService implements OnModuleInit, OnModuleDestroy {
@@ -56,14 +56,14 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
     health.add('key', () => this.health());
   }
 
-  /** Resolves once secrets can be encrypted and decrypted, for users before the first request. */
+  /** Resolves when secrets can be encrypted and decrypted. For code that runs before the first request. */
   get opened(): Promise<void> {
     return this.#opening.promise;
   }
 
-  /** @throws Error when no provider works, or its keys are not this database's */
+  /** @throws Error when no provider works, or when the providers have other keys than those of this database */
   async onModuleInit(): Promise<void> {
-    // The failed start reports the error.
+    // The start fails with this error, so the promise needs no handler.
     this.#opening.promise.catch(() => undefined);
     try {
       await this.begin();
@@ -95,8 +95,8 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * The cipher that encrypts for a project; creates its first data key if necessary. Not inside a transaction. To decrypt as well, use
-   * {@link withCipher}, which reloads data keys that another process has created.
+   * Returns the cipher that encrypts for a project. Creates the project's first data key if necessary. Must not be called inside a
+   * transaction. To decrypt as well, use {@link withCipher}, which reloads data keys that another process has created.
    */
   cipher(projectId: string): Promise<ProjectEncryptor> {
     return this.current(projectId);
@@ -112,7 +112,7 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  /** A project's data keys if they are loaded; usable inside a transaction. */
+  /** Returns a project's data keys if they are loaded. Can be called inside a transaction. */
   peek(projectId: string): ProjectCipher | undefined {
     const held = this.#ciphers.get(projectId);
     return held && this.clock.now() - held.at < DATA_KEY_MAX_AGE_MS ? held.cipher : undefined;
@@ -124,9 +124,9 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Runs `body`, and once more after loading new data keys if a secret was encrypted with an unknown one. The body may be a whole
-   * transaction, which was rolled back then.
-   * @param broken the caller's error when a value does not decrypt, which is then logged and counted
+   * Runs `body`. If a secret was encrypted with an unknown data key, loads the data keys and runs `body` once more. The body may be a whole
+   * transaction, which was rolled back in that case.
+   * @param broken creates the caller's error for a value that cannot be decrypted. The value is also logged and counted
    * @throws DecryptionFailed, or the error of `broken`
    */
   async withCipher<T>(projectId: string, body: (cipher: ProjectCipher) => T | Promise<T>, broken?: () => Error): Promise<T> {
@@ -140,10 +140,10 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Decrypts each of `rows`. A row that does not decrypt is logged, counted and left out, and does not affect the others.
-   * @param open decrypts one row's values
-   * @param sealed the row's ciphertexts
-   * @returns in the order of the rows; undefined for a row left out
+   * Decrypts each of `rows`. A row that cannot be decrypted is logged, counted and left out. It does not affect the other rows.
+   * @param open decrypts the values of one row
+   * @param sealed returns the ciphertexts of a row
+   * @returns the values in the order of the rows; undefined for a row that is left out
    */
   async openEach<R, T>(
     projectId: string,
@@ -153,7 +153,7 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
   ): Promise<(T | undefined)[]> {
     const opened = (cipher: ProjectCipher) => rows.map((row) => attempt(() => open(cipher, row)));
     let results = opened(await this.current(projectId));
-    // An unknown data key may be new; one named by a known broken row does not cause a reload with every list.
+    // An unknown data key may be a new one. If a row that is known to be broken names it, the list does not reload the keys again.
     const unknown = ({ failure }: Attempt<T>, i: number) =>
       failure instanceof DataKeyMissing && !this.isKnownBroken(failure, sealed(rows[i] as R));
     if (results.some(unknown)) results = opened(await this.reload(projectId));
@@ -163,7 +163,7 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
     });
   }
 
-  /** Logs and counts a value that does not decrypt. */
+  /** Logs and counts a value that cannot be decrypted. */
   reportBroken({ context, message }: DecryptionFailed, sealed = ''): void {
     if (context) this.broken.record(tableOf(context), nameOf(context), message, sealed);
   }
@@ -173,8 +173,8 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Creates a new data key, used in this process at once and in others within {@link DATA_KEY_MAX_AGE_MS}. Does nothing when another process
-   * has created one after `newest`.
+   * Creates a new data key. This process uses it at once, other processes within {@link DATA_KEY_MAX_AGE_MS}. Does nothing when another
+   * process has created one after `newest`.
    * @returns whether this process created it
    */
   async rotate(projectId: string, newest: number): Promise<boolean> {
@@ -183,14 +183,14 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
     return made;
   }
 
-  /** Discards a project's unwrapped data keys. */
+  /** Discards the unwrapped data keys of a project. */
   forget(projectId: string): void {
     this.#ciphers.delete(projectId);
   }
 
   /**
-   * `degraded` while the provider has been down for less time than loaded data keys last, while a provider that only unwraps is down, and
-   * while a key-encryption key of some data keys is missing here: what is loaded keeps working.
+   * Returns `degraded` while everything that is loaded still works: while the provider has been unavailable for less time than loaded data
+   * keys last, while a provider that only unwraps is unavailable, and while the key-encryption key of some data keys is missing here.
    */
   private async health(): Promise<void | 'degraded'> {
     const now = this.clock.now();
@@ -206,7 +206,7 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
         this.#failingSince ??= this.#asked?.at ?? now;
         if (now - this.#failingSince < REFRESH_AFTER_MS) return 'degraded';
       } else {
-        // The database, or a wrong key: check again at the next call.
+        // The database failed, or a key is wrong: check again with the next call.
         this.#asked = undefined;
       }
       throw error;
@@ -218,7 +218,7 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
     if (elsewhere) {
       await this.#providers.primary.health();
       await checkCanaries(this.database, this.#providers).catch((error: unknown) => {
-        // A provider that only unwraps: new data does not depend on it.
+        // This provider only unwraps, so new data does not depend on it.
         if (!(error instanceof ProviderUnavailable)) throw error;
         unanswered = true;
       });
@@ -227,7 +227,7 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
   }
 
   private async current(projectId: string): Promise<ProjectCipher> {
-    // Checked on every call: a reload after half an hour would otherwise be the first to fail.
+    // Checked with every call. Otherwise only a reload after half an hour would fail.
     this.database.assertOutside();
     const held = this.#ciphers.get(projectId);
     if (!held) return this.loadOnce(projectId);
@@ -235,12 +235,12 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
     if (age < REFRESH_AFTER_MS) return held.cipher;
     const loaded = this.loadOnce(projectId);
     if (age >= DATA_KEY_MAX_AGE_MS) return loaded;
-    // The provider may be down; the loaded keys stay in use.
+    // If the provider is unavailable, the loaded keys stay in use.
     loaded.catch(() => undefined);
     return held.cipher;
   }
 
-  /** At most one load per project at a time. */
+  /** Loads a project's data keys. At most one load per project runs at a time. */
   private loadOnce(projectId: string): Promise<ProjectCipher> {
     const under = this.#loading.get(projectId);
     if (under) return under;
@@ -250,8 +250,8 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Reloads a project's keys after an unknown id: shared by all callers, and once a second at most, since a forged security token may name
-   * any id. A caller that arrives during a reload waits for the next one, which sees all earlier commits.
+   * Reloads a project's data keys after an unknown id. All callers share one reload, at most one per second, because a forged security
+   * token may name any id. A caller that arrives during a reload waits for the next one, which sees all earlier commits.
    */
   private reload(projectId: string): Promise<ProjectCipher> {
     const waiting = this.#reloading.get(projectId);
@@ -280,12 +280,12 @@ export class VaultService implements OnModuleInit, OnModuleDestroy {
       await insertDataKey(this.database, this.#providers, this.clock, projectId, loaded.newest.id + 1);
     }
     const made = await loadDataKeys(this.database, this.#providers, projectId);
-    if (!made) throw new Error('a data key is missing right after it was inserted');
+    if (!made) throw new Error('a data key was inserted but cannot be found');
     this.#ciphers.set(projectId, { cipher: made.cipher, at });
     return made.cipher;
   }
 
-  /** A killed process loses the count of half an hour at most. */
+  /** Stores the number of encryptions. A process that is killed loses the count of half an hour at most. */
   private async recordSeals(projectId: string, cipher: ProjectCipher): Promise<void> {
     const seals = cipher.takeSeals();
     if (seals === 0) return;

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Longer names of types of signature keys. MariaDB changes the definition alone, and no row. SQLite copies the table, without foreign keys as
- * TypeORM runs migrations there, so that the rows that refer to it stay.
+ * Allows longer type names of signature keys. MariaDB changes only the definition of the column, not the rows. SQLite copies the table.
+ * TypeORM runs migrations on SQLite without foreign keys, so the rows that refer to the table stay.
  */
 export class LongerSignTypes1764600000001 implements MigrationInterface {
   readonly name = 'LongerSignTypes1764600000001';
@@ -22,7 +22,7 @@ async function resize(q: QueryRunner, length: number): Promise<void> {
     return;
   }
   const before = (await q.getTable('signs'))?.findColumnByName('sign_type');
-  if (!before) throw new Error('there is no table signs with a sign_type');
+  if (!before) throw new Error('the table signs has no column sign_type');
   const after = before.clone();
   after.length = String(length);
   await q.changeColumn('signs', before, after);

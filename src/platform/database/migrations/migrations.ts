@@ -4,7 +4,7 @@ import { LoginSessions1764800000001 } from './1764800000001-login-sessions.js';
 import { PasswordExpiry1764700000001 } from './1764700000001-password-expiry.js';
 
 /**
- * Every migration, oldest first. A released one is never edited, moved or removed (test/architecture/migrations.spec.ts): append a new one
- * for each schema change.
+ * All migrations, oldest first. A released migration is never edited, moved or removed (test/architecture/migrations.spec.ts). Append a new
+ * one for each change of the schema.
  */
 export const migrations = [Initial1764500000001, LongerSignTypes1764600000001, PasswordExpiry1764700000001, LoginSessions1764800000001];

@@ -1,8 +1,8 @@
 import { type QueryRunner, Table, TableForeignKey, TableIndex, type TableColumnOptions } from 'typeorm';
 
 /**
- * A column as `type` or `type(length)`; `?` marks it nullable, `!` a part of the primary key, and `=` introduces its default. A `payload`
- * is text of any length, stored unchanged.
+ * A column as `type` or `type(length)`. `?` marks a nullable column, `!` a part of the primary key, and `=` precedes the default. A
+ * `payload` is text of any length, stored unchanged.
  */
 type ColumnSpec = `${string}`;
 
@@ -11,21 +11,21 @@ export interface TableSpec {
   /** Index name → columns. */
   unique?: Record<string, string[]>;
   indices?: Record<string, string[]>;
-  /** Constraint name → [columns, referenced table, referenced columns]; all cascade. */
+  /** Constraint name → [columns, referenced table, referenced columns]. Every deletion cascades. */
   foreignKeys?: Record<string, [columns: string[], table: string, referenced: string[]]>;
   /** Constraint name → expression. */
   checks?: Record<string, string>;
 }
 
 /**
- * Creates a table on either database, if it does not exist: DDL is not transactional on MariaDB, so an interrupted migration must be able
- * to run again. TypeORM omits CHECKs on MariaDB; they are added separately.
+ * Creates a table on either database if it does not exist. DDL is not transactional on MariaDB, so an interrupted migration must be able to
+ * run again. TypeORM omits CHECKs on MariaDB, so they are added separately.
  */
 export async function createTable(q: QueryRunner, name: string, spec: TableSpec): Promise<void> {
   const sqlite = q.dataSource.options.type === 'better-sqlite3';
   const table = new Table({
     name,
-    // SQLite reports whole numbers as `integer`; TypeORM would see drift in `int`.
+    // SQLite reports whole numbers as `integer`. With `int`, TypeORM would report a difference from the entities.
     columns: Object.entries(spec.columns).map(([column, type]) => columnOf(column, sqlite ? type.replace(/^int\b/, 'integer') : type)),
     indices: [
       ...Object.entries(spec.unique ?? {}).map(([index, columnNames]) => new TableIndex({ name: index, columnNames, isUnique: true })),
@@ -50,28 +50,28 @@ export async function createTable(q: QueryRunner, name: string, spec: TableSpec)
   if (!sqlite) for (const [column] of payloads) await dropJsonCheck(q, name, column);
 }
 
-/** Adds an index to an existing table, if it is not there yet. */
+/** Adds an index to an existing table, if the index does not exist yet. */
 export async function createIndex(q: QueryRunner, table: string, name: string, columns: string[]): Promise<void> {
   const there = (await q.getTable(table))?.indices.some((index) => index.name === name);
   if (!there) await q.createIndex(table, new TableIndex({ name, columnNames: columns }));
 }
 
 /**
- * Adds a column that may be null to an existing table, if it is not there yet. Both databases change the definition alone, and no row; TypeORM
- * would copy SQLite's table.
+ * Adds a nullable column to an existing table, if the column does not exist yet. Both databases change only the definition and no row. TypeORM
+ * would copy the table on SQLite.
  */
 export async function addColumn(q: QueryRunner, table: string, column: string, type: string): Promise<void> {
   if (!(await q.hasColumn(table, column))) await q.query(`ALTER TABLE ${table} ADD COLUMN ${column} ${type} NULL`);
 }
 
-/** Removes a column, if it is there. */
+/** Removes a column, if it exists. */
 export async function dropColumn(q: QueryRunner, table: string, column: string): Promise<void> {
   if (await q.hasColumn(table, column)) await q.query(`ALTER TABLE ${table} DROP COLUMN ${column}`);
 }
 
 /**
- * MariaDB's `json` is text with a CHECK that refuses some valid JSON: half of a surrogate pair, and more than 32 levels. This leaves plain
- * text of the same collation. SQLite's `json` is text already.
+ * Removes the CHECK of MariaDB's `json` type, which is text. The CHECK refuses some valid JSON: half of a surrogate pair, and more than 32
+ * levels. The column becomes plain text of the same collation. SQLite's `json` is plain text already.
  */
 const dropJsonCheck = (q: QueryRunner, table: string, column: string) =>
   q.query(`ALTER TABLE ${table} MODIFY COLUMN ${column} longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL`);
