@@ -817,7 +817,7 @@ export interface paths {
         };
         /**
          * List where the caller is logged in, newest first
-         * @description Needs a token, whatever its scope, or a signature.
+         * @description Requires a token with any scope, or a signature.
          */
         get: operations["ListMySessions"];
         put?: never;
@@ -840,7 +840,7 @@ export interface paths {
         post?: never;
         /**
          * End a login of the caller, or the one of this request (`current`); revokes its tokens
-         * @description Needs a token, whatever its scope, or a signature.
+         * @description Requires a token with any scope, or a signature.
          */
         delete: operations["DeleteMySession"];
         options?: never;
@@ -3499,7 +3499,7 @@ export interface paths {
         put?: never;
         /**
          * Change the password of a user who knows it; ends the tokens
-         * @description Needs no token.
+         * @description Requires no token.
          */
         post: operations["KeystoneUpdateUserPassword"];
         delete?: never;
@@ -10963,9 +10963,9 @@ export interface operations {
     ListMySessions: {
         parameters: {
             query?: {
-                /** @description Rows in a page */
+                /** @description Number of rows per page */
                 limit?: number;
-                /** @description `next_cursor` of the previous page */
+                /** @description The `next_cursor` of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -11011,7 +11011,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Session of a process: 32 hexadecimal digits, chosen by the process */
+                /** @description Id of the session: 32 hexadecimal digits, chosen by the process */
                 session_id: components["parameters"]["session_id"];
             };
             cookie?: never;

@@ -24,23 +24,23 @@ const LOCATIONS = ['PATH', 'QUERY', 'HEADER'] as const;
 const YES_NO = { description: '1 yes, 2 no' };
 const TIMEOUT_MAX_MS = 600_000;
 const TEXT_MAX = 20_480;
-/** Defaults: the status code of a mock backend, and the timeout of a policy's backend. */
+/** Default status code of a mock backend. */
 export const DEFAULT_STATUS_CODE = 200;
 export const DEFAULT_TIMEOUT_MS = 5000;
-/** Bounds the cost of the validation. Shorter lists that exceed the quota are refused with the quota's code (api-definition.ts). */
+/** Limits the cost of the validation. A shorter list that exceeds the quota is refused with the code of the quota (api-definition.ts). */
 const LIST_MAX = 100;
 
 const CHANNEL_STATUSES = [1, 2, 4] as const;
 const CHANNEL_STATUS = {
   description:
-    '1 through a load balance channel, 2 by domain, 4 through the groups of a channel. If omitted, 1 with a channel and 2 without one',
+    '1: through a load balance channel, 2: by domain, 4: through the groups of a channel. Default: 1 with a channel, 2 without a channel',
 };
 const isGiven = (value: unknown) => value !== undefined && value !== null;
-/** Whether a backend goes through a channel. */
+/** Whether a backend is called through a channel. */
 const throughChannel = (status: number | undefined) => status === 1 || status === 4;
 /**
- * Without a channel, an answer contains a channel with empty fields (docs/contracts/apig-clients.md §1.3). A client that sends these fields
- * back has no channel.
+ * Treats a channel with empty fields as absent. Responses about a backend without a channel contain such a channel
+ * (docs/contracts/apig-clients.md §1.3), and clients send it back.
  */
 const EmptyChannelIsAbsent = () =>
   Transform(({ value, obj }: { value: unknown; obj: { vpc_channel_status?: number } }) =>
@@ -108,12 +108,12 @@ export class MemberGroupUrlInfo {
 /** Backend HTTP or GRPC: a domain, or a load balance channel (docs/contracts/apig.md §3.5). */
 export class BackendApi {
   @OneOf(BACKEND_PROTOCOLS) req_protocol: string;
-  @OneOfOrEmpty(METHODS, { description: "Empty means the API's own method" }) req_method: string;
+  @OneOfOrEmpty(METHODS, { description: 'Empty: the method of the API' }) req_method: string;
   @Text(512) req_uri: string;
   @Whole(1, TIMEOUT_MAX_MS, { description: 'Milliseconds' }) timeout: number;
   @OptionalOneOf(CHANNEL_STATUSES, CHANNEL_STATUS) vpc_channel_status?: number;
 
-  @ApiPropertyOptional({ type: () => VpcChannelInfo, description: 'Mandatory with vpc_channel_status 1 and 4' })
+  @ApiPropertyOptional({ type: () => VpcChannelInfo, description: 'Required with vpc_channel_status 1 and 4' })
   @EmptyChannelIsAbsent()
   @ValidateIf(({ vpc_channel_status, vpc_channel_info }: BackendApi) => throughChannel(vpc_channel_status) || isGiven(vpc_channel_info))
   @IsDefined()
@@ -122,7 +122,7 @@ export class BackendApi {
   @Type(() => VpcChannelInfo)
   vpc_channel_info?: VpcChannelInfo;
 
-  @ApiPropertyOptional({ maxLength: 255, description: 'Mandatory without a load balance channel' })
+  @ApiPropertyOptional({ maxLength: 255, description: 'Required without a load balance channel' })
   @ValidateIf(({ vpc_channel_status, url_domain }: BackendApi) => !throughChannel(vpc_channel_status) || isGiven(url_domain))
   @EmptyIsAbsent()
   @IsDefined()
@@ -145,7 +145,7 @@ export class ReqParam {
   @OneOf(LOCATIONS) location: string;
   @OptionalText(255) default_value?: string;
   @OptionalText(255) sample_value?: string;
-  @OptionalOneOf([1, 2], { description: '1 yes, 2 no; if omitted, 1 for a parameter in the path, else 2' }) required?: number;
+  @OptionalOneOf([1, 2], { description: '1: yes, 2: no. Default: 1 for a parameter in the path, otherwise 2' }) required?: number;
   @OptionalOneOf([1, 2], { ...YES_NO, default: 2 }) valid_enable?: number;
   @OptionalText(255) remark?: string;
   @OptionalText(TEXT_MAX, { description: 'Allowed values, separated by commas' }) enumerations?: string;
@@ -164,12 +164,14 @@ export class BackendParam {
   @OneOf(['REQUEST', 'CONSTANT', 'SYSTEM'], { description: 'Where the value comes from' }) origin: string;
   @Text(64) name: string;
   @OneOf(LOCATIONS) location: string;
-  @Text(255, { description: 'For REQUEST the name of a request parameter, for CONSTANT the value, for SYSTEM a system parameter' })
+  @Text(255, {
+    description: 'For REQUEST, the name of a request parameter; for CONSTANT, the value; for SYSTEM, the name of a system parameter',
+  })
   value: string;
   @OptionalText(255) remark?: string;
 }
 
-/** When a policy takes effect (docs/contracts/apig.md §3.5). */
+/** A condition under which a policy takes effect (docs/contracts/apig.md §3.5). */
 export class Condition {
   @OneOf(['param', 'source', 'system', 'cookie', 'frontend_authorizer']) condition_origin: string;
   @OptionalText(255) req_param_name?: string;
@@ -191,7 +193,7 @@ export class BackendPolicy {
   @Matches(POLICY_NAME)
   name: string;
 
-  @OneOf(['ALL', 'ANY'], { description: 'Whether all conditions must hold' }) effect_mode: string;
+  @OneOf(['ALL', 'ANY'], { description: 'Whether all conditions or any condition must be true' }) effect_mode: string;
 
   @ApiProperty({ type: () => Condition, isArray: true, minItems: 1 })
   @IsDefined()
@@ -223,7 +225,7 @@ export class PolicyFunction extends BackendPolicy {
 }
 
 export class PolicyHttp extends BackendPolicy {
-  @OneOfOrEmpty(BACKEND_PROTOCOLS, { description: "Empty means the backend's own protocol" }) req_protocol: string;
+  @OneOfOrEmpty(BACKEND_PROTOCOLS, { description: 'Empty: the protocol of the backend' }) req_protocol: string;
   @OneOf(METHODS) req_method: string;
   @Text(512) req_uri: string;
   @OptionalText(255) url_domain?: string;

@@ -27,12 +27,12 @@ import type { ApiInput, BackendType } from './apis.dto.js';
 import type { Limits } from './limits.js';
 
 type WithId<T> = T & { id: string };
-/** An input that has a value for each of these optional fields. */
+/** An input in which each of these optional fields has a value. */
 type Given<T, Field extends keyof T> = T & { [F in Field]-?: NonNullable<T[F]> };
-/** A backend parameter with the id of the request parameter that its value comes from; empty when it comes from none. */
+/** A backend parameter, with the id of the request parameter from which its value comes; empty if the value comes from none. */
 type MappedParam = WithId<BackendParam> & { req_param_id: string };
 type MappedCondition = WithId<Condition> & { req_param_id: string; req_param_location: string };
-/** An HTTP backend with its channel; the fields of the channel are empty when there is none. */
+/** An HTTP backend with its channel. If there is no channel, its fields are empty. */
 type WithChannel<B extends BackendApi | PolicyHttp> = B & {
   retry_count: string;
   enable_client_ssl: boolean;
@@ -46,7 +46,7 @@ type Policy<P extends BackendPolicy> = Omit<WithId<P>, 'conditions' | 'backend_p
 
 type GivenParam = Given<ReqParam, 'required' | 'valid_enable' | 'orchestrations'>;
 
-/** The column `apis.definition`: the contract's JSON, without the fields that have columns of their own. */
+/** The content of the column `apis.definition`: the contract's JSON, without the fields that have columns of their own. */
 export interface ApiDefinition {
   backend_type: BackendType;
   version: string;
@@ -75,13 +75,13 @@ export interface ApiDefinition {
   policy_functions: Policy<Given<PolicyFunction, 'timeout'>>[];
 }
 
-/** Clients send empty texts for omitted fields. */
+/** Returns an empty text for a missing one, because clients send empty texts for omitted fields. */
 const orEmpty = (text: string | null | undefined) => text ?? '';
 
 /**
- * The definition to store: with defaults, without backends and policies of other types, and with an id for each part. A part that existed
- * before keeps its id.
- * @param limits of the gateway
+ * Builds the definition to store: adds defaults and an id for each part, and drops backends and policies of other types. A part that
+ * existed before keeps its id.
+ * @param limits the limits of the gateway
  * @param before the definition that is replaced
  * @throws ParamQuotaExceeded, PolicyQuotaExceeded, ConditionQuotaExceeded, ParamNameTaken, PolicyNameTaken, MappedParamUndefined
  */
@@ -122,13 +122,13 @@ export function definitionOf(input: ApiInput, limits: Limits, before?: ApiDefini
   };
 }
 
-/** The load balance channels that a definition refers to, without duplicates. */
+/** Returns the load balance channels to which a definition refers, without duplicates. */
 export function channelsOf({ backend_api, policy_https }: ApiDefinition): string[] {
   const ids = [backend_api, ...policy_https].map((backend) => backend?.vpc_channel_info.vpc_channel_id);
   return [...new Set(ids.filter((id): id is string => id !== undefined && id !== ''))];
 }
 
-/** `required` depends on the location (docs/contracts/apig.md §3.5). */
+/** The default of `required` depends on the location (docs/contracts/apig.md §3.5). */
 const withDefaults = (param: ReqParam): GivenParam => ({
   ...param,
   required: param.required ?? (param.location === 'PATH' ? 1 : 2),
@@ -143,7 +143,10 @@ const withStatusCode = <M extends { status_code?: number }>(mock: M) => ({
 
 const withTimeout = <P extends { timeout?: number }>(policy: P) => ({ ...policy, timeout: policy.timeout ?? DEFAULT_TIMEOUT_MS });
 
-/** Clients read these fields of every HTTP backend and policy, with a channel or without one (docs/contracts/apig-clients.md §1.3). */
+/**
+ * Adds the fields of a channel. Clients read them in every HTTP backend and policy, whether or not it has a channel
+ * (docs/contracts/apig-clients.md §1.3).
+ */
 function withChannel<B extends BackendApi | PolicyHttp>(backend: B) {
   const { vpc_channel_id = '', vpc_channel_proxy_host }: Partial<VpcChannelInfo> = backend.vpc_channel_info ?? {};
   return {
@@ -156,7 +159,7 @@ function withChannel<B extends BackendApi | PolicyHttp>(backend: B) {
   };
 }
 
-/** Gives each part the id of the old part with the same key, or a new id. */
+/** Gives each part the id of the previous part with the same key, or a new id. */
 function keepIds<T extends object>(
   parts: readonly T[],
   before: readonly WithId<T>[] | undefined,
@@ -217,7 +220,7 @@ function policiesOf<P extends BackendPolicy>(
   });
 }
 
-/** Every field of a condition, so that an unchanged condition keeps its id. */
+/** Contains every field of a condition, so that an unchanged condition keeps its id. */
 const conditionKey = (c: Condition) =>
   [
     c.condition_origin,

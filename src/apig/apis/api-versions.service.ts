@@ -23,9 +23,9 @@ const VERSION = columnsOf(ApiVersion, 'v').pick('id', 'versionNo', 'apiId', 'env
 const ENVIRONMENT = columnsOf(Environment, 'e').pick({ envName: 'name' });
 const PUBLICATION = columnsOf(Publication, 'p').pick({ publishId: 'id' });
 
-/** A version with the publication that it belongs to. */
+/** A version, with the publication to which it belongs. */
 interface VersionRow extends RowOf<typeof VERSION>, RowOf<typeof ENVIRONMENT>, RowOf<typeof PUBLICATION> {
-  /** 1 when this version is in effect. */
+  /** 1 if this version is in effect. */
   effective: number;
 }
 
@@ -35,7 +35,7 @@ const FROM = 'api_versions v';
 const JOINS = `LEFT JOIN publications p ON p.api_id = v.api_id AND p.env_id = v.env_id
   LEFT JOIN environments e ON e.instance_id = v.instance_id AND e.id = v.env_id`;
 
-/** The versions that publications have frozen: docs/contracts/apig.md §3.6. */
+/** The versions of APIs that publications have frozen (docs/contracts/apig.md §3.6). */
 @Injectable()
 export class ApiVersionsService {
   constructor(
@@ -45,7 +45,7 @@ export class ApiVersionsService {
     private readonly config: Config,
   ) {}
 
-  /** Versions of an API, newest first. @throws ApiNotFound, InstanceNotFound */
+  /** Returns the versions of an API, newest first. @throws ApiNotFound, InstanceNotFound */
   async history(scope: InstanceScope, apiId: string, query: HistoryQuery): Promise<HistoryView> {
     await findIn(this.database, scope, { select: 'a.id', from: 'apis a' }, apiId, () => new ApiNotFound(apiId));
     const filters = new Filters().equal('v.api_id', apiId).equal('v.env_id', query.env_id);
@@ -71,8 +71,8 @@ export class ApiVersionsService {
   }
 
   /**
-   * Puts another version of the same publication into effect and online; the publication keeps its id. Writes nothing for the version that
-   * is in effect already.
+   * Puts another version of the same publication into effect, and the publication online. The publication keeps its id. Writes nothing if
+   * the version is already in effect.
    * @throws ApiNotFound, VersionNotFound, InstanceNotFound
    */
   switch(scope: InstanceScope, apiId: string, versionId: string, caller: Caller): Promise<Committed<SwitchView>> {
@@ -104,8 +104,8 @@ export class ApiVersionsService {
   }
 
   /**
-   * Takes the API offline in the environment where this version is in effect. Otherwise writes nothing. @throws VersionNotFound,
-   * InstanceNotFound
+   * Takes the API offline in the environment in which this version is in effect. Writes nothing if the version is not in effect.
+   * @throws VersionNotFound, InstanceNotFound
    */
   takeOffline(scope: InstanceScope, versionId: string, caller: Caller): Promise<Committed<void>> {
     return this.changes.commit(inInstance(scope), async (write) => {
@@ -132,8 +132,8 @@ export class ApiVersionsService {
   }
 
   /**
-   * The definition in effect in an environment.
-   * @param envId RELEASE if omitted
+   * Returns the definition in effect in an environment.
+   * @param envId the environment; default: RELEASE
    * @throws ApiNotFound, EnvironmentNotFound, InstanceNotFound; PublicationNotFound when the API is not online there
    */
   async runtime(scope: InstanceScope, apiId: string, envId: string = RELEASE.id): Promise<ApiVersionView> {

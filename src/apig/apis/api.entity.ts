@@ -2,7 +2,7 @@ import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { Instance } from '../instances/instance.entity.js';
 import { ApiGroup } from './group.entity.js';
 
-/** An API's definition as last edited (docs/contracts/apig.md §3.5). Gateways use a frozen {@link ApiVersion}. */
+/** The definition of an API as last edited (docs/contracts/apig.md §3.5). Gateways use a frozen {@link ApiVersion} of it. */
 @Entity({ name: 'apis' })
 @Index('uq_apis_group_name', ['groupId', 'name'], { unique: true })
 @Index('ix_apis_instance', ['instanceId', 'id'])
@@ -24,7 +24,7 @@ export class Api {
   @Column({ type: 'varchar', length: 255 })
   name: string;
 
-  /** 1 public, 2 private. */
+  /** 1: public, 2: private. */
   @Column({ type: 'int' })
   type: number;
 
@@ -43,7 +43,7 @@ export class Api {
   @Column({ type: 'varchar', length: 255 })
   remark: string;
 
-  /** The rest of the definition as the contract's JSON: backend, parameters, policies, tags. */
+  /** All other fields of the definition as the contract's JSON: backend, parameters, policies, tags. */
   @Column({ type: 'json' })
   // oxlint-disable-next-line typescript/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
   definition: Record<string, any>;

@@ -49,7 +49,7 @@ import {
   WeightOutOfRange,
 } from './apis.errors.js';
 
-// The errors that only some operations return (docs/contracts/apig.md §3.3–§3.6).
+// Errors that only some operations return (docs/contracts/apig.md §3.3–§3.6).
 
 const groupNotFound = new GroupNotFound('{group_id}');
 const environmentNotFound = new EnvironmentNotFound('{env_id}');
@@ -112,7 +112,7 @@ const definitionErrors = [
 
 export const API_ERRORS = {
   create: [...definitionErrors, new ApiQuotaExceeded()],
-  // Which fields are mandatory depends on `type`.
+  // `type` determines which fields are required.
   check: [new ApiFault('missing', { parameter: 'name', where: 'body' }), new ApiNameTaken('{name}'), new ApiPathTaken()],
   get: [apiNotFound],
   update: [apiNotFound, ...definitionErrors],

@@ -25,7 +25,7 @@ export class ApisController {
 
   @Post('check')
   @Allow('apig:apis:create')
-  @Answers(204, undefined, 'CheckApisV2', 'Check that an API name, or a method and path, is free', API_ERRORS.check)
+  @Answers(204, undefined, 'CheckApisV2', 'Check that an API name, or a pair of method and path, is not in use', API_ERRORS.check)
   check(@InInstance() scope: InstanceScope, @Body() input: ApiCheckInput): Promise<void> {
     return this.apis.check(scope, input);
   }
@@ -47,7 +47,7 @@ export class ApisController {
   @Put(':api_id')
   @BodyLimit(DEFINITION_BYTES)
   @Allow('apig:apis:update')
-  @Answers(200, ApiView, 'UpdateApiV2', 'Modify an API; online versions stay as they were published', API_ERRORS.update)
+  @Answers(200, ApiView, 'UpdateApiV2', 'Modify an API; versions that are online do not change', API_ERRORS.update)
   update(
     @InInstance() scope: InstanceScope,
     @Param('api_id') apiId: string,
@@ -59,7 +59,7 @@ export class ApisController {
 
   @Delete(':api_id')
   @Allow('apig:apis:delete')
-  @Answers(204, undefined, 'DeleteApiV2', 'Delete an API that is online nowhere', API_ERRORS.delete)
+  @Answers(204, undefined, 'DeleteApiV2', 'Delete an API that is not online in any environment', API_ERRORS.delete)
   delete(@InInstance() scope: InstanceScope, @Param('api_id') apiId: string, @CallerOf() caller: Caller): Promise<void> {
     return this.apis.delete(scope, apiId, caller);
   }

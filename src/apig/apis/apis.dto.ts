@@ -26,7 +26,7 @@ import {
   Text,
 } from './fields.js';
 
-/** The characters of a URI path, plus `{parameter}`; `#` encloses an environment variable. */
+/** The characters of a URI path and of a `{parameter}`; `#` encloses the name of an environment variable. */
 const REQ_URI = /^(?=.{1,512}$)\/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@%/#]|\{[A-Za-z0-9_.+-]+\})*$/;
 const LIST_MAX = 100;
 const SAMPLE_MAX = 20_480;
@@ -37,8 +37,8 @@ const isHttp = ({ backend_type }: ApiInput) => backend_type === 'HTTP' || backen
 const isFunction = ({ backend_type }: ApiInput) => backend_type === 'FUNCTION';
 
 /**
- * Body of create and of modify (docs/contracts/apig.md §3.5): modify replaces the whole definition. Backends and policies of another
- * `backend_type` are ignored.
+ * Body of create and of modify (docs/contracts/apig.md §3.5). Modify replaces the whole definition. Backends and policies of another type
+ * than `backend_type` are ignored.
  */
 export class ApiInput {
   @ApiProperty({ pattern: RESOURCE_NAME.source, minLength: 3, maxLength: 255, description: 'API name, unique within the group' })
@@ -59,7 +59,7 @@ export class ApiInput {
   @OneOf(['HTTP', 'FUNCTION', 'MOCK', 'GRPC']) backend_type: BackendType;
   @Text(64) group_id: string;
 
-  @ApiPropertyOptional({ description: 'Mandatory with auth_type AUTHORIZER' })
+  @ApiPropertyOptional({ description: 'Required with auth_type AUTHORIZER' })
   @EmptyIsAbsent()
   @ValidateIf(({ auth_type, authorizer_id }: ApiInput) => auth_type === 'AUTHORIZER' || (authorizer_id ?? undefined) !== undefined)
   @IsDefined()
@@ -69,23 +69,24 @@ export class ApiInput {
   @OptionalPart(() => AuthOpt) auth_opt?: AuthOpt;
   @OptionalText(16) version?: string;
   @OptionalFlag({ default: false }) cors?: boolean;
-  @OptionalOneOf(['SWA', 'NORMAL'], { default: 'NORMAL', description: 'SWA matches by prefix, NORMAL the whole path' }) match_mode?: string;
+  @OptionalOneOf(['SWA', 'NORMAL'], { default: 'NORMAL', description: 'SWA: the path is a prefix, NORMAL: the whole path must match' })
+  match_mode?: string;
   @OptionalText(255) remark?: string;
   @OptionalText(SAMPLE_MAX) body_remark?: string;
   @OptionalText(SAMPLE_MAX) result_normal_sample?: string;
   @OptionalText(SAMPLE_MAX) result_failure_sample?: string;
   @OptionalText(64) response_id?: string;
   @OptionalText(128) content_type?: string;
-  @OptionalFlag({ default: true, description: 'Whether the body goes to a function in Base64' }) is_send_fg_body_base64?: boolean;
+  @OptionalFlag({ default: true, description: 'Whether the body is sent to a function in Base64' }) is_send_fg_body_base64?: boolean;
   @OptionalFlag({ default: false, description: 'Whether calls are traced' }) trace_enabled?: boolean;
-  @OptionalText(64, { description: 'How traced calls are chosen' }) sampling_strategy?: string;
+  @OptionalText(64, { description: 'How calls are selected for tracing' }) sampling_strategy?: string;
   @OptionalText(64) sampling_param?: string;
   @OptionalTexts(128, 10) tags?: string[];
-  @OptionalText(128, { description: 'The older field for one tag, which is not in `tags`' }) tag?: string;
+  @OptionalText(128, { description: 'Older field for a single tag, which `tags` does not contain' }) tag?: string;
 
   @OptionalPart(() => MockInfo, { description: 'Backend MOCK' }) mock_info?: MockInfo;
 
-  @ApiPropertyOptional({ type: () => FuncInfo, description: 'Mandatory with backend_type FUNCTION' })
+  @ApiPropertyOptional({ type: () => FuncInfo, description: 'Required with backend_type FUNCTION' })
   @ValidateIf(isFunction)
   @IsDefined()
   @IsObject()
@@ -93,7 +94,7 @@ export class ApiInput {
   @Type(() => FuncInfo)
   func_info?: FuncInfo;
 
-  @ApiPropertyOptional({ type: () => BackendApi, description: 'Mandatory with backend_type HTTP and GRPC' })
+  @ApiPropertyOptional({ type: () => BackendApi, description: 'Required with backend_type HTTP and GRPC' })
   @ValidateIf(isHttp)
   @IsDefined()
   @IsObject()
@@ -103,14 +104,14 @@ export class ApiInput {
 
   @OptionalParts(() => ReqParam, LIST_MAX) req_params?: ReqParam[];
   @OptionalParts(() => BackendParam, LIST_MAX) backend_params?: BackendParam[];
-  @OptionalParts(() => PolicyHttp, LIST_MAX, { description: 'Backends HTTP and GRPC' }) policy_https?: PolicyHttp[];
+  @OptionalParts(() => PolicyHttp, LIST_MAX, { description: 'Policies for backends HTTP and GRPC' }) policy_https?: PolicyHttp[];
   @OptionalParts(() => PolicyMock, LIST_MAX, { description: 'Backend MOCK' }) policy_mocks?: PolicyMock[];
   @OptionalParts(() => PolicyFunction, LIST_MAX, { description: 'Backend FUNCTION' }) policy_functions?: PolicyFunction[];
 }
 
-/** Body of the check (docs/contracts/apig.md §3.5): whether a name, or a method and path, is free. */
+/** Body of the check whether a name, or a pair of method and path, is in use (docs/contracts/apig.md §3.5). */
 export class ApiCheckInput {
-  /** It has no IsDefined, because the documents give a missing value the code of an invalid one. */
+  /** There is no `IsDefined`, because the code for a missing value is that for an invalid one (docs/contracts/apig.md §3.5). */
   @ApiProperty({ enum: ['name', 'path'], description: 'What to check' })
   @IsIn(['name', 'path'])
   type: 'name' | 'path';
@@ -137,8 +138,8 @@ export class ApiCheckInput {
   req_uri?: string;
 
   @OptionalOneOf(['SWA', 'NORMAL'], { description: 'Not compared' }) match_mode?: string;
-  @OptionalText(64, { description: 'The group to search; the whole gateway if omitted' }) group_id?: string;
-  @OptionalText(64, { description: 'An API to leave out of the check' }) api_id?: string;
+  @OptionalText(64, { description: 'Group to search; default: all groups of the gateway' }) group_id?: string;
+  @OptionalText(64, { description: 'Id of an API that the check ignores' }) api_id?: string;
 }
 
 /** Query of the list (docs/contracts/apig.md §3.5). `precise_search` accepts `name`, `req_uri` and `vpc_channel_name`. */
@@ -155,31 +156,31 @@ export class ApiQuery extends NamedPage {
   @IsOptional()
   group_id?: string;
 
-  @ApiPropertyOptional({ description: 'Exact request protocol' })
+  @ApiPropertyOptional({ description: 'Request protocol, matched exactly' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
   req_protocol?: string;
 
-  @ApiPropertyOptional({ description: 'Exact request method' })
+  @ApiPropertyOptional({ description: 'Request method, matched exactly' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
   req_method?: string;
 
-  @ApiPropertyOptional({ description: 'Part of the path' })
+  @ApiPropertyOptional({ description: 'Text that the path must contain' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
   req_uri?: string;
 
-  @ApiPropertyOptional({ description: 'Exact authentication type' })
+  @ApiPropertyOptional({ description: 'Authentication type, matched exactly' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
   auth_type?: string;
 
-  @ApiPropertyOptional({ description: 'APIs that are online in this environment' })
+  @ApiPropertyOptional({ description: 'Only APIs that are online in this environment' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -191,7 +192,7 @@ export class ApiQuery extends NamedPage {
   @IsOptional()
   type?: string;
 
-  @ApiPropertyOptional({ description: "Part of a load balance channel's name" })
+  @ApiPropertyOptional({ description: 'Text that the name of a load balance channel must contain' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()

@@ -1,6 +1,6 @@
 import { ContractError } from '../../platform/common/api-error.js';
 
-/** In this file, "not found" also covers a resource of another project, with the same message. */
+/** In this file, the "not found" errors also cover resources of other projects, with the same message. */
 export class GroupNotFound extends ContractError {
   constructor(groupId: string) {
     super(404, 'APIG.3001', `API group ${groupId} does not exist`);
@@ -49,7 +49,7 @@ export class EnvironmentInUse extends ContractError {
   }
 }
 
-/** RELEASE belongs to the gateway: nobody may delete or rename it (docs/contract.md). */
+/** RELEASE belongs to the gateway, so nobody may delete or rename it (docs/contract.md). */
 export class EnvironmentProtected extends ContractError {
   constructor() {
     super(403, 'APIG.1103', 'No permissions to perform operations on this environment.');
@@ -74,7 +74,7 @@ export class VariableQuotaExceeded extends ContractError {
   }
 }
 
-/** The answer is the same for a configuration of another group (docs/contract.md). */
+/** The response is the same for a configuration of another group (docs/contract.md). */
 export class ResponseNotFound extends ContractError {
   constructor() {
     super(404, 'APIG.3007', 'The configuration does not exist.');
@@ -93,7 +93,7 @@ export class ResponseQuotaExceeded extends ContractError {
   }
 }
 
-/** The responses that a group is created with. */
+/** The responses were created together with their group. */
 export class ResponseProtected extends ContractError {
   constructor() {
     super(409, 'APIG.3491', 'The default response cannot be deleted.');
@@ -137,7 +137,7 @@ export class DomainQuotaExceeded extends ContractError {
   }
 }
 
-/** Another certificate is attached. */
+/** Another certificate is attached to the domain. */
 export class CertificateConflict extends ContractError {
   constructor() {
     super(400, 'APIG.2051', 'A domain name cannot be bound with different certificates.');
@@ -211,7 +211,7 @@ export class PolicyNameTaken extends ContractError {
   }
 }
 
-/** A backend parameter takes its value from a request parameter that the API does not have. */
+/** The value of a backend parameter comes from a request parameter that the API does not have. */
 export class MappedParamUndefined extends ContractError {
   constructor() {
     super(400, 'APIG.2028', 'The request parameters mapped to the backend parameters are not defined.');
@@ -224,7 +224,7 @@ export class ApiPublished extends ContractError {
   }
 }
 
-/** The API was never published in this environment, or is offline where it must be online (docs/contract.md). */
+/** The API was never published in this environment, or is offline although it must be online (docs/contract.md). */
 export class PublicationNotFound extends ContractError {
   constructor() {
     super(404, 'APIG.3015', 'The API publication record does not exist.');
@@ -273,14 +273,14 @@ export class VpcChannelInUse extends ContractError {
   }
 }
 
-/** A server of a channel, or a group of its servers: the contract has no code of its own for groups (docs/contract.md). */
+/** A server of a channel, or a group of servers, does not exist. The contract has no separate code for groups (docs/contract.md). */
 export class ChannelMemberNotFound extends ContractError {
   constructor(id: string) {
     super(404, 'APIG.3024', `The VPC instance does not exist,id:${id}`);
   }
 }
 
-/** A channel that refers to another one has no servers itself. */
+/** A channel that refers to another channel has no servers itself. */
 export class ChannelTypeRefuses extends ContractError {
   constructor() {
     super(403, 'APIG.3471', 'The operation cannot be performed on this type of VPC channel.');

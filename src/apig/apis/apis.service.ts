@@ -46,21 +46,21 @@ const CAPACITY = `SELECT ${GROUP_NAMED.select}, i.spec,
     (SELECT COUNT(*) FROM apis a WHERE a.instance_id = i.id) AS inGateway, (SELECT COUNT(*) FROM apis a WHERE a.group_id = g.id) AS inGroup
   FROM instances i JOIN api_groups g ON g.instance_id = i.id WHERE i.id = ? AND g.id = ? AND g.project_id = ?`;
 
-/** An API read within a write; undefined when the gateway has none with this id. */
+/** Reads an API inside a write; undefined when the gateway has no API with this id. */
 export async function findApi(write: Write, scope: InstanceScope, apiId: string): Promise<ApiRow | undefined> {
   const sql = `SELECT ${API} FROM ${FROM} ${GROUP} WHERE a.id = ? AND a.instance_id = ? AND a.project_id = ?`;
   const [api] = await write.rows<ApiRow>(sql, [apiId, scope.instanceId, scope.projectId]);
   return api;
 }
 
-/** A group with the counts that decide whether an API may be added. */
+/** A group, with the counts that decide whether an API may be added. */
 interface GroupCapacity extends RowOf<typeof GROUP_NAMED> {
   spec: string;
   inGateway: number;
   inGroup: number;
 }
 
-/** APIs as they are edited: docs/contracts/apig.md §3.5. Publications freeze what runs. */
+/** APIs in their editable form (docs/contracts/apig.md §3.5). A publication freezes the form that gateways use. */
 @Injectable()
 export class ApisService {
   constructor(
@@ -71,8 +71,8 @@ export class ApisService {
   ) {}
 
   /**
-   * @throws GroupNotFound, VpcChannelNotFound, ApiNameTaken, ApiPathTaken, ApiQuotaExceeded, ApisPerGroupQuotaExceeded,
-   * InstanceNotFound, and as {@link definitionOf}
+   * @throws GroupNotFound, VpcChannelNotFound, ApiNameTaken, ApiPathTaken, ApiQuotaExceeded, ApisPerGroupQuotaExceeded, InstanceNotFound,
+   * and the errors of {@link definitionOf}
    */
   create(scope: InstanceScope, input: ApiInput, caller: Caller): Promise<ApiView> {
     const id = newId();
@@ -93,7 +93,7 @@ export class ApisService {
     });
   }
 
-  /** Replaces the definition. Online versions stay as they were published. @throws ApiNotFound, and as create */
+  /** Replaces the definition. Versions that are online do not change. @throws ApiNotFound, and the errors of {@link create} */
   update(scope: InstanceScope, apiId: string, input: ApiInput, caller: Caller): Promise<ApiView> {
     return this.changes.write(inInstance(scope), async (write) => {
       const limits = limitsOf(this.config);
@@ -118,8 +118,8 @@ export class ApisService {
   }
 
   /**
-   * Deletes an API that is online nowhere. Publications that are offline, their bindings and its versions go with it, by
-   * foreign keys.
+   * Deletes an API that is not online in any environment. Foreign keys also delete its offline publications, their bindings and its
+   * versions.
    * @throws ApiNotFound, ApiPublished, InstanceNotFound
    */
   async delete(scope: InstanceScope, apiId: string, caller: Caller): Promise<void> {
@@ -144,7 +144,7 @@ export class ApisService {
     return toApiView(row, { online: online.get(apiId) ?? [], ...around });
   }
 
-  /** APIs of a gateway, newest first. @throws InstanceNotFound */
+  /** Returns the APIs of a gateway, newest first. @throws InstanceNotFound */
   async list(scope: InstanceScope, query: ApiQuery): Promise<ApiListView> {
     const filters = new Filters()
       .equal('a.id', query.id)
@@ -171,7 +171,7 @@ export class ApisService {
     return { total, size: rows.length, apis: rows.map((row) => toApiView(row, around(row))) };
   }
 
-  /** Checks that a name, or a method and path, is free. @throws ApiNameTaken, ApiPathTaken, InstanceNotFound */
+  /** Checks that a name, or a pair of method and path, is not in use. @throws ApiNameTaken, ApiPathTaken, InstanceNotFound */
   async check(scope: InstanceScope, { type, name, req_method, req_uri, group_id, api_id }: ApiCheckInput): Promise<void> {
     const taken = async (filters: Filters) => {
       if (group_id) filters.add('a.group_id = ?', group_id);
@@ -183,13 +183,13 @@ export class ApisService {
     } else if (name !== undefined && (await taken(new Filters().equal('a.name', name)))) throw new ApiNameTaken(name);
   }
 
-  /** The fields that an answer contains about the group of an API. */
+  /** Reads the fields of an API's group that a response contains. */
   private async around(db: Pick<Reads, 'rows'>, groupId: string) {
     const domains = await domainsOf(db, [groupId]);
     return { domains: domains.get(groupId) ?? [], region: this.config.region };
   }
 
-  /** Where each of these APIs is online, in the order of first publication. */
+  /** Returns where each of these APIs is online, in the order of first publication. */
   private async onlineOf(scope: InstanceScope, apiIds: readonly string[]): Promise<Map<string, OnlineIn[]>> {
     const found = new Map<string, OnlineIn[]>();
     for (const part of chunks(apiIds)) {
@@ -202,7 +202,7 @@ export class ApisService {
     return found;
   }
 
-  /** The APIs whose definition refers to a channel of this name. */
+  /** A condition for the APIs whose definition refers to a channel with this name. */
   private async throughChannel(scope: InstanceScope, filters: Filters, name: string, precise: boolean): Promise<void> {
     const named = new Filters().named('c.name', name, precise);
     const ids = await this.database.rows<{ id: string }>(
@@ -223,7 +223,7 @@ export class ApisService {
     return capacity;
   }
 
-  /** The gateway's lock keeps the name free until the commit. @throws ApiNameTaken, ApiPathTaken */
+  /** The lock of the gateway ensures that the name stays unused until the commit. @throws ApiNameTaken, ApiPathTaken */
   private async assertFree(write: Write, apiId: string, { group_id, name, req_method, req_uri }: ApiInput): Promise<void> {
     const others = await write.rows<{ name: string }>(
       'SELECT name FROM apis WHERE group_id = ? AND id <> ? AND (name = ? OR (req_method = ? AND req_uri = ?))',
@@ -271,7 +271,7 @@ const valuesOf = (input: ApiInput, definition: ApiDefinition): Param[] => [
   toJson(definition),
 ];
 
-/** The row as it is after the write. */
+/** The row after the write. */
 const rowOf = (id: string, input: ApiInput, definition: ApiDefinition, capacity: GroupCapacity, createdAt: number, updatedAt: number) => ({
   id,
   name: input.name,

@@ -31,16 +31,16 @@ class ReqParamView extends ReqParam {
 
 class BackendParamView extends BackendParam {
   @ApiProperty() id: string;
-  @ApiProperty({ description: 'The request parameter that the value comes from; empty if there is none' }) req_param_id: string;
+  @ApiProperty({ description: 'Request parameter from which the value comes; empty if there is none' }) req_param_id: string;
 }
 
 class ConditionView extends Condition {
   @ApiProperty() id: string;
   @ApiProperty() req_param_id: string;
-  @ApiProperty({ description: 'The location of that request parameter; empty if there is none' }) req_param_location: string;
+  @ApiProperty({ description: 'Location of this request parameter; empty if there is none' }) req_param_location: string;
 }
 
-/** Always present, because clients read its fields without checking that it exists (docs/contracts/apig-clients.md §1.3). */
+/** Always present, because clients read its fields without checking whether it exists (docs/contracts/apig-clients.md §1.3). */
 class VpcChannelInfoView {
   @ApiProperty({ description: 'Empty without a load balance channel' }) vpc_channel_id: string;
   @ApiProperty() vpc_channel_proxy_host: string;
@@ -95,7 +95,7 @@ class PolicyFunctionView extends PolicyFunction {
   @ApiProperty({ type: [BackendParamView], required: true }) declare backend_params: BackendParamView[];
 }
 
-/** An API without its publications: the part that a publication freezes (docs/contracts/apig.md §3.5). */
+/** An API without its publications. A publication freezes this part (docs/contracts/apig.md §3.5). */
 export class ApiBodyView {
   @ApiProperty() id: string;
   @ApiProperty() name: string;
@@ -126,7 +126,7 @@ export class ApiBodyView {
   @ApiProperty() group_name: string;
   @ApiProperty() group_version: string;
   @ApiProperty({ type: 'integer', description: 'Always 1: valid' }) status: number;
-  @ApiProperty({ type: 'integer', description: 'Always 2: not orchestrated' }) arrange_necessary: number;
+  @ApiProperty({ type: 'integer', description: 'Always 2, which means not orchestrated' }) arrange_necessary: number;
   @ApiProperty({ format: 'date-time' }) register_time: string;
   @ApiProperty({ format: 'date-time' }) update_time: string;
   @ApiPropertyOptional() mock_info?: MockInfoView;
@@ -152,9 +152,9 @@ class ApiGroupInfoView {
   @ApiProperty() sl_domain_access_enabled: boolean;
 }
 
-/** An API as create, modify, get and list answer it (docs/contracts/apig.md §3.5). */
+/** An API in the responses of create, modify, get and list (docs/contracts/apig.md §3.5). */
 export class ApiView extends ApiBodyView {
-  @ApiProperty({ description: 'Environments in which the API is online, joined by `|`; this field and the next three have the same order' })
+  @ApiProperty({ description: 'Environments in which the API is online, separated by `|`, in the same order as in the next three fields' })
   run_env_id: string;
   @ApiProperty() run_env_name: string;
   @ApiProperty() publish_id: string;
@@ -163,8 +163,8 @@ export class ApiView extends ApiBodyView {
 }
 
 export class ApiListView {
-  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Number of matches on all pages' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Number of rows on this page' }) size: number;
   @ApiProperty({ type: [ApiView] }) apis: ApiView[];
 }
 
@@ -178,7 +178,7 @@ const OF_GROUP = columnsOf(ApiGroup, 'g').pick({
 });
 export const API = `${OF_API.select}, ${OF_GROUP.select}`;
 
-/** An API with the group it is in, as statements read it. */
+/** An API with its group, as read by statements. */
 export interface ApiRow extends RowOf<typeof OF_API>, RowOf<typeof OF_GROUP> {}
 
 const PUBLICATION = columnsOf(Publication, 'p').pick('apiId', { publishId: 'id' }, 'envId', 'publishedAt');
@@ -188,7 +188,7 @@ export const ONLINE = `${PUBLICATION.select}, ${ENVIRONMENT.select}`;
 /** Where an API is online, and since when. */
 export interface OnlineIn extends RowOf<typeof PUBLICATION>, RowOf<typeof ENVIRONMENT> {}
 
-/** @param now the instant of the write that returns this view; times then have nine digits */
+/** @param now the time of the write that returns this view; times in the view then have nine digits */
 export function toApiBody(row: ApiRow, now?: number): ApiBodyView {
   const time = (instant: number) => (instant === now ? toNanoseconds(instant) : toSeconds(instant));
   const { mock_info, func_info, backend_api, ...definition } = fromJson<ApiDefinition>(row.definition);
@@ -216,11 +216,11 @@ export function toApiBody(row: ApiRow, now?: number): ApiBodyView {
   };
 }
 
-/** The data of other tables about an API. */
+/** Data about an API from other tables. */
 interface Around {
-  /** Where the API is online, in any order that is the same each time. */
+  /** Where the API is online. The order may be any, but must always be the same. */
   online: readonly OnlineIn[];
-  /** The domains of its group. */
+  /** The domains of the API's group. */
   domains: UrlDomainView[];
   region: string;
 }

@@ -17,7 +17,7 @@ const NEW_GROUP = columnsOf(ChannelGroup).all();
 const NEW_MEMBER = columnsOf(ChannelMember).all();
 const ROWS_MAX = 100;
 
-/** The groups and the members of channels, oldest first, by the channel's id. */
+/** Returns the groups and the members of channels, oldest first, by the id of the channel. */
 export async function contentsOf(reads: Reads, channelIds: readonly string[]): Promise<Map<string, ChannelContents>> {
   const found = new Map(channelIds.map((id) => [id, { groups: [] as GroupRow[], members: [] as MemberRow[] }]));
   for (const part of chunks(channelIds)) {
@@ -37,12 +37,12 @@ export async function contentsOf(reads: Reads, channelIds: readonly string[]): P
 
 export const NOTHING: ChannelContents = { groups: [], members: [] };
 
-/** The groups and the members of one channel. */
+/** Returns the groups and the members of one channel. */
 export const contentOf = async (reads: Reads, channelId: string): Promise<ChannelContents> =>
   (await contentsOf(reads, [channelId])).get(channelId) ?? NOTHING;
 
 /**
- * Checks the input as far as possible before the transaction.
+ * Checks the weights of an input, before the transaction.
  * @throws WeightOutOfRange
  */
 export function assertGroupWeights(groups: readonly MemberGroupInput[]): void {
@@ -56,14 +56,14 @@ export function assertMemberWeights(members: readonly MemberInput[]): void {
   assertWeights(weights, MEMBER_WEIGHT_MAX, (at) => `members[${at}].weight`);
 }
 
-/** A group's fields as they are stored. */
+/** Returns the fields of a group in their stored form. */
 export const groupFields = ({ member_group_name, reference_vpc_channel_id, ...definition }: MemberGroupInput) => ({
   name: member_group_name,
   referenceId: reference_vpc_channel_id ?? '',
   definition: toJson(definition satisfies GroupDefinition),
 });
 
-/** Checks that a group's reference is a channel of the gateway. @throws VpcChannelNotFound */
+/** Checks that a group's reference is a channel of the same gateway. @throws VpcChannelNotFound */
 export async function assertReferences(write: Write, scope: InstanceScope, groups: readonly MemberGroupInput[]): Promise<void> {
   for (const id of new Set(groups.flatMap(({ reference_vpc_channel_id }) => reference_vpc_channel_id ?? []))) {
     const sql = 'SELECT 1 AS one FROM vpc_channels WHERE id = ? AND instance_id = ? AND project_id = ?';
@@ -78,8 +78,8 @@ interface Change {
 }
 
 /**
- * Adds groups to a channel; an existing one with the same name gets the new fields and keeps its id. The first of two with one name counts.
- * With `replace` the others are deleted, and their members with them.
+ * Adds groups to a channel. An existing group with the same name gets the new fields and keeps its id. Of two groups with the same name,
+ * the first one counts. With `replace`, all other groups are deleted with their members.
  * @throws VpcChannelNotFound, ChannelMemberQuotaExceeded
  */
 export async function putGroups(
@@ -94,7 +94,7 @@ export async function putGroups(
   const wanted = new Map([...incoming].reverse().map((group) => [group.member_group_name, groupFields(group)]));
   const there = new Map(groups.map((group) => [group.name, group]));
   const gone = replace ? groups.filter(({ name }) => !wanted.has(name)) : [];
-  // In the order of the request, so that the ids have the same order.
+  // Uses the order of the request, so that the ids have the same order.
   const names = new Set(incoming.map(({ member_group_name }) => member_group_name));
   const fresh = [...names].filter((name) => !there.has(name));
   if (groups.length - gone.length + fresh.length > limits('VPC_INSTANCE_NUM_LIMIT')) throw new ChannelMemberQuotaExceeded();
@@ -124,7 +124,7 @@ export async function putGroups(
   }
 }
 
-/** Deletes groups with their members. */
+/** Deletes groups and their members. */
 export async function deleteGroups(write: Write, ids: readonly string[]): Promise<void> {
   for (const part of chunks(ids)) {
     await write.run(`DELETE FROM vpc_channel_members WHERE group_id IN (${placeholders(part)})`, part);
@@ -132,7 +132,7 @@ export async function deleteGroups(write: Write, ids: readonly string[]): Promis
   }
 }
 
-/** Group, address and port of a member, which are unique in its channel. */
+/** Group, address and port of a member. The combination is unique in its channel. */
 interface Place {
   groupId: string;
   host: string;
@@ -141,10 +141,10 @@ interface Place {
 const keyOf = ({ groupId, host, port }: Place) => JSON.stringify([groupId, host, port]);
 
 /**
- * Adds members to a channel; an existing one (same group, address and port) keeps its id. Without `replace` it also keeps the fields that
- * the request omits. With `replace` all other members, or those of one group, are deleted. The first of two with the same group, address
- * and port counts.
- * @returns the ids of the request's members, in its order
+ * Adds members to a channel. An existing member with the same group, address and port keeps its id. Without `replace`, it also keeps the
+ * fields that the request omits. With `replace`, all other members, or all others of one group, are deleted. Of two members with the same
+ * group, address and port, the first one counts.
+ * @returns the ids of the request's members, in the order of the request
  * @throws ChannelMemberQuotaExceeded, ChannelTypeRefuses, ApiFault `invalid` for an unknown group and `missing` without an address
  */
 export async function putMembers(
@@ -215,8 +215,8 @@ export async function putMembers(
 }
 
 /**
- * Call it before the members of a changed channel are used. Gives the channel's new port to members without a port. A member that then
- * equals another one is deleted.
+ * Gives the channel's new port to members without a port of their own. A member that then equals another one is deleted. Must be called
+ * before the members of a changed channel are used.
  */
 export async function settlePorts(write: Write, channelId: string, port: number): Promise<void> {
   if (port === 0) return;
@@ -229,8 +229,8 @@ export async function settlePorts(write: Write, channelId: string, port: number)
 }
 
 /**
- * The address of a member. For a cloud server it is the server's id, because there is no compute service that knows its address. Otherwise
- * it is the address of the request, which is then the id and the name too.
+ * Returns the address of a member. For a cloud server it is the server's id, because Signet has no compute service that knows its address.
+ * Otherwise it is the address in the request, which is then also the id and the name.
  * @throws ApiFault `missing` if the request has neither
  */
 function addressOf(member: MemberInput, memberType: string, field: string): { host: string; ecsId: string; ecsName: string | undefined } {

@@ -1,7 +1,7 @@
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { VpcChannel } from './vpc-channel.entity.js';
 
-/** A group of servers of a load balance channel, its name unique there (docs/contracts/apig.md §3.8). */
+/** A group of servers of a load balance channel. Its name is unique in the channel (docs/contracts/apig.md §3.8). */
 @Entity({ name: 'vpc_channel_groups' })
 @Index('uq_vpc_channel_groups_name', ['channelId', 'name'], { unique: true })
 @Index('ix_vpc_channel_groups_reference', ['referenceId'])
@@ -22,11 +22,14 @@ export class ChannelGroup {
   @Column({ type: 'varchar', length: 64 })
   name: string;
 
-  /** The channel that the group refers to; empty: none. It cannot be deleted while a group of another channel refers to it. */
+  /**
+   * The channel to which the group refers; empty: none. While a group of another channel refers to a channel, that channel cannot be
+   * deleted.
+   */
   @Column({ name: 'reference_id', type: 'varchar', length: 32 })
   referenceId: string;
 
-  /** Everything else, in the contract's JSON. */
+  /** All other fields, in the contract's JSON. */
   @Column({ type: 'json' })
   // oxlint-disable-next-line typescript/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
   definition: Record<string, any>;

@@ -10,7 +10,7 @@ import { OptionalParts, OptionalText, OptionalWhole, Text } from './fields.js';
 import { fromJson } from './listing.js';
 
 export const GROUP_WEIGHT_MAX = 100;
-/** The form of names of channels and of their groups. */
+/** Format of the names of channels and their groups. */
 export const CHANNEL_NAME = /^[A-Za-z\u4e00-\u9fa5][A-Za-z0-9_\-.\u4e00-\u9fa5]{2,63}$/;
 
 class GroupLabel {
@@ -18,7 +18,10 @@ class GroupLabel {
   @Text(255) label_value: string;
 }
 
-/** A group of servers behind a channel: in the bodies of the channel, of adding groups and of modifying one, which replaces all fields. */
+/**
+ * A group of servers of a channel, in the bodies of creating or modifying a channel, of adding groups, and of modifying one group. It
+ * always replaces all fields.
+ */
 export class MemberGroupInput {
   @ApiProperty({ pattern: CHANNEL_NAME.source, minLength: 3, maxLength: 64, description: 'Group name, unique within the channel' })
   @IsDefined()
@@ -33,11 +36,11 @@ export class MemberGroupInput {
   @OptionalParts(() => GroupLabel, LIST_MAX) microservice_labels?: GroupLabel[];
 
   @EmptyIsAbsent()
-  @OptionalText(64, { description: 'A load balance channel of this gateway' })
+  @OptionalText(64, { description: 'Id of another load balance channel of this gateway' })
   reference_vpc_channel_id?: string;
 }
 
-/** Body of adding groups: an existing one (same name) is replaced. */
+/** Body of adding groups. An existing group with the same name is replaced. */
 export class AddGroupsInput {
   @ApiProperty({ type: [MemberGroupInput], minItems: 1, maxItems: LIST_MAX })
   @IsDefined()
@@ -50,16 +53,16 @@ export class AddGroupsInput {
   member_groups: MemberGroupInput[];
 }
 
-/** Query of the groups. */
+/** Query of the list of groups. */
 export class MemberGroupsQuery extends Page {
-  @ApiPropertyOptional({ description: 'Part of the name' })
+  @ApiPropertyOptional({ description: 'Text that the name must contain' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
   member_group_name?: string;
 
   @ApiPropertyOptional({
-    description: 'Parameters whose value must match as a whole, separated by commas',
+    description: 'Names of the parameters that must match exactly, separated by commas',
     example: 'member_group_name',
   })
   @EmptyIsAbsent()

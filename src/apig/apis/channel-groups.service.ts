@@ -33,7 +33,7 @@ const UNIQUE_NAME = { name: 'uq_vpc_channel_groups_name', columns: 'vpc_channel_
 const SELECT = MEMBER_GROUP.select;
 const FROM = 'vpc_channel_groups g';
 
-/** Groups of servers of load balance channels: docs/contracts/apig.md §3.8. */
+/** Groups of servers of load balance channels (docs/contracts/apig.md §3.8). */
 @Injectable()
 export class ChannelGroupsService {
   constructor(
@@ -43,7 +43,7 @@ export class ChannelGroupsService {
     private readonly config: Config,
   ) {}
 
-  /** Groups of a channel, oldest first. @throws VpcChannelNotFound, InstanceNotFound */
+  /** Returns the groups of a channel, oldest first. @throws VpcChannelNotFound, InstanceNotFound */
   async list(scope: InstanceScope, channelId: string, query: MemberGroupsQuery): Promise<MemberGroupsView> {
     const filters = new Filters()
       .equal('g.channel_id', channelId)
@@ -68,8 +68,8 @@ export class ChannelGroupsService {
   }
 
   /**
-   * Adds groups, or replaces existing ones. Returns the groups of the request in its order, because clients use the first.
-   * @throws VpcChannelNotFound, WeightOutOfRange, InstanceNotFound, and as {@link putGroups}
+   * Adds groups, or replaces existing ones. Returns the groups of the request in its order, because clients use the first one.
+   * @throws VpcChannelNotFound, WeightOutOfRange, InstanceNotFound, and the errors of {@link putGroups}
    */
   add(scope: InstanceScope, channelId: string, { member_groups }: AddGroupsInput, caller: Caller): Promise<MemberGroupsView> {
     assertGroupWeights(member_groups);
@@ -85,7 +85,7 @@ export class ChannelGroupsService {
   }
 
   /**
-   * Replaces a group's fields; its members stay in it if its name changes.
+   * Replaces the fields of a group. If its name changes, its members stay in it.
    * @throws VpcChannelNotFound, ChannelMemberNotFound, WeightOutOfRange, InstanceNotFound, ApiFault `invalid` for a name that exists
    */
   update(scope: InstanceScope, channelId: string, groupId: string, input: MemberGroupInput, caller: Caller): Promise<MemberGroupView> {
@@ -109,7 +109,7 @@ export class ChannelGroupsService {
     });
   }
 
-  /** Deletes a group with its members. @throws VpcChannelNotFound, ChannelMemberNotFound, InstanceNotFound */
+  /** Deletes a group and its members. @throws VpcChannelNotFound, ChannelMemberNotFound, InstanceNotFound */
   async delete(scope: InstanceScope, channelId: string, groupId: string, caller: Caller): Promise<void> {
     await this.changes.write(inInstance(scope), async (write) => {
       const channel = await findChannel(write, scope, channelId);

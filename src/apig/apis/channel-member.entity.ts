@@ -2,8 +2,8 @@ import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { VpcChannel } from './vpc-channel.entity.js';
 
 /**
- * A server of a load balance channel (docs/contracts/apig.md §3.8). The unique index allows one member for each group, address and port, so
- * adding one again updates it.
+ * A server of a load balance channel (docs/contracts/apig.md §3.8). The unique index allows one member per group, address and port, so
+ * adding the same member again updates it.
  */
 @Entity({ name: 'vpc_channel_members' })
 @Index('uq_vpc_channel_members_place', ['channelId', 'groupId', 'host', 'port'], { unique: true })
@@ -21,7 +21,7 @@ export class ChannelMember {
   @Column({ name: 'channel_id', type: 'varchar', length: 32 })
   channelId: string;
 
-  /** Empty without a group, because a unique index does not compare nulls. */
+  /** Empty for a member without a group, because a unique index does not compare nulls. */
   @Column({ name: 'group_id', type: 'varchar', length: 32 })
   groupId: string;
 
@@ -29,7 +29,7 @@ export class ChannelMember {
   @Column({ type: 'varchar', length: 255 })
   host: string;
 
-  /** The port of the request, or else the channel's. */
+  /** The port in the request; if the request has none, the port of the channel. */
   @Column({ type: 'int' })
   port: number;
 
@@ -45,7 +45,7 @@ export class ChannelMember {
   @Column({ name: 'is_backup', type: 'boolean' })
   isBackup: boolean;
 
-  /** 1 enabled, 2 disabled. */
+  /** 1: enabled, 2: disabled. */
   @Column({ type: 'int' })
   status: number;
 

@@ -11,33 +11,36 @@ import { ChannelMember } from './channel-member.entity.js';
 import { OptionalFlag, OptionalOneOf, OptionalText, OptionalWhole } from './fields.js';
 
 export const PORT_MAX = 65_535;
-/** Limit of one request. */
+/** Maximum number of members in one request. */
 export const LIST_MAX = 250;
 export const MEMBER_WEIGHT_MAX = 10_000;
 
-/** A weight, or none. {@link assertWeights} checks its range, because that error has its own code (docs/contracts/apig.md §3.8). */
+/** An optional weight. {@link assertWeights} checks its range, because that error has its own code (docs/contracts/apig.md §3.8). */
 export const OptionalWeight = (max: number, options: ApiPropertyOptions = {}) =>
   applyDecorators(ApiPropertyOptional({ type: 'integer', minimum: 0, maximum: max, ...options }), IsInt(), IsOptional());
 
-/** @param field the name of the weights in an error @throws WeightOutOfRange */
+/**
+ * @param field the name of the field in the error
+ * @throws WeightOutOfRange
+ */
 export function assertWeights(weights: readonly (number | undefined)[], max: number, field: (at: number) => string): void {
   const at = weights.findIndex((weight) => weight !== undefined && (weight < 0 || weight > max));
   if (at >= 0) throw new WeightOutOfRange(field(at));
 }
 
-/** A server behind a channel, as a request names it. */
+/** A server of a channel, as a request describes it. */
 export class MemberInput {
-  @OptionalText(255, { description: 'Address, of a channel whose member_type is ip' }) host?: string;
-  @OptionalText(255, { description: 'Cloud server, of a channel whose member_type is ecs' }) ecs_id?: string;
+  @OptionalText(255, { description: 'Address of the server, if the member_type of the channel is ip' }) host?: string;
+  @OptionalText(255, { description: 'Id of the cloud server, if the member_type of the channel is ecs' }) ecs_id?: string;
   @OptionalText(255, { description: 'Default: ecs_id' }) ecs_name?: string;
   @OptionalWeight(MEMBER_WEIGHT_MAX, { description: 'Default: 0' }) weight?: number;
   @OptionalFlag({ description: 'Default: false' }) is_backup?: boolean;
-  @OptionalText(64, { description: 'A group of the channel; none if omitted or empty' }) member_group_name?: string;
-  @OptionalOneOf([1, 2], { description: '1 enabled (the default), 2 disabled; 0 counts as omitted' }) status?: number;
-  @OptionalWhole(0, PORT_MAX, { description: 'The channel’s port if omitted or 0' }) port?: number;
+  @OptionalText(64, { description: 'Name of a group of the channel; omitted or empty: no group' }) member_group_name?: string;
+  @OptionalOneOf([1, 2], { description: '1: enabled, 2: disabled. Default: 1; 0 counts as omitted' }) status?: number;
+  @OptionalWhole(0, PORT_MAX, { description: 'Port; omitted or 0: the port of the channel' }) port?: number;
 }
 
-/** Body of adding members: an existing one (same group, address and port) gets the given fields. */
+/** Body of adding members. An existing member with the same group, address and port gets the given fields. */
 export class AddMembersInput {
   @ApiProperty({ type: [MemberInput], minItems: 1, maxItems: LIST_MAX })
   @IsDefined()
@@ -52,7 +55,7 @@ export class AddMembersInput {
 
 /** Body of replacing members. */
 export class ReplaceMembersInput {
-  @ApiProperty({ type: [MemberInput], maxItems: LIST_MAX, description: 'Empty means none' })
+  @ApiProperty({ type: [MemberInput], maxItems: LIST_MAX, description: 'The new members; may be empty' })
   @IsDefined()
   @IsArray()
   @ArrayMaxSize(LIST_MAX)
@@ -62,13 +65,16 @@ export class ReplaceMembersInput {
   members: MemberInput[];
 
   @EmptyIsAbsent()
-  @OptionalText(64, { description: 'Replaces only the members of this group, and ignores members of other groups; all members if omitted' })
+  @OptionalText(64, {
+    description:
+      'Name of a group: only members of this group are replaced, and members of other groups in the body are ignored. Default: all members',
+  })
   member_group_name?: string;
 }
 
-/** Body of enabling and of disabling members. */
+/** Body of enabling members and of disabling them. */
 export class MemberIdsInput {
-  @ApiPropertyOptional({ type: [String], maxItems: LIST_MAX, description: 'None if omitted' })
+  @ApiPropertyOptional({ type: [String], maxItems: LIST_MAX, description: 'Omitted: no members' })
   @IsArray()
   @ArrayMaxSize(LIST_MAX)
   @IsString({ each: true })
@@ -76,9 +82,9 @@ export class MemberIdsInput {
   member_ids?: string[];
 }
 
-/** Query of the members: `name` is that of the cloud server. */
+/** Query of the list of members. `name` is the name of the cloud server. */
 export class MembersQuery extends NamedPage {
-  @ApiPropertyOptional({ description: 'Part of the name of the group' })
+  @ApiPropertyOptional({ description: 'Text that the name of the group must contain' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -95,15 +101,15 @@ export class MemberView {
   @ApiProperty() id: string;
   @ApiProperty() vpc_channel_id: string;
   @ApiProperty({ description: 'Address of the server; for a cloud server, its id' }) host: string;
-  @ApiProperty({ description: 'Id of the cloud server; for a server with an address, the address' }) ecs_id: string;
-  @ApiProperty({ description: 'Name of the cloud server; for a server with an address, the address' }) ecs_name: string;
+  @ApiProperty({ description: 'Id of the cloud server; for any other server, its address' }) ecs_id: string;
+  @ApiProperty({ description: 'Name of the cloud server; for any other server, its address' }) ecs_name: string;
   @ApiProperty({ type: 'integer' }) weight: number;
   @ApiProperty() is_backup: boolean;
   @ApiProperty({ type: 'integer', enum: [1, 2], description: '1 enabled, 2 disabled' }) status: number;
   @ApiProperty({ type: 'integer' }) port: number;
-  @ApiProperty({ description: 'Empty without a group' }) member_group_name: string;
-  @ApiProperty({ description: 'Empty without a group' }) member_group_id: string;
-  @ApiProperty({ description: 'Always `unknown`: Signet probes nothing' }) health_status: string;
+  @ApiProperty({ description: 'Empty for a server without a group' }) member_group_name: string;
+  @ApiProperty({ description: 'Empty for a server without a group' }) member_group_id: string;
+  @ApiProperty({ description: 'Always `unknown`, because Signet does not probe servers' }) health_status: string;
   @ApiProperty({ format: 'date-time' }) create_time: string;
 }
 
@@ -123,7 +129,7 @@ export interface MemberRow extends RowOf<typeof OF_MEMBER> {
   groupName: string | null;
 }
 
-/** @param port the channel's port, for members that were stored without one */
+/** @param port the port of the channel, for members that were stored without a port */
 export const toMemberView = (row: MemberRow, port = 0): MemberView => ({
   id: row.id,
   vpc_channel_id: row.channelId,

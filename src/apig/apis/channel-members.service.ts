@@ -26,7 +26,7 @@ import { Filters, findIn, fromJson, listOf } from './listing.js';
 import { CHANNEL, type ChannelDefinition, type ChannelRow } from './vpc-channels.dto.js';
 import { findChannel } from './vpc-channels.service.js';
 
-/** The servers of load balance channels: docs/contracts/apig.md §3.8. */
+/** The servers of load balance channels (docs/contracts/apig.md §3.8). */
 @Injectable()
 export class ChannelMembersService {
   constructor(
@@ -36,7 +36,7 @@ export class ChannelMembersService {
     private readonly config: Config,
   ) {}
 
-  /** Members of a channel, oldest first. @throws VpcChannelNotFound, InstanceNotFound */
+  /** Returns the members of a channel, oldest first. @throws VpcChannelNotFound, InstanceNotFound */
   async list(scope: InstanceScope, channelId: string, query: MembersQuery): Promise<MembersView> {
     const filters = new Filters()
       .equal('m.channel_id', channelId)
@@ -61,8 +61,8 @@ export class ChannelMembersService {
   }
 
   /**
-   * Adds members, or changes existing ones. Returns all members, because clients search them for their own.
-   * @throws VpcChannelNotFound, WeightOutOfRange, InstanceNotFound, and as {@link putMembers}
+   * Adds members, or changes existing ones. Returns all members, because clients search the response for their own.
+   * @throws VpcChannelNotFound, WeightOutOfRange, InstanceNotFound, and the errors of {@link putMembers}
    */
   add(scope: InstanceScope, channelId: string, { members }: AddMembersInput, caller: Caller): Promise<MembersView> {
     assertMemberWeights(members);
@@ -75,8 +75,8 @@ export class ChannelMembersService {
   }
 
   /**
-   * Replaces all members, or those of one group.
-   * @throws VpcChannelNotFound, WeightOutOfRange, InstanceNotFound, and as {@link putMembers}
+   * Replaces all members, or all members of one group.
+   * @throws VpcChannelNotFound, WeightOutOfRange, InstanceNotFound, and the errors of {@link putMembers}
    */
   replace(scope: InstanceScope, channelId: string, input: ReplaceMembersInput, caller: Caller): Promise<MembersView> {
     assertMemberWeights(input.members);
@@ -105,7 +105,7 @@ export class ChannelMembersService {
   }
 
   /**
-   * Enables or disables either all given members or none.
+   * Enables or disables either all given members or none of them.
    * @throws VpcChannelNotFound, ChannelMemberNotFound, InstanceNotFound
    */
   async setEnabled(scope: InstanceScope, channelId: string, ids: readonly string[], enabled: boolean, caller: Caller): Promise<void> {

@@ -3,7 +3,10 @@ import { Instance } from '../instances/instance.entity.js';
 
 export { RELEASE } from '../instances/release.js';
 
-/** An environment (docs/contracts/apig.md §3.4). The default one has the same id in every gateway, so the gateway is part of the key. */
+/**
+ * An environment (docs/contracts/apig.md §3.4). The default environment has the same id in every gateway, so the primary key includes the
+ * gateway.
+ */
 @Entity({ name: 'environments' })
 @Index('uq_environments_instance_name', ['instanceId', 'name'], { unique: true })
 export class Environment {

@@ -24,7 +24,7 @@ export class EnvironmentsController {
 
   @Get()
   @Allow('apig:envs:list')
-  @Answers(200, EnvironmentListView, 'ListEnvironmentsV2', 'List environments: RELEASE, then the others, newest first')
+  @Answers(200, EnvironmentListView, 'ListEnvironmentsV2', 'List environments: RELEASE first, then all others, newest first')
   list(@InInstance() scope: InstanceScope, @Query() query: EnvironmentQuery): Promise<EnvironmentListView> {
     return this.environments.list(scope, query);
   }

@@ -15,11 +15,11 @@ export class EnvironmentInput {
   @Matches(NAME)
   name: string;
 
-  @OptionalText(255, { description: 'None if omitted or empty' })
+  @OptionalText(255, { description: 'Description; omitted or empty: no description' })
   remark?: string | null;
 }
 
-/** Body of create, which answers a bad value with `APIG.2012` (docs/contracts/apig.md §3.4). */
+/** Body of create. The error for an invalid value is `APIG.2012` (docs/contracts/apig.md §3.4). */
 export class EnvironmentCreateInput extends EnvironmentInput {
   static readonly invalidCode = 'APIG.2012';
 }
@@ -35,8 +35,8 @@ export class EnvironmentView {
 }
 
 export class EnvironmentListView {
-  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Number of matches on all pages' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Number of rows on this page' }) size: number;
   @ApiProperty({ type: [EnvironmentView] }) envs: EnvironmentView[];
 }
 
@@ -44,7 +44,7 @@ export class EnvironmentListView {
 export const ENVIRONMENT = columnsOf(Environment, 'e').pick('id', 'name', 'remark', 'createdAt');
 export type EnvironmentRow = RowOf<typeof ENVIRONMENT>;
 
-/** @param now the instant of the write that returns this view, if it created the environment; times then have nine digits */
+/** @param now the time of the write that returns this view, if it created the environment; times in the view then have nine digits */
 export const toEnvironmentView = ({ id, name, remark, createdAt }: EnvironmentRow, now?: number): EnvironmentView => ({
   id,
   name,

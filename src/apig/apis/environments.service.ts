@@ -36,14 +36,14 @@ const NEW_ENVIRONMENT = columnsOf(Environment).pick('instanceId', 'id', 'project
 const SELECT = ENVIRONMENT.select;
 const FROM = 'environments e';
 
-/** An environment read within a write; undefined when the gateway has none with this id. */
+/** Reads an environment inside a write; undefined when the gateway has no environment with this id. */
 export async function findEnvironment(write: Write, scope: InstanceScope, envId: string): Promise<EnvironmentRow | undefined> {
   const sql = `SELECT ${SELECT} FROM ${FROM} WHERE e.id = ? AND e.instance_id = ? AND e.project_id = ?`;
   const [environment] = await write.rows<EnvironmentRow>(sql, [envId, scope.instanceId, scope.projectId]);
   return environment;
 }
 
-/** Environments: docs/contracts/apig.md §3.4. RELEASE exists as long as its gateway. */
+/** Environments (docs/contracts/apig.md §3.4). RELEASE exists as long as its gateway. */
 @Injectable()
 export class EnvironmentsService {
   constructor(
@@ -106,8 +106,8 @@ export class EnvironmentsService {
   }
 
   /**
-   * Deletes an environment in which nothing is online. Publications that are offline there, their bindings and their
-   * versions go with it, and so do variables, by foreign keys.
+   * Deletes an environment in which nothing is online. Foreign keys also delete its variables and the publications that are offline in it,
+   * with their bindings and versions.
    * @throws EnvironmentNotFound, EnvironmentProtected, EnvironmentInUse, InstanceNotFound
    */
   async delete(scope: InstanceScope, envId: string, caller: Caller): Promise<void> {
@@ -139,7 +139,7 @@ export class EnvironmentsService {
   }
 
   /**
-   * RELEASE first, then the others, newest first: clients that do not page look for their environment on the first page
+   * Returns RELEASE first, then all others, newest first. Clients that do not page look for their environment on the first page
    * (docs/contracts/apig.md §3.4).
    * @throws InstanceNotFound
    */

@@ -1,7 +1,10 @@
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { ApiGroup } from './group.entity.js';
 
-/** The responses that a group defines in place of the gateway's error responses. They are only stored (docs/contracts/apig.md §3.9). */
+/**
+ * The responses that a group defines in place of the error responses of the gateway. Signet stores them but does not use them
+ * (docs/contracts/apig.md §3.9).
+ */
 @Entity({ name: 'gateway_responses' })
 @Index('uq_gateway_responses_group_name', ['groupId', 'name'], { unique: true })
 @Index('ix_gateway_responses_instance', ['instanceId', 'id'])
@@ -22,7 +25,7 @@ export class GatewayResponse {
   @Column({ type: 'varchar', length: 64 })
   name: string;
 
-  /** Whether it was created with its group. */
+  /** Whether the row was created together with its group. */
   @Column({ name: 'built_in', type: 'boolean' })
   builtIn: boolean;
 

@@ -45,7 +45,7 @@ export class GatewayResponsesController {
 
   @Get(':response_id')
   @Allow('apig:gatewayResponses:get')
-  @Answers(200, GatewayResponseView, 'ShowDetailsOfGatewayResponseV2', 'Show the responses of every error type', RESPONSE_ERRORS.get)
+  @Answers(200, GatewayResponseView, 'ShowDetailsOfGatewayResponseV2', 'Show the responses for all error types', RESPONSE_ERRORS.get)
   get(@InInstance() scope: InstanceScope, @Param() path: ResponsePath): Promise<GatewayResponseView> {
     return this.responses.get(scope, path);
   }
@@ -53,7 +53,7 @@ export class GatewayResponsesController {
   @Put(':response_id')
   @BodyLimit(LIST_BYTES)
   @Allow('apig:gatewayResponses:update')
-  @Answers(200, GatewayResponseView, 'UpdateGatewayResponseV2', 'Replace the responses of every error type', RESPONSE_ERRORS.update)
+  @Answers(200, GatewayResponseView, 'UpdateGatewayResponseV2', 'Replace the responses for all error types', RESPONSE_ERRORS.update)
   update(
     @InInstance() scope: InstanceScope,
     @Param() path: ResponsePath,
@@ -72,7 +72,7 @@ export class GatewayResponsesController {
 
   @Get(':response_id/:response_type')
   @Allow('apig:gatewayResponses:get')
-  @Answers(200, ResponsesView, 'ShowDetailsOfGatewayResponseTypeV2', 'Show the response of one error type', RESPONSE_ERRORS.get)
+  @Answers(200, ResponsesView, 'ShowDetailsOfGatewayResponseTypeV2', 'Show the response for one error type', RESPONSE_ERRORS.get)
   getType(@InInstance() scope: InstanceScope, @Param() path: ResponseTypePath): Promise<ResponsesView> {
     return this.responses.getType(scope, path);
   }
@@ -80,7 +80,7 @@ export class GatewayResponsesController {
   @Put(':response_id/:response_type')
   @BodyLimit(LIST_BYTES)
   @Allow('apig:gatewayResponses:update')
-  @Answers(200, ResponsesView, 'UpdateGatewayResponseTypeV2', 'Set the response of one error type', RESPONSE_ERRORS.get)
+  @Answers(200, ResponsesView, 'UpdateGatewayResponseTypeV2', 'Set the response for one error type', RESPONSE_ERRORS.get)
   setType(
     @InInstance() scope: InstanceScope,
     @Param() path: ResponseTypePath,
@@ -92,7 +92,7 @@ export class GatewayResponsesController {
 
   @Delete(':response_id/:response_type')
   @Allow('apig:gatewayResponses:update')
-  @Answers(204, undefined, 'DeleteGatewayResponseTypeV2', 'Give one error type its default response again', RESPONSE_ERRORS.get)
+  @Answers(204, undefined, 'DeleteGatewayResponseTypeV2', 'Reset the response for one error type to the default', RESPONSE_ERRORS.get)
   resetType(@InInstance() scope: InstanceScope, @Param() path: ResponseTypePath, @CallerOf() caller: Caller): Promise<void> {
     return this.responses.resetType(scope, path, caller);
   }

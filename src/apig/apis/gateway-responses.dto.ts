@@ -8,7 +8,7 @@ import { OptionalPart, OptionalParts, OptionalWhole } from './fields.js';
 import { GatewayResponse } from './gateway-response.entity.js';
 import { fromJson } from './listing.js';
 
-/** Error types and the status of their default response, where one is fixed (docs/contracts/apig.md §3.9). */
+/** The error types, each with the status of its default response if that status is fixed (docs/contracts/apig.md §3.9). */
 const DEFAULT_STATUS = {
   AUTH_FAILURE: 401,
   AUTH_HEADER_MISSING: 401,
@@ -35,13 +35,13 @@ export const RESPONSE_TYPES = Object.keys(DEFAULT_STATUS) as ResponseType[];
 export const isResponseType = (text: string): text is ResponseType => Object.hasOwn(DEFAULT_STATUS, text);
 
 const DEFAULT_BODY = '{"error_code":"$context.error.code","error_msg":"$context.error.message","request_id":"$context.requestId"}';
-/** The name of the response that every group has. */
+/** The name of the responses with which every group is created. */
 const BUILT_IN = 'default';
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const BODY_MAX = 20_480;
 const HEADER_KEY = /^[A-Za-z0-9_-]{1,128}$/;
-/** A line break would end the header early, so it is refused. */
+/** Refuses line breaks, because a line break would end the header early. */
 const HEADER_VALUE = /^[^\r\n\0]{1,1024}$/u;
 
 export class ResponseHeader {
@@ -56,7 +56,7 @@ export class ResponseHeader {
   value: string;
 }
 
-/** The response of one error type (docs/contracts/apig.md §3.9). */
+/** The response for one error type (docs/contracts/apig.md §3.9). */
 export class ResponseInput {
   @ApiProperty({ maxLength: BODY_MAX, description: 'Template of the body' })
   @IsDefined()
@@ -64,7 +64,7 @@ export class ResponseInput {
   body: string;
 
   @NotEquals(444)
-  @OptionalWhole(200, 599, { description: 'Any status but 444. The default of the error type if omitted' })
+  @OptionalWhole(200, 599, { description: 'Any status except 444. Default: the status of the error type' })
   status?: number;
 
   @OptionalParts(() => ResponseHeader, 10) headers?: ResponseHeader[];
@@ -75,7 +75,7 @@ class ResponsesInput {}
 for (const type of RESPONSE_TYPES) OptionalPart(() => ResponseInput)(ResponsesInput.prototype, type);
 type Responses = Partial<Record<ResponseType, ResponseInput>>;
 
-/** An unknown error type is refused like an invalid value, although unknown fields are ignored elsewhere. */
+/** Refuses an unknown error type as an invalid value, although unknown fields are ignored elsewhere. */
 const KnownTypesOnly = () =>
   Transform(({ value, obj }: { value: unknown; obj: { responses?: unknown } }) =>
     Object.keys(Object(obj.responses) as object).every(isResponseType) ? value : 'unknown type',
@@ -89,22 +89,22 @@ export class GatewayResponseInput {
   name: string;
 
   @KnownTypesOnly()
-  @OptionalPart(() => ResponsesInput, { description: 'By error type; an omitted type has its default response' })
+  @OptionalPart(() => ResponsesInput, { description: 'Responses by error type; an omitted type has its default response' })
   responses?: Responses;
 }
 
-/** Responses of a group, as the path names them. */
+/** The responses of a group that a path names. */
 export interface ResponsePath {
   group_id: string;
   response_id: string;
 }
 
-/** One error type of a response. */
+/** One error type of the responses that a path names. */
 export interface ResponseTypePath extends ResponsePath {
   response_type: string;
 }
 
-/** The response of one error type, in every answer. */
+/** The response for one error type, as responses of the API show it. */
 export class ResponseView {
   @ApiPropertyOptional({ type: 'integer' }) status?: number;
   @ApiProperty() body: string;
@@ -112,9 +112,9 @@ export class ResponseView {
   @ApiProperty({ description: 'Whether it is the default response of its error type' }) default: boolean;
 }
 
-/** Responses of every error type. */
+/** Responses for all error types. */
 class AllResponsesView {}
-/** The response of the requested error type. */
+/** The response for the requested error type. */
 export class ResponsesView {}
 for (const type of RESPONSE_TYPES) {
   ApiProperty({ type: ResponseView })(AllResponsesView.prototype, type);
@@ -125,27 +125,27 @@ for (const type of RESPONSE_TYPES) {
 export class GatewayResponseRowView {
   @ApiProperty() id: string;
   @ApiProperty() name: string;
-  @ApiProperty({ description: 'Whether it was created with its group' }) default: boolean;
+  @ApiProperty({ description: 'Whether it was created together with its group' }) default: boolean;
   @ApiProperty({ format: 'date-time' }) create_time: string;
   @ApiProperty({ format: 'date-time' }) update_time: string;
 }
 
 export class GatewayResponseView extends GatewayResponseRowView {
-  @ApiProperty({ type: AllResponsesView, description: 'The response of every error type' }) responses: Partial<
+  @ApiProperty({ type: AllResponsesView, description: 'The responses for all error types' }) responses: Partial<
     Record<ResponseType, ResponseView>
   >;
 }
 
 export class GatewayResponseListView {
-  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Number of matches on all pages' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Number of rows on this page' }) size: number;
   @ApiProperty({ type: [GatewayResponseRowView] }) responses: GatewayResponseRowView[];
 }
 
 /** A row of `gateway_responses`. */
 export const RESPONSE = columnsOf(GatewayResponse, 'r').pick('id', 'name', 'groupId', 'builtIn', 'responses', 'createdAt', 'updatedAt');
 export type ResponseRow = RowOf<typeof RESPONSE>;
-/** A row of the list, without the bodies, which can be a megabyte. */
+/** A row of the list, without the response bodies, which can have a megabyte. */
 export const RESPONSE_SUMMARY = columnsOf(GatewayResponse, 'r').pick('id', 'name', 'groupId', 'builtIn', 'createdAt', 'updatedAt');
 export const NEW_RESPONSE = columnsOf(GatewayResponse).all();
 
@@ -157,14 +157,14 @@ export const builtIn = (groupId: string, now: number) => {
 
 export const responsesOf = (row: Pick<ResponseRow, 'responses'>): Responses => fromJson<Responses>(row.responses);
 
-/** @param now the instant of the write that returns this view; the view then has times with nine digits */
+/** @param now the time of the write that returns this view; times in the view then have nine digits */
 export function toResponseRowView(row: Omit<ResponseRow, 'responses'>, now?: number): GatewayResponseRowView {
   const time = (instant: number) => (instant === now ? toNanoseconds(instant) : toSeconds(instant));
   const [create_time, update_time] = [time(row.createdAt), time(row.updatedAt)];
   return { id: row.id, name: row.name, default: row.builtIn === 1, create_time, update_time };
 }
 
-/** @param now as of {@link toResponseRowView} */
+/** @param now as in {@link toResponseRowView} */
 export const toResponseView = (row: ResponseRow, now?: number): GatewayResponseView => ({
   ...toResponseRowView(row, now),
   responses: toResponses(responsesOf(row), RESPONSE_TYPES),

@@ -39,7 +39,7 @@ const UNIQUE_NAME = { name: 'uq_gateway_responses_group_name', columns: 'gateway
 const SELECT = RESPONSE.select;
 const FROM = 'gateway_responses r';
 
-/** Custom responses of API groups. They are only stored: gateway nodes answer with their own responses (docs/contracts/apig.md §3.9). */
+/** Custom responses of API groups. Signet stores them, but gateway nodes answer with their own responses (docs/contracts/apig.md §3.9). */
 @Injectable()
 export class GatewayResponsesService {
   constructor(
@@ -74,14 +74,14 @@ export class GatewayResponsesService {
     });
   }
 
-  /** Sets the response of one error type. @throws GroupNotFound, ResponseNotFound, InstanceNotFound */
+  /** Sets the response for one error type. @throws GroupNotFound, ResponseNotFound, InstanceNotFound */
   async setType(scope: InstanceScope, path: ResponseTypePath, input: ResponseInput, caller: Caller): Promise<ResponsesView> {
     const { responses } = await this.edit(scope, path, caller, (before) => withType(before, path.response_type, input));
     const type = assertType(path.response_type);
     return { [type]: responses[type] };
   }
 
-  /** Gives one error type its default response again. @throws GroupNotFound, ResponseNotFound, InstanceNotFound */
+  /** Resets the response for one error type to the default. @throws GroupNotFound, ResponseNotFound, InstanceNotFound */
   async resetType(scope: InstanceScope, path: ResponseTypePath, caller: Caller): Promise<void> {
     await this.edit(scope, path, caller, (before) => withType(before, path.response_type, undefined));
   }
@@ -102,13 +102,16 @@ export class GatewayResponsesService {
     return toResponseView(await this.read(scope, path));
   }
 
-  /** The response of one error type. @throws GroupNotFound, ResponseNotFound, InstanceNotFound */
+  /** Returns the response for one error type. @throws GroupNotFound, ResponseNotFound, InstanceNotFound */
   async getType(scope: InstanceScope, path: ResponseTypePath): Promise<ResponsesView> {
     const row = await this.read(scope, path);
     return toResponses(responsesOf(row), [assertType(path.response_type)]);
   }
 
-  /** Responses of a group, newest first; the one that was created with the group is the last. @throws GroupNotFound, InstanceNotFound */
+  /**
+   * Returns the responses of a group, newest first. The one that was created together with the group is the last. @throws GroupNotFound,
+   * InstanceNotFound
+   */
   async list(scope: InstanceScope, groupId: string, page: Page): Promise<GatewayResponseListView> {
     await readGroup(this.database, scope, groupId);
     const filters = new Filters().equal('r.group_id', groupId);

@@ -15,7 +15,7 @@ export const hostOf = (domain: string) => domain.toLowerCase().replace(/\.$/, ''
 
 const CERTIFICATE_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** A port on which the gateway listens for the domain: the usual port, none (-1), or a custom port. */
+/** A port on which the gateway listens for the domain: the usual port, a custom port, or -1 for none. */
 const OptionalIngressPort = (usual: number) => {
   const validate = (port: unknown) =>
     port === usual || port === -1 || (Number.isInteger(port) && (port as number) >= 1024 && (port as number) <= 49_151);
@@ -36,12 +36,12 @@ export class DomainSettingsInput {
   @OptionalIngressPort(443) ingress_https_port?: number;
 }
 
-/** Body of create (docs/contracts/apig.md §3.10). The service checks the form of the domain, because that error has its own code. */
+/** Body of create (docs/contracts/apig.md §3.10). The service checks the format of the domain, because that error has its own code. */
 export class DomainInput extends DomainSettingsInput {
   @Text(255, { description: 'Unique within the gateway, regardless of case and a trailing dot' }) url_domain: string;
 }
 
-/** Body of `certificates/attach` and `certificates/detach`: the id of a certificate, never the certificate or its key. */
+/** Body of `certificates/attach` and `certificates/detach`. Contains the id of a certificate, never the certificate or its key. */
 export class DomainCertificatesInput {
   @ApiProperty({ type: [String], pattern: CERTIFICATE_ID.source, minItems: 1, maxItems: 1 })
   @IsDefined()
@@ -61,7 +61,7 @@ export interface DomainSettings {
   ingress_http_port: number;
   ingress_https_port: number;
   verified_client_certificate_enabled: boolean;
-  /** The id of the attached certificate, absent without one. */
+  /** The id of the attached certificate; absent if there is none. */
   ssl_id?: string;
 }
 
@@ -73,7 +73,7 @@ export const NEW_SETTINGS: DomainSettings = {
   verified_client_certificate_enabled: false,
 };
 
-/** The settings after a create or modify, where omitted fields stay. */
+/** Returns the settings after a create or a modify, in which omitted fields keep their values. */
 export const settingsAfter = (before: DomainSettings, input: DomainSettingsInput): DomainSettings => ({
   ...before,
   min_ssl_version: input.min_ssl_version ?? before.min_ssl_version,
@@ -91,7 +91,7 @@ class DomainSettingsView {
   @ApiProperty({ type: 'integer' }) ingress_https_port: number;
 }
 
-/** A domain in the answers to create and modify. */
+/** A domain, in the responses of create and modify. */
 export class GroupDomainView extends DomainSettingsView {
   @ApiProperty() url_domain: string;
   @ApiProperty({ type: 'integer', description: 'Always 1, because Signet does not resolve the name' }) status: number;
@@ -102,11 +102,11 @@ class DomainCertificateView {
   @ApiProperty({ description: 'Always empty' }) ssl_name: string;
 }
 
-/** A domain in a group (docs/contracts/apig.md §3.10). */
+/** A domain, in the response about its group (docs/contracts/apig.md §3.10). */
 export class UrlDomainView extends DomainSettingsView {
   @ApiProperty() domain: string;
   @ApiProperty({ type: 'integer', description: 'Always 1, because Signet does not resolve the name' }) cname_status: number;
-  @ApiProperty({ description: 'Empty without a certificate' }) ssl_id: string;
+  @ApiProperty({ description: 'Empty for a domain without a certificate' }) ssl_id: string;
   @ApiProperty({ description: 'Always empty' }) ssl_name: string;
   @ApiProperty({ type: [DomainCertificateView] }) ssl_infos: DomainCertificateView[];
 }
@@ -123,7 +123,7 @@ export function toGroupDomainView(row: DomainRow): GroupDomainView {
   return { id: row.id, url_domain: row.urlDomain, status: 1, ...settings };
 }
 
-/** The domains of groups, for each group in the order of their creation. */
+/** Returns the domains of groups, for each group in the order of creation. */
 export async function domainsOf(db: Pick<Reads, 'rows'>, groupIds: readonly string[]): Promise<Map<string, UrlDomainView[]>> {
   const domains = new Map<string, UrlDomainView[]>(groupIds.map((id) => [id, []]));
   if (groupIds.length === 0) return domains;

@@ -41,14 +41,14 @@ import { findIn, toJson } from './listing.js';
 const UNIQUE_HOST = { name: 'uq_group_domains_instance_host', columns: 'group_domains.instance_id, group_domains.host' };
 const NEW_DOMAIN = columnsOf(GroupDomain).all();
 
-/** A domain of a group, as the path names it. */
+/** A domain of a group that a path names. */
 export interface DomainPath {
   group_id: string;
   domain_id: string;
 }
 
 /**
- * Domains of API groups and the ids of their certificates. They are only stored: a gateway node takes its hosts from its own
+ * Domains of API groups, and the ids of their certificates. Signet only stores them: a gateway node takes its hosts from its own
  * configuration (docs/contracts/apig.md §3.10).
  */
 @Injectable()
@@ -74,7 +74,7 @@ export class GroupDomainsService {
     });
   }
 
-  /** Changes the settings that are given. @throws GroupNotFound, DomainNotFound, DomainOfAnotherGroup, InstanceNotFound */
+  /** Changes the given settings. @throws GroupNotFound, DomainNotFound, DomainOfAnotherGroup, InstanceNotFound */
   update(scope: InstanceScope, path: DomainPath, input: DomainSettingsInput, caller: Caller): Promise<GroupDomainView> {
     return this.edit(scope, path, caller, 'UpdateDomain', (before) => settingsAfter(before, input));
   }
@@ -102,7 +102,7 @@ export class GroupDomainsService {
     await this.edit(scope, path, caller, 'DisassociateDomain', () => undefined);
   }
 
-  /** @param next the settings after the write, or undefined to delete the domain */
+  /** @param next returns the settings after the write; undefined deletes the domain */
   private edit(
     scope: InstanceScope,
     { group_id: groupId, domain_id: domainId }: DomainPath,

@@ -22,7 +22,7 @@ export class GroupsController {
 
   @Post('check')
   @Allow('apig:groups:create')
-  @Answers(204, undefined, 'CheckApiGroupsV2', 'Check that a group name is free', GROUP_ERRORS.check)
+  @Answers(204, undefined, 'CheckApiGroupsV2', 'Check that a group name is not in use', GROUP_ERRORS.check)
   check(@InInstance() scope: InstanceScope, @Body() input: GroupCheckInput): Promise<void> {
     return this.groups.check(scope, input.name);
   }

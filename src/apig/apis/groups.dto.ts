@@ -16,7 +16,7 @@ export class GroupInput {
   @Matches(RESOURCE_NAME)
   name: string;
 
-  @OptionalText(1000, { description: 'None if omitted or empty' })
+  @OptionalText(1000, { description: 'Description; omitted or empty: no description' })
   remark?: string | null;
 }
 
@@ -28,7 +28,7 @@ export class GroupCheckInput {
   name: string;
 }
 
-/** Body of `sl-domain-access-settings`: whether the debugging domain answers. */
+/** Body of `sl-domain-access-settings`: whether the debugging domain may be used. */
 export class SlDomainAccessInput {
   @ApiProperty()
   @IsDefined()
@@ -45,7 +45,7 @@ export class GroupQuery extends NamedPage {
   id?: string;
 }
 
-/** A group in every response (docs/contracts/apig.md §3.3). */
+/** A group, in all responses (docs/contracts/apig.md §3.3). */
 export class GroupView {
   @ApiProperty() id: string;
   @ApiProperty() name: string;
@@ -54,22 +54,22 @@ export class GroupView {
   @ApiProperty({ type: [String] }) sl_domains: string[];
   @ApiProperty({ format: 'date-time' }) register_time: string;
   @ApiProperty({ format: 'date-time' }) update_time: string;
-  @ApiProperty({ type: 'integer', description: 'Always 2: not listed' }) on_sell_status: number;
+  @ApiProperty({ type: 'integer', description: 'Always 2, which means that the group is not listed' }) on_sell_status: number;
   @ApiProperty({ type: [UrlDomainView] }) url_domains: UrlDomainView[];
   @ApiProperty() sl_domain_access_enabled: boolean;
   @ApiProperty() remark: string;
   @ApiProperty({ type: 'integer', description: 'Always 0' }) call_limits: number;
   @ApiProperty({ type: 'integer', description: 'Always 0' }) time_interval: number;
   @ApiProperty({ description: 'Always empty' }) time_unit: string;
-  @ApiProperty({ type: 'integer', description: 'Always 2, which means that it is not the default group' }) is_default: number;
+  @ApiProperty({ type: 'integer', description: 'Always 2, which means that the group is not the default group' }) is_default: number;
   @ApiProperty() version: string;
   @ApiProperty({ description: 'Always empty' }) roma_app_id: string;
   @ApiProperty({ description: 'Always empty' }) roma_app_name: string;
 }
 
 export class GroupListView {
-  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Number of matches on all pages' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Number of rows on this page' }) size: number;
   @ApiProperty({ type: [GroupView] }) groups: GroupView[];
 }
 
@@ -77,14 +77,14 @@ export class GroupListView {
 export const GROUP = columnsOf(ApiGroup, 'g').pick('id', 'name', 'remark', 'slDomainAccessEnabled', 'createdAt', 'updatedAt');
 export type GroupRow = RowOf<typeof GROUP>;
 
-/** A group's debugging domain. No server answers at it. */
+/** The debugging domain of a group. No server answers there. */
 export const slDomain = (groupId: string, region: string) => `${groupId}.apic.${region}`;
 
 /**
  * @param row the group
- * @param domains its domains
- * @param region part of its debugging domain
- * @param now the instant of the write that returns this view; times then have nine digits
+ * @param domains the domains of the group
+ * @param region the region, which is part of the debugging domain
+ * @param now the time of the write that returns this view; times in the view then have nine digits
  */
 export function toGroupView(row: GroupRow, domains: UrlDomainView[], region: string, now?: number): GroupView {
   const time = (instant: number) => (instant === now ? toNanoseconds(instant) : toSeconds(instant));

@@ -24,7 +24,7 @@ const NEW_GROUP = columnsOf(ApiGroup).all();
 const SELECT = GROUP.select;
 const FROM = 'api_groups g';
 
-/** A group read within a write. @throws GroupNotFound */
+/** Reads a group inside a write. @throws GroupNotFound */
 export async function findGroup(write: Write, scope: InstanceScope, groupId: string): Promise<GroupRow> {
   const sql = `SELECT ${SELECT} FROM ${FROM} WHERE g.id = ? AND g.instance_id = ? AND g.project_id = ?`;
   const [group] = await write.rows<GroupRow>(sql, [groupId, scope.instanceId, scope.projectId]);
@@ -32,11 +32,11 @@ export async function findGroup(write: Write, scope: InstanceScope, groupId: str
   return group;
 }
 
-/** A group of a gateway. @throws GroupNotFound, InstanceNotFound */
+/** Reads a group of a gateway. @throws GroupNotFound, InstanceNotFound */
 export const readGroup = (database: Database, scope: InstanceScope, groupId: string): Promise<GroupRow> =>
   findIn<GroupRow>(database, scope, { select: SELECT, from: FROM }, groupId, () => new GroupNotFound(groupId));
 
-/** API groups: docs/contracts/apig.md §3.3. */
+/** API groups (docs/contracts/apig.md §3.3). */
 @Injectable()
 export class GroupsService {
   constructor(
@@ -80,7 +80,7 @@ export class GroupsService {
     });
   }
 
-  /** Stores whether the debugging domain may be used; it has no effect. @throws GroupNotFound, InstanceNotFound */
+  /** Stores whether the debugging domain may be used. The setting has no effect. @throws GroupNotFound, InstanceNotFound */
   async setSlDomainAccess(scope: InstanceScope, groupId: string, enabled: boolean, caller: Caller): Promise<void> {
     await this.changes.write(inInstance(scope), async (write) => {
       const group = await findGroup(write, scope, groupId);
@@ -95,7 +95,7 @@ export class GroupsService {
   }
 
   /**
-   * Deletes a group without APIs; its variables, domains and responses go with it, by foreign keys. Creating an API takes the same lock, so
+   * Deletes a group without APIs. Foreign keys also delete its variables, domains and responses. Creating an API takes the same lock:
    * either the API is created first and the group stays, or the creation finds no group.
    * @throws GroupNotFound, GroupNotEmpty, InstanceNotFound
    */
@@ -120,7 +120,7 @@ export class GroupsService {
     return toGroupView(row, domains.get(groupId) ?? [], this.config.region);
   }
 
-  /** Groups of a gateway, newest first. @throws InstanceNotFound */
+  /** Returns the groups of a gateway, newest first. @throws InstanceNotFound */
   async list(scope: InstanceScope, query: GroupQuery): Promise<GroupListView> {
     const filters = new Filters().equal('g.id', query.id).named('g.name', query.name, isPrecise(query, 'name'));
     const { total, rows } = await listOf<GroupRow>(this.database, scope, { select: SELECT, from: FROM, filters }, query);
@@ -131,7 +131,7 @@ export class GroupsService {
     return { total, size: rows.length, groups: rows.map((row) => toGroupView(row, domains.get(row.id) ?? [], this.config.region)) };
   }
 
-  /** Checks that a group name is free. @throws GroupNameTaken, InstanceNotFound */
+  /** Checks that a group name is not in use. @throws GroupNameTaken, InstanceNotFound */
   async check(scope: InstanceScope, name: string): Promise<void> {
     const filters = new Filters().equal('g.name', name);
     const { total } = await listOf<GroupRow>(this.database, scope, { select: SELECT, from: FROM, filters }, { limit: 1, offset: 0 });

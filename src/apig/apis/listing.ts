@@ -3,11 +3,11 @@ import { nameCondition } from '../../platform/common/pagination.js';
 import type { InstanceScope } from '../../platform/common/scope.js';
 import type { Param, Rows } from '../../platform/database/tx.js';
 
-/** Conditions of a list, each with the values it binds, in order. */
+/** Conditions of a list, each with the values that it binds, in order. */
 export class Filters {
   readonly #conditions: string[] = [];
   readonly values: Param[] = [];
-  /** Terms of ORDER BY that come before the list's own order. */
+  /** Terms of ORDER BY that precede the list's own order. */
   readonly first: { sql: string; value: Param }[] = [];
 
   /** Adds a condition. */
@@ -17,13 +17,14 @@ export class Filters {
     return this;
   }
 
-  /** Adds `column = value` if there is a value. */
+  /** Adds `column = value` if `value` is defined. */
   equal(column: string, value: string | undefined): this {
     return value === undefined ? this : this.add(`${column} = ?`, value);
   }
 
   /**
-   * Adds a match by name if one is given: exact when `precise`, else a substring with the exact match first (docs/contracts/apig.md §4.2).
+   * Adds a match by name if a name is given: an exact match if `precise`, otherwise a substring match with the exact match first
+   * (docs/contracts/apig.md §4.2).
    */
   named(column: string, name: string | undefined, precise: boolean): this {
     if (name === undefined) return this;
@@ -39,18 +40,18 @@ export class Filters {
 
 interface Listing {
   select: string;
-  /** Table and alias; it has `id` and `instance_id`. */
+  /** Table and alias. The table must have the columns `id` and `instance_id`. */
   from: `${string} ${string}`;
-  /** Inner joins that every row has. */
+  /** Inner joins. Every row must have a match in them. */
   joins?: string;
   filters: Filters;
-  /** After the exact match of a name. Default: newest first. */
+  /** Order of the rows, after an exact match of the name. Default: newest first. */
   order?: string;
 }
 
 /**
- * One page of a gateway's rows and the number of all matches. Selects from `instances`, so that one statement tells an empty gateway from a
- * missing one.
+ * Returns one page of a gateway's rows and the number of all matches. Selects from `instances`, so that the statement distinguishes a
+ * gateway without rows from a missing gateway.
  * @throws InstanceNotFound
  */
 export async function listOf<T extends { id: string }>(
@@ -64,7 +65,7 @@ export async function listOf<T extends { id: string }>(
   const params = [...filters.values, scope.instanceId, scope.projectId];
   const order = [...filters.first.map(({ sql }) => sql), ownOrder].join(', ');
   const first = filters.first.map(({ value }) => value);
-  // The page is selected by id alone: counting over whole rows would read every definition.
+  // Selects the page by id alone, because counting whole rows would read every definition.
   const rows = await database.rows<T & { total: number }>(
     `SELECT ${select}, page.total FROM (
        SELECT ${alias}.id, i.id AS instance_id, COUNT(${alias}.id) OVER () AS total ${from} ORDER BY ${order} LIMIT ? OFFSET ?
@@ -82,7 +83,7 @@ export async function listOf<T extends { id: string }>(
 }
 
 /**
- * One row of a gateway.
+ * Returns one row of a gateway.
  * @throws InstanceNotFound, or the error that `missing` creates
  */
 export async function findIn<T extends { id: string }>(
@@ -100,17 +101,22 @@ export async function findIn<T extends { id: string }>(
   return row;
 }
 
-/** A condition for rows whose JSON column has this text in a field of this name, at any depth. MySQL stores a space after the colon. */
+/**
+ * A condition for rows whose JSON column contains a field with this name and this text, at any depth. MySQL stores a space after the colon.
+ */
 export const hasField = (column: string, field: string, value: string) => ({
   sql: `(${column} LIKE ? OR ${column} LIKE ?)`,
   values: [`%"${field}":"${value}"%`, `%"${field}": "${value}"%`],
 });
 
-/** A condition for APIs whose definition refers to a channel. An id inside another text is no reference. */
+/** A condition for APIs whose definition refers to a channel. An id inside another text does not count. */
 export const usesChannel = (column: string, channelId: string) => hasField(column, 'vpc_channel_id', channelId);
 
-/** A JSON column of a raw row: mysql2 returns it parsed from MySQL, and as text from MariaDB, as does SQLite. */
+/** Returns a JSON column of a raw row as a value. From MySQL, mysql2 returns it parsed; from MariaDB, and on SQLite, it is text. */
 export const fromJson = <T>(column: unknown): T => (typeof column === 'string' ? JSON.parse(column) : column) as T;
 
-/** Serializes a JSON column. Omits null and undefined fields. Its text is well-formed since the body was parsed (`body-text.ts`). */
+/**
+ * Serialises the value of a JSON column. Omits null and undefined fields. All texts are well-formed, because the body was parsed by
+ * `body-text.ts`.
+ */
 export const toJson = (value: unknown): string => JSON.stringify(value, (_, part: unknown) => (part === null ? undefined : part));

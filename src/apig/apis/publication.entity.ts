@@ -3,8 +3,8 @@ import { Api } from './api.entity.js';
 import { Environment } from './environment.entity.js';
 
 /**
- * An API in an environment; a signature key is bound to it. There is one permanent row per pair. It keeps its id when the API goes offline
- * and online, because clients store the id (docs/contracts/apig.md §2.4).
+ * An API in an environment. Signature keys are bound to publications. There is one permanent row per API and environment. It keeps its id
+ * when the API goes offline and online again, because clients store the id (docs/contracts/apig.md §2.4).
  */
 @Entity({ name: 'publications' })
 @Index('uq_publications_api_env', ['apiId', 'envId'], { unique: true })
@@ -15,7 +15,7 @@ import { Environment } from './environment.entity.js';
   onUpdate: 'NO ACTION',
 })
 export class Publication {
-  /** The contract's `publish_id`. */
+  /** The `publish_id` of the contract. */
   @PrimaryColumn({ type: 'varchar', length: 32 })
   id: string;
 
@@ -32,7 +32,7 @@ export class Publication {
   @Column({ name: 'env_id', type: 'varchar', length: 32 })
   envId: string;
 
-  /** The frozen definition in effect. It is kept while the API is offline, so that the history shows the last one. */
+  /** The frozen definition in effect. Kept while the API is offline, so that the history shows the last one. */
   @Column({ name: 'version_id', type: 'varchar', length: 32 })
   versionId: string;
 
@@ -46,7 +46,7 @@ export class Publication {
   publishedAt: number;
 }
 
-/** A definition frozen by a publication (docs/contracts/apig.md §3.6); the ten newest of each API and environment are kept. */
+/** A definition that a publication has frozen (docs/contracts/apig.md §3.6). The ten newest per API and environment are kept. */
 @Entity({ name: 'api_versions' })
 @Index('ix_api_versions_api_env', ['apiId', 'envId', 'id'])
 @Index('ix_api_versions_env', ['instanceId', 'envId'])
@@ -72,14 +72,14 @@ export class ApiVersion {
   @Column({ name: 'env_id', type: 'varchar', length: 32 })
   envId: string;
 
-  /** `yyyyMMddHHmmss`, UTC. */
+  /** Time of the publication as `yyyyMMddHHmmss`, UTC. */
   @Column({ name: 'version_no', type: 'varchar', length: 14 })
   versionNo: string;
 
   @Column({ type: 'varchar', length: 255 })
   remark: string;
 
-  /** The API's view at that moment, in the contract's JSON. */
+  /** The view of the API at that time, in the contract's JSON. */
   @Column({ type: 'json' })
   // oxlint-disable-next-line typescript/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
   definition: Record<string, any>;

@@ -18,16 +18,16 @@ export class PublishInput {
 }
 
 /**
- * Query of the batch (docs/contracts/apig.md §3.6). The service checks the action, because an invalid one has an error of its
- * own.
+ * Query of the batch (docs/contracts/apig.md §3.6). The service checks the action, because the error for an invalid action has its own
+ * code.
  */
 export class BatchPublishQuery {
-  @ApiProperty({ enum: ACTIONS, description: 'What to do' })
+  @ApiProperty({ enum: ACTIONS, description: 'Whether to publish the APIs or to take them offline' })
   @IsOptional()
   action?: string;
 }
 
-/** Body of the batch: APIs by id, or all of a group; ids take precedence (docs/contracts/apig.md §3.6). */
+/** Body of the batch: ids of APIs, or a group for all of its APIs. If both are given, the ids count (docs/contracts/apig.md §3.6). */
 export class BatchPublishInput {
   @ApiPropertyOptional({ type: [String], minItems: 1, maxItems: APIS_MAX, description: 'Duplicates count once' })
   @ValidateIf(({ apis, group_id }: BatchPublishInput) => (group_id ?? undefined) === undefined || (apis ?? undefined) !== undefined)
@@ -61,7 +61,7 @@ export class HistoryQuery extends Page {
   @IsOptional()
   env_id?: string;
 
-  @ApiPropertyOptional({ description: 'Part of the environment name' })
+  @ApiPropertyOptional({ description: 'Text that the name of the environment must contain' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -70,7 +70,7 @@ export class HistoryQuery extends Page {
 
 /** Query of the definition in effect. */
 export class RuntimeQuery {
-  @ApiPropertyOptional({ description: 'RELEASE if omitted' })
+  @ApiPropertyOptional({ description: 'Default: RELEASE' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -79,18 +79,18 @@ export class RuntimeQuery {
 
 /** A publication in the response of an action (docs/contracts/apig.md §3.6). */
 export class PublishView {
-  @ApiProperty({ description: 'Permanent for one API in one environment' }) publish_id: string;
+  @ApiProperty({ description: 'Id of the publication; permanent for an API in an environment' }) publish_id: string;
   @ApiProperty() api_id: string;
   @ApiProperty() api_name: string;
   @ApiProperty() env_id: string;
   @ApiProperty() remark: string;
-  @ApiProperty({ format: 'date-time', description: 'When it was last published' }) publish_time: string;
+  @ApiProperty({ format: 'date-time', description: 'When the API was last published' }) publish_time: string;
   @ApiProperty({ description: 'The frozen definition in effect' }) version_id: string;
 }
 
 class PublishFailureView {
   @ApiProperty() api_id: string;
-  @ApiProperty({ description: 'Empty when the API does not exist' }) api_name: string;
+  @ApiProperty({ description: 'Empty if the API does not exist' }) api_name: string;
   @ApiProperty() error_code: string;
   @ApiProperty() error_msg: string;
 }
@@ -109,12 +109,12 @@ export class HistoryVersionView {
   @ApiProperty() env_name: string;
   @ApiProperty() remark: string;
   @ApiProperty({ format: 'date-time' }) publish_time: string;
-  @ApiProperty({ type: 'integer', enum: [1, 2], description: '1 in effect, 2 not in effect' }) status: number;
+  @ApiProperty({ type: 'integer', enum: [1, 2], description: '1: in effect, 2: not in effect' }) status: number;
 }
 
 export class HistoryView {
-  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Number of matches on all pages' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Number of rows on this page' }) size: number;
   @ApiProperty({ type: [HistoryVersionView] }) api_versions: HistoryVersionView[];
 }
 

@@ -28,9 +28,9 @@ import {
 import { Api } from './api.entity.js';
 import { ApiVersion, Publication } from './publication.entity.js';
 
-/** The number of APIs per statement, low enough for the limit of bound values. A batch of 1000 takes a few dozen statements. */
+/** Number of APIs per statement, low enough for the limit of bound values. A batch of 1000 APIs takes a few dozen statements. */
 const CHUNK = 100;
-/** Size of the definitions in one statement, well below a server's maximum packet. */
+/** Maximum size of the definitions in one statement, well below the maximum packet size of a server. */
 const BYTES_MAX = 4 * 1024 * 1024;
 
 const NEW_VERSION = columnsOf(ApiVersion).all();
@@ -51,7 +51,7 @@ interface Outcome {
   op?: ChangeOp;
 }
 
-/** A version about to be written. */
+/** A version that is about to be written. */
 interface Frozen {
   api: ApiRow;
   versionId: string;
@@ -59,7 +59,7 @@ interface Frozen {
   definition: string;
 }
 
-/** Publishes APIs and takes them offline: docs/contracts/apig.md §3.6. */
+/** Publishes APIs and takes them offline (docs/contracts/apig.md §3.6). */
 @Injectable()
 export class PublicationsService {
   constructor(
@@ -69,7 +69,7 @@ export class PublicationsService {
   ) {}
 
   /**
-   * Publishes one API as it is now, or takes it offline. Writes nothing for an API that is offline already.
+   * Publishes one API in its current form, or takes it offline. Writes nothing if an API to take offline is already offline.
    * @throws EnvironmentNotFound, ApiNotFound, InstanceNotFound; PublicationNotFound when an API to take offline was never online
    */
   publish(
@@ -100,8 +100,8 @@ export class PublicationsService {
   }
 
   /**
-   * The same for many APIs in one transaction. Those that fail are listed with the reason and do not fail the others.
-   * @param action the query's value
+   * As {@link publish}, for many APIs in one transaction. APIs that fail are listed with the reason and do not affect the others.
+   * @param action the value in the query
    * @throws BatchActionInvalid, EnvironmentNotFound, GroupNotFound, InstanceNotFound
    */
   async publishAll(
@@ -132,7 +132,7 @@ export class PublicationsService {
     });
   }
 
-  /** An outcome for every API that exists. */
+  /** Returns an outcome for every API that exists. */
   private async act(
     write: Write,
     scope: InstanceScope,
@@ -152,7 +152,9 @@ export class PublicationsService {
     return outcomes;
   }
 
-  /** Freezes each API as it is now and puts that version into effect. The publication keeps its id from the first time on. */
+  /**
+   * Freezes each API in its current form and puts that version into effect. From the first publication on, the publication keeps its id.
+   */
   private async online(write: Write, scope: InstanceScope, apiIds: readonly string[], envId: string, remark: string): Promise<Outcome[]> {
     const apis = await write.rows<ApiRow>(
       `SELECT ${API} FROM apis a JOIN api_groups g ON g.id = a.group_id WHERE a.id IN (${placeholders(apiIds)}) AND a.instance_id = ? AND a.project_id = ?`,
@@ -195,7 +197,7 @@ export class PublicationsService {
     }));
   }
 
-  /** Bindings stay, and apply again when the API is back online (docs/contracts/apig.md §2.4). */
+  /** Takes APIs offline. Their bindings stay, and apply again when the API is online again (docs/contracts/apig.md §2.4). */
   private async offline(write: Write, scope: InstanceScope, apiIds: readonly string[], envId: string, remark: string): Promise<Outcome[]> {
     const rows = await write.rows<RowOf<typeof OF_API> & Omit<RowOf<typeof RUNNING>, 'id'> & { id: string | null }>(
       `SELECT ${RUNNING_OF_API}
@@ -232,7 +234,7 @@ async function environmentOf(write: Write, scope: InstanceScope, envId: string):
   return environment;
 }
 
-/** `yyyyMMddHHmmss`, UTC. */
+/** The time as `yyyyMMddHHmmss`, UTC. */
 const versionNo = (instant: number) => new Date(instant).toISOString().replace(/\D/g, '').slice(0, 14);
 
 async function insertVersions(
@@ -278,7 +280,7 @@ async function updatePublications(write: Write, remark: string, frozen: readonly
   );
 }
 
-/** Deletes all but the newest versions of each API. The one in effect counts as the newest (docs/contracts/apig.md §3.6). */
+/** Deletes all versions of each API except the newest. The version in effect counts as the newest (docs/contracts/apig.md §3.6). */
 async function dropOldVersions(write: Write, apiIds: readonly string[], envId: string, keep: number): Promise<void> {
   await write.run(
     `DELETE FROM api_versions WHERE id IN (SELECT id FROM (
@@ -290,7 +292,7 @@ async function dropOldVersions(write: Write, apiIds: readonly string[], envId: s
   );
 }
 
-/** Splits a list where its definitions get too large for one statement. */
+/** Splits a list so that the definitions of each part fit into one statement. */
 function bySize(frozen: readonly Frozen[]): Frozen[][] {
   const parts: Frozen[][] = [];
   let bytes = BYTES_MAX;
@@ -319,7 +321,7 @@ const toPublishView = (
   version_id: publication.versionId,
 });
 
-/** In the order of the request. */
+/** Returns the outcomes in the order of the request. */
 function batchView(apiIds: readonly string[], outcomes: readonly Outcome[], envId: string): BatchPublishView {
   const byApi = new Map(outcomes.map((outcome) => [outcome.apiId, outcome]));
   const view: BatchPublishView = { success: [], failure: [] };

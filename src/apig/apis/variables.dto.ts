@@ -8,7 +8,7 @@ import { Text } from './fields.js';
 const NAME = /^[A-Za-z][A-Za-z0-9_-]{2,31}$/;
 const VALUE = /^[A-Za-z0-9_\-/.:]{1,255}$/;
 
-/** Body of modify (docs/contracts/apig.md §3.7): only the value can change. */
+/** Body of modify (docs/contracts/apig.md §3.7). Only the value can change. */
 export class VariableValueInput {
   @ApiProperty({ pattern: VALUE.source, minLength: 1, maxLength: 255 })
   @IsDefined()
@@ -41,13 +41,13 @@ export class VariableQuery extends Page {
   @IsOptional()
   env_id?: string;
 
-  @ApiPropertyOptional({ description: 'Part of the name' })
+  @ApiPropertyOptional({ description: 'Text that the name must contain' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
   variable_name?: string;
 
-  @ApiPropertyOptional({ description: 'Whether the name must match as a whole', example: 'variable_name' })
+  @ApiPropertyOptional({ description: 'Parameters that must match exactly, separated by commas', example: 'variable_name' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -63,8 +63,8 @@ export class VariableView {
 }
 
 export class VariableListView {
-  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Number of matches on all pages' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Number of rows on this page' }) size: number;
   @ApiProperty({ type: [VariableView] }) variables: VariableView[];
 }
 

@@ -37,7 +37,7 @@ const SELECT = VARIABLE.select;
 const FROM = 'env_variables v';
 
 /**
- * Environment variables of API groups (docs/contracts/apig.md §3.7). They are only stored: a gateway node takes its backend from its own
+ * Environment variables of API groups (docs/contracts/apig.md §3.7). Signet only stores them: a gateway node takes its backend from its own
  * configuration.
  */
 @Injectable()
@@ -92,7 +92,7 @@ export class VariablesService {
     return toVariableView(await this.find(this.database, scope, variableId));
   }
 
-  /** Variables of a group in all its environments, newest first. @throws GroupNotFound, InstanceNotFound */
+  /** Returns the variables of a group in all its environments, newest first. @throws GroupNotFound, InstanceNotFound */
   async list(scope: InstanceScope, query: VariableQuery): Promise<VariableListView> {
     await readGroup(this.database, scope, query.group_id);
     const precise = isPrecise(query, 'variable_name') || isPrecise(query, 'name');

@@ -1,7 +1,7 @@
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { Instance } from '../instances/instance.entity.js';
 
-/** A load balance channel, which is only stored so that APIs can refer to it (docs/contracts/apig.md §3.8). */
+/** A load balance channel. Signet only stores it, so that APIs can refer to it (docs/contracts/apig.md §3.8). */
 @Entity({ name: 'vpc_channels' })
 @Index('uq_vpc_channels_instance_name', ['instanceId', 'name'], { unique: true })
 export class VpcChannel {
@@ -18,7 +18,7 @@ export class VpcChannel {
   @Column({ type: 'varchar', length: 64 })
   name: string;
 
-  /** Everything but the name, the groups and the members, in the contract's JSON. */
+  /** All fields except the name, the groups and the members, in the contract's JSON. */
   @Column({ type: 'json' })
   // oxlint-disable-next-line typescript/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
   definition: Record<string, any>;

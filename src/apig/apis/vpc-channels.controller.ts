@@ -65,7 +65,7 @@ export class VpcChannelsController {
 
   @Put(':vpc_channel_id/health-config')
   @Allow('apig:vpcChannels:update')
-  @Answers(200, HealthConfigView, 'UpdateHealthCheck', 'Set how the servers of a load balance channel are probed', CHANNEL_ERRORS.get)
+  @Answers(200, HealthConfigView, 'UpdateHealthCheck', 'Set the health check of a load balance channel', CHANNEL_ERRORS.get)
   setHealthConfig(
     @InInstance() scope: InstanceScope,
     @Param('vpc_channel_id') channelId: string,

@@ -12,7 +12,7 @@ import { OptionalFlag, OptionalOneOf, OptionalPart, OptionalParts, OptionalText,
 import { fromJson } from './listing.js';
 import { VpcChannel } from './vpc-channel.entity.js';
 
-/** Health checks of servers, which are only stored and returned, because Signet does not probe. */
+/** Health checks of servers. Signet stores and returns them, but does not probe servers. */
 export class HealthConfigInput {
   @ApiProperty({ pattern: '^(TCP|HTTP|HTTPS)$', description: 'TCP, HTTP or HTTPS, in any case' })
   @IsDefined()
@@ -22,7 +22,7 @@ export class HealthConfigInput {
   @Whole(1, 10, { description: 'Number of successful checks in a row that make a server healthy' }) threshold_normal: number;
   @Whole(1, 10, { description: 'Number of failed checks in a row that make a server unhealthy' }) threshold_abnormal: number;
   @Whole(1, 300, { description: 'Seconds between two checks' }) time_interval: number;
-  @Whole(1, 30, { description: 'Seconds that a check may take' }) timeout: number;
+  @Whole(1, 30, { description: 'Time limit of a check in seconds' }) timeout: number;
   @OptionalText(512) path?: string;
   @OptionalOneOf(['GET', 'HEAD']) method?: string;
   @OptionalWhole(0, PORT_MAX, { description: '0: the server’s' }) port?: number;
@@ -52,7 +52,7 @@ class CseInfo {
   @OptionalText(255) service_id?: string;
 }
 
-/** Source of the servers of a microservice channel; only stored and returned. */
+/** Source of the servers of a microservice channel. Signet stores and returns it, but does not use it. */
 export class MicroserviceInfo {
   @OptionalOneOf(['CCE', 'CSE', 'CCE_SERVICE']) service_type?: string;
   @OptionalPart(() => CceInfo) cce_info?: CceInfo;
@@ -60,11 +60,11 @@ export class MicroserviceInfo {
   @OptionalPart(() => CseInfo) cse_info?: CseInfo;
 }
 
-/** `vpc_channel_type` is the word for the number in `type`; a reference channel has no number. */
+/** The `type` that corresponds to each `vpc_channel_type`. A reference channel has no `type` of its own. */
 const TYPES = { builtin: 2, microservice: 3, reference: 2 } as const;
 type ChannelType = keyof typeof TYPES;
 
-/** Body of create and of modify. Modify replaces everything, except groups and members that the body omits. */
+/** Body of create and of modify. Modify replaces all fields, but keeps the groups and the members if the body omits them. */
 export class VpcChannelInput {
   @ApiProperty({ pattern: CHANNEL_NAME.source, minLength: 3, maxLength: 64, description: 'Channel name, unique within the gateway' })
   @IsDefined()
@@ -72,10 +72,13 @@ export class VpcChannelInput {
   name: string;
 
   @OptionalWhole(0, PORT_MAX) port?: number;
-  @OptionalWhole(1, 4, { description: '1 WRR, 2 WLC, 3 SH, 4 by URI' }) balance_strategy?: number;
+  @OptionalWhole(1, 4, {
+    description: 'Load balancing algorithm: 1 (weighted round robin), 2 (weighted least connections), 3 (source hash) or 4 (URI hash)',
+  })
+  balance_strategy?: number;
   @OptionalOneOf(['ip', 'ecs'], { description: 'Default: ecs' }) member_type?: string;
-  @OptionalOneOf([2, 3], { description: '2 servers (the default), 3 microservice; 0 counts as omitted' }) type?: number;
-  @OptionalOneOf(Object.keys(TYPES), { description: 'Derived from type if omitted' }) vpc_channel_type?: ChannelType;
+  @OptionalOneOf([2, 3], { description: '2: servers, 3: microservice. Default: 2; 0 counts as omitted' }) type?: number;
+  @OptionalOneOf(Object.keys(TYPES), { description: 'Default: derived from type' }) vpc_channel_type?: ChannelType;
   @OptionalText(64) dict_code?: string;
   @OptionalParts(() => MemberGroupInput, LIST_MAX) member_groups?: MemberGroupInput[];
   @OptionalParts(() => MemberInput, LIST_MAX) members?: MemberInput[];
@@ -91,10 +94,10 @@ export class VpcChannelQuery extends NamedPage {
   @IsOptional()
   id?: string;
 
-  @OptionalOneOf(Object.keys(TYPES), { description: 'Kind of channel' })
+  @OptionalOneOf(Object.keys(TYPES), { description: 'Type of the channel' })
   vpc_channel_type?: ChannelType;
 
-  @ApiPropertyOptional({ description: 'The whole address of a member' })
+  @ApiPropertyOptional({ description: 'Address of a member, matched exactly' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -107,7 +110,7 @@ export class VpcChannelQuery extends NamedPage {
   @IsOptional()
   member_port?: number;
 
-  @ApiPropertyOptional({ description: 'Part of the name of a group' })
+  @ApiPropertyOptional({ description: 'Text that the name of a group must contain' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -138,7 +141,7 @@ export class VpcChannelView {
   @ApiPropertyOptional() dict_code?: string;
   @ApiProperty({ type: [MemberGroupView] }) member_groups: MemberGroupView[];
   @ApiProperty({ type: [MemberView] }) members: MemberView[];
-  @ApiPropertyOptional({ description: 'Absent when none was set' }) vpc_health_config?: HealthConfigView;
+  @ApiPropertyOptional({ description: 'Absent if no health check was set' }) vpc_health_config?: HealthConfigView;
   @ApiPropertyOptional() microservice_info?: MicroserviceInfo;
   @ApiProperty({ type: 'integer', description: 'Always 1: normal' }) status: number;
   @ApiProperty({ format: 'date-time' }) create_time: string;
@@ -152,7 +155,7 @@ export class VpcChannelListView {
 
 type StoredHealth = HealthConfigInput & { id: string; status: number; created_at: number };
 
-/** The content of `vpc_channels.definition`: everything but the name, the groups and the members. */
+/** The content of `vpc_channels.definition`: all fields except the name, the groups and the members. */
 export interface ChannelDefinition {
   port?: number | undefined;
   balance_strategy?: number | undefined;
@@ -169,7 +172,7 @@ export const CHANNEL = columnsOf(VpcChannel, 'c').pick('id', 'name', 'definition
 export type ChannelRow = RowOf<typeof CHANNEL>;
 
 /**
- * The stored form of an input.
+ * Converts an input to its stored form.
  * @throws ApiFault `invalid` when `type` and `vpc_channel_type` contradict each other
  */
 export function channelDefinitionOf(input: VpcChannelInput, now: number, before?: ChannelDefinition): ChannelDefinition {
@@ -183,7 +186,7 @@ export function channelDefinitionOf(input: VpcChannelInput, now: number, before?
   };
 }
 
-/** The stored form of a health check; its id never changes. */
+/** Converts a health check to its stored form. Its id never changes. */
 export const healthOf = (input: HealthConfigInput, now: number, before?: StoredHealth): StoredHealth => ({
   ...input,
   status: input.status ?? 1,
@@ -203,7 +206,7 @@ export interface ChannelContents {
   members: readonly MemberRow[];
 }
 
-/** @param now the instant of the write, if it created the channel; the view then has times with nine digits */
+/** @param now the time of the write, if it created the channel; times in the view then have nine digits */
 export function toChannelView(row: ChannelRow, { groups, members }: ChannelContents, now?: number): VpcChannelView {
   const { vpc_health_config, ...definition } = fromJson<ChannelDefinition>(row.definition);
   return {

@@ -47,7 +47,7 @@ const NEW_CHANNEL = columnsOf(VpcChannel).all();
 const SELECT = CHANNEL.select;
 const FROM = 'vpc_channels c';
 
-/** A channel read within a write. @throws VpcChannelNotFound */
+/** Reads a channel inside a write. @throws VpcChannelNotFound */
 export async function findChannel(write: Write, scope: InstanceScope, channelId: string): Promise<ChannelRow> {
   const sql = `SELECT ${SELECT} FROM ${FROM} WHERE c.id = ? AND c.instance_id = ? AND c.project_id = ?`;
   const [channel] = await write.rows<ChannelRow>(sql, [channelId, scope.instanceId, scope.projectId]);
@@ -55,7 +55,7 @@ export async function findChannel(write: Write, scope: InstanceScope, channelId:
   return channel;
 }
 
-/** Load balance channels, stored so that APIs can refer to them (docs/contracts/apig.md §3.8). */
+/** Load balance channels. Signet only stores them, so that APIs can refer to them (docs/contracts/apig.md §3.8). */
 @Injectable()
 export class VpcChannelsService {
   constructor(
@@ -67,7 +67,8 @@ export class VpcChannelsService {
 
   /**
    * Creates a channel with its groups and members.
-   * @throws VpcChannelQuotaExceeded, VpcChannelNameTaken, WeightOutOfRange, InstanceNotFound, and as {@link putGroups} and {@link putMembers}
+   * @throws VpcChannelQuotaExceeded, VpcChannelNameTaken, WeightOutOfRange, InstanceNotFound, and the errors of {@link putGroups} and
+   * {@link putMembers}
    */
   create(scope: InstanceScope, input: VpcChannelInput, caller: Caller): Promise<VpcChannelView> {
     const id = newId();
@@ -93,8 +94,9 @@ export class VpcChannelsService {
   }
 
   /**
-   * Replaces a channel. Its groups and its members stay when the input has none; an empty list deletes them.
-   * @throws VpcChannelNotFound, VpcChannelNameTaken, WeightOutOfRange, InstanceNotFound, and as {@link putGroups} and {@link putMembers}
+   * Replaces a channel. If the input omits the groups or the members, they stay; an empty list deletes them.
+   * @throws VpcChannelNotFound, VpcChannelNameTaken, WeightOutOfRange, InstanceNotFound, and the errors of {@link putGroups} and {@link
+   * putMembers}
    */
   update(scope: InstanceScope, channelId: string, input: VpcChannelInput, caller: Caller): Promise<VpcChannelView> {
     const change = { replace: true, limits: limitsOf(this.config) };
@@ -135,7 +137,7 @@ export class VpcChannelsService {
   }
 
   /**
-   * Deletes a channel that neither an API's definition nor another channel refers to.
+   * Deletes a channel, if neither the definition of an API nor another channel refers to it.
    * @throws VpcChannelNotFound, VpcChannelInUse, InstanceNotFound
    */
   async delete(scope: InstanceScope, channelId: string, caller: Caller): Promise<void> {
@@ -164,7 +166,7 @@ export class VpcChannelsService {
     });
   }
 
-  /** Channels of a gateway, newest first. @throws InstanceNotFound */
+  /** Returns the channels of a gateway, newest first. @throws InstanceNotFound */
   async list(scope: InstanceScope, query: VpcChannelQuery): Promise<VpcChannelListView> {
     const filters = new Filters().equal('c.id', query.id).named('c.name', query.name, isPrecise(query, 'name'));
     if (query.vpc_channel_type !== undefined) {

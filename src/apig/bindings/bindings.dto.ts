@@ -137,14 +137,14 @@ export class OwnBindView extends BindView {
 }
 
 export class BoundApisView {
-  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Number of matches on all pages' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Number of rows on this page' }) size: number;
   @ApiProperty({ type: [BoundApiView] }) bindings: BoundApiView[];
 }
 
 export class BoundSignsView {
-  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Number of matches on all pages' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Number of rows on this page' }) size: number;
   @ApiProperty({ type: [BindingView] }) bindings: BindingView[];
 }
 
@@ -167,7 +167,7 @@ export class UnboundApiView {
 }
 
 export class UnboundApisView {
-  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Number of matches on all pages' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Number of rows on this page' }) size: number;
   @ApiProperty({ type: [UnboundApiView] }) apis: UnboundApiView[];
 }

@@ -11,8 +11,8 @@ export class GatewayConfigView {
 }
 
 export class GatewayConfigListView {
-  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Number of matches on all pages' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Number of rows on this page' }) size: number;
   @ApiProperty({ type: [GatewayConfigView] }) configs: GatewayConfigView[];
 }
 

@@ -115,8 +115,8 @@ export class IngressPortView {
 }
 
 export class IngressPortsView {
-  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Number of matches on all pages' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Number of rows on this page' }) size: number;
   @ApiProperty({ type: [IngressPortView], description: 'The ports in the order in which they were added' })
   ingress_port_infos: IngressPortView[];
 }

@@ -138,7 +138,7 @@ export class TaggedInstancesInput {
 
 export class TaggedInstancesView {
   @ApiProperty({ type: [TaggedInstanceView], description: 'Newest first' }) resources: TaggedInstanceView[];
-  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total_count: number;
+  @ApiProperty({ type: 'integer', description: 'Number of matches on all pages' }) total_count: number;
 }
 
 export class TaggedInstanceCountView {

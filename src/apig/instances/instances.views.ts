@@ -39,8 +39,8 @@ export class InstanceView {
 }
 
 export class InstanceListView {
-  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Number of matches on all pages' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Number of rows on this page' }) size: number;
   @ApiProperty({ type: [InstanceView] }) instances: InstanceView[];
 }
 
@@ -130,8 +130,8 @@ export class AvailableZonesView {
 
 /** Tags that APIs of a gateway have. */
 export class ApiTagsView {
-  @ApiProperty({ type: 'integer', description: 'Tags before paging' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Tags in this page' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Number of tags on all pages' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Number of tags on this page' }) size: number;
   @ApiProperty({ type: [String], description: 'In alphabetical order' }) tags: string[];
 }
 

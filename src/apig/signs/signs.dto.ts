@@ -114,8 +114,8 @@ export class SignWithBindNumView extends SignView {
 }
 
 export class SignListView {
-  @ApiProperty({ type: 'integer', description: 'Matches before paging' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Rows in this page' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Number of matches on all pages' }) total: number;
+  @ApiProperty({ type: 'integer', description: 'Number of rows on this page' }) size: number;
   @ApiProperty({ type: [SignWithBindNumView], description: 'Newest first' }) signs: SignWithBindNumView[];
 }
 
