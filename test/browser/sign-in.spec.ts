@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Browser } from 'playwright-core';
 import { IamAdminService } from '../../src/identity/iam/iam-admin.service.js';
-import { type ConsolePage, openConsole, startBrowser } from '../support/browser.js';
+import { accessibilityFaults, type ConsolePage, openConsole, startBrowser } from '../support/browser.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
-import { FULL_ACCESS, READ_ONLY, TestService } from '../support/service.js';
+import { Client, FULL_ACCESS, READ_ONLY, TestService } from '../support/service.js';
+
+const PASSWORD = 'dana-has-chosen-it';
 
 /** Steps build on one another: they are the first days of one user. */
 describe('signing in to the console', () => {
@@ -41,10 +43,11 @@ describe('signing in to the console', () => {
     await page.goto(service.baseUrl);
     await signIn(generated);
     await page.getByRole('heading', { name: 'Choose a new password' }).waitFor();
-    await page.getByLabel('New password', { exact: true }).fill('dana-has-chosen-it');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
     await page.getByLabel('New password again').fill('something-else');
     await page.getByText('This is not the same password.').waitFor();
-    await page.getByLabel('New password again').fill('dana-has-chosen-it');
+    await page.getByLabel('New password again').fill(PASSWORD);
     await page.getByRole('button', { name: 'Set the password and sign in' }).click();
     await page.getByRole('heading', { name: 'Choose a project' }).waitFor();
   });
@@ -61,6 +64,32 @@ describe('signing in to the console', () => {
     await page.getByRole('heading', { name: 'Overview' }).waitFor();
     await create.click();
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+  });
+
+  it('lists where the person is signed in, and ends another session at once', async () => {
+    const { page } = visit;
+    const elsewhere = await new Client(service.baseUrl, '', '').call(
+      'POST',
+      '/v3/auth/tokens',
+      {
+        auth: {
+          identity: { methods: ['password'], password: { user: { name: 'dana', password: PASSWORD, domain: { name: 'default' } } } },
+        },
+      },
+      { 'user-agent': 'a-lost-program/1.0' },
+    );
+    const lost = new Client(service.baseUrl, '', elsewhere.headers.get('x-subject-token')!);
+    expect((await lost.get('/v3/projects')).status).toBe(200);
+    await page.getByRole('button', { name: 'Account' }).click();
+    await page.getByRole('menuitem', { name: 'Your account' }).click();
+    await page.getByRole('row', { name: /Chrome.*this one/ }).waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    const row = page.getByRole('row', { name: /a-lost-program/ });
+    await row.getByRole('button', { name: 'End' }).click();
+    await page.getByRole('tooltip').getByRole('button', { name: 'End' }).click();
+    await row.waitFor({ state: 'detached' });
+    expect((await lost.get('/v3/projects')).status).toBe(401);
+    await page.getByRole('row', { name: /Chrome.*this one/ }).waitFor();
   });
 
   it('violates no policy, throws no error and calls no other origin', () => {

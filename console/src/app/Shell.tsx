@@ -104,6 +104,7 @@ function Frame() {
   const account = {
     items: [
       { key: 'who', type: 'group' as const, label: `${session.user.name} · ${session.project.name}` },
+      { key: 'account', label: t('account.title') },
       { key: 'project', label: t('signIn.chooseProject') },
       ...(['light', 'dark', 'system'] as const).map((theme) => ({
         key: `theme:${theme}`,
@@ -115,6 +116,7 @@ function Frame() {
     ],
     onClick: ({ key }: { key: string }) => {
       if (key === 'out') void leave();
+      else if (key === 'account') void navigate('/account');
       else if (key === 'project') void navigate('/sign-in', { state: { projects: true } });
       else if (key.startsWith('theme:')) preferences.set({ theme: key.slice('theme:'.length) as Theme });
     },

@@ -53,6 +53,7 @@ export const router = createBrowserRouter(
         { path: 'endpoints', lazy: async () => ({ Component: (await import('../pages/endpoints/Endpoints.tsx')).Endpoints }) },
         { path: 'endpoints/:id', lazy: async () => ({ Component: (await import('../pages/endpoint/Endpoint.tsx')).Endpoint }) },
         { path: 'audit', lazy: async () => ({ Component: (await import('../pages/audit/Audit.tsx')).Audit }) },
+        { path: 'account', lazy: async () => ({ Component: (await import('../pages/account/Account.tsx')).Account }) },
         { path: '*', Component: NotFound },
       ],
     },

@@ -7,6 +7,8 @@ export interface Session {
   expiresAt: number;
   user: { id: string; name: string; domain: { id: string; name: string } };
   project: { id: string; name: string };
+  /** The token was exchanged for one that was pasted, which signing out must not end. */
+  pasted?: boolean | undefined;
 }
 
 const PLACE = 'signet.session';

@@ -21,7 +21,10 @@ export const themeOf = (dark: boolean): ThemeConfig => ({
       }
     : {
         colorPrimary: '#0958d9',
+        // Darker, where Ant Design's own is lighter: white on it must still be read.
+        colorPrimaryHover: '#003eb3',
         colorLink: '#0958d9',
+        colorLinkHover: '#003eb3',
         colorInfo: '#0958d9',
         colorError: '#cf1322',
         colorSuccess: '#237804',

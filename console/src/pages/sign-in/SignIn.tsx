@@ -38,7 +38,7 @@ export function SignIn() {
   const offer = async (login: Login, to: string) => {
     const projects = await projectsOf(login);
     const [only] = projects;
-    if (only && projects.length === 1) enter(await logIn(byToken(login.token), only.id), to);
+    if (only && projects.length === 1) enter({ ...(await logIn(byToken(login.token), only.id)), pasted: login.pasted }, to);
     else setStep({ asks: 'project', login, projects });
   };
   const passwordLogin = async (given: Credentials) => {
@@ -51,7 +51,7 @@ export function SignIn() {
   };
   const start = useMutation({
     mutationFn: async ({ token, ...given }: Credentials & { token: string }) =>
-      withToken ? offer(await logIn(byToken(token)), from) : passwordLogin(given),
+      withToken ? offer({ ...(await logIn(byToken(token))), pasted: true }, from) : passwordLogin(given),
   });
   const renew = useMutation({
     mutationFn: async ({ given, userId, password }: { given: Credentials; userId: string; password: string }) => {
@@ -61,7 +61,7 @@ export function SignIn() {
   });
   const pick = useMutation({
     mutationFn: async ({ login, project }: { login: Login; project: Project }) =>
-      enter(await logIn(byToken(login.token), project.id), change ? '/' : from),
+      enter({ ...(await logIn(byToken(login.token), project.id)), pasted: login.pasted }, change ? '/' : from),
   });
   const again = useMutation({ mutationFn: async () => offer(current as Login, '/') });
   const { mutate: chooseAgain } = again;

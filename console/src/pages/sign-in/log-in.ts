@@ -19,6 +19,7 @@ export const byPassword = ({ user, password, domain }: Credentials): Identity =>
   methods: ['password'],
   password: { user: { name: user, password, domain: { name: domain } } },
 });
+/** With a token: of this sign-in, or one that was pasted. */
 export const byToken = (id: string): Identity => ({ methods: ['token'], token: { id } });
 
 /** Asks the identity service for a token; with a project, the token is for that project. */
