@@ -95,6 +95,8 @@ const SAID: readonly (readonly [file: string, says: (version: string) => string]
   ['verifiers/php/composer.json', inJson],
   // Exactly the one that it was tested with.
   ['packages/client/package.json', (version) => `"signet-signing": "${version}"`],
+  ['package.json', (version) => `"signet-signing": "${version}"`],
+  ['package.json', (version) => `"signet-client": "${version}"`],
   ['verifiers/python/pyproject.toml', (version) => `version = "${version}"`],
   ['verifiers/java/pom.xml', (version) => `<version>${version}</version>`],
 ];

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 
 const SAY_THE_VERSION = ['docs/openapi.json', 'verifiers/php/composer.json', 'verifiers/python/pyproject.toml', 'verifiers/java/pom.xml'];
+/** The package of the service contains these, so they must be in the copy. */
+const BROUGHT_ALONG = ['openapi-fetch', 'openapi-typescript-helpers', 'signet-client', 'signet-signing'];
 const UNRELEASED = '# Changelog\n\n## Unreleased\n\n### Added\n- A thing that is new.\n\n## 0.1.0\n\n- The first.\n';
 
 /** A separate repository with this one's manifest, libraries and script, so that a release changes nothing here. */
@@ -30,7 +32,11 @@ function repository({ changelog = UNRELEASED } = {}) {
   mkdirSync(join(root, 'test', 'releases', '0.9.0'), { recursive: true });
   writeFileSync(join(root, 'test', 'releases', '0.9.0', 'statements.json'), '[]');
   writeFileSync(join(root, 'dist', 'cli.js'), '');
-  symlinkSync(join(process.cwd(), 'node_modules'), join(root, 'node_modules'));
+  mkdirSync(join(root, 'node_modules'));
+  for (const name of readdirSync('node_modules'))
+    if (!BROUGHT_ALONG.includes(name)) symlinkSync(join(process.cwd(), 'node_modules', name), join(root, 'node_modules', name));
+    else if (name.startsWith('signet-')) symlinkSync(`../packages/${name.slice('signet-'.length)}`, join(root, 'node_modules', name));
+    else cpSync(join('node_modules', name), join(root, 'node_modules', name), { recursive: true });
   const git = (...args: string[]) =>
     spawnSync('git', ['-c', 'user.name=Test', '-c', 'user.email=test@example.com', ...args], { cwd: root, encoding: 'utf8' }).stdout;
   git('init', '--quiet', '--initial-branch=main');
@@ -113,8 +119,8 @@ describe('npm run release', () => {
     const verifiers = readdirSync('verifiers').map((language) => `signet-signing-${language}-0.9.0.tar.gz`);
     expect(readdirSync(join(root, 'release'))).toEqual(expect.arrayContaining([...shipped, ...verifiers]));
     expect(readFileSync(join(root, 'packages/client/package.json'), 'utf8')).toContain('"signet-signing": "0.9.0"');
-    // Only the version changes in a manifest.
-    expect(git('show', '--numstat', '--format=', 'HEAD', '--', 'package.json').trim()).toBe('1\t1\tpackage.json');
+    // Only versions change in a manifest: its own, and those of the two packages that the service brings along.
+    expect(git('show', '--numstat', '--format=', 'HEAD', '--', 'package.json').trim()).toBe('3\t3\tpackage.json');
     for (const file of SAY_THE_VERSION)
       expect([file, readFileSync(join(root, file), 'utf8')]).toEqual([
         file,
