@@ -221,7 +221,7 @@ onBothDatabases((name) => {
       const last = await client.patch(details(alone.id, alone.signing_key_id), { expires_at: soon() });
       expect([last.status, last.body]).toMatchObject([
         409,
-        { code: 'LAST_SIGNING_KEY_NEVER_EXPIRES', title: 'One signing key of an endpoint never expires' },
+        { code: 'LAST_SIGNING_KEY_NEVER_EXPIRES', title: 'At least one signing key of an endpoint must have no expiry' },
       ]);
       const { id, older, newer } = await twoKeys();
       await client.patch(details(id, older), { expires_at: soon() });

@@ -106,7 +106,7 @@ onBothDatabases((name) => {
       await environment.clock.advance(HOUR);
       expect(await environment.message(id)).toMatchObject({
         status: 'pending_retry',
-        last_error: 'the connection was closed before an answer came',
+        last_error: 'the connection was closed before a response arrived',
       });
     });
   });

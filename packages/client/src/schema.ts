@@ -172,7 +172,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show since when an endpoint has failed, and why it was disabled
+         * Show since when deliveries to an endpoint fail, and why the endpoint was disabled
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:endpoints:get`.
          */
         get: operations["ShowEndpointState"];
@@ -196,7 +196,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show delivery metrics of an endpoint
+         * Show the delivery metrics of an endpoint
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:getMetrics`.
          */
         get: operations["GetEndpointMetrics"];
@@ -216,7 +216,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show which processes still deliver with the state before a write of an endpoint
+         * Show which processes may still deliver with the state before a write of an endpoint
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:endpoints:get`.
          */
         get: operations["ShowEndpointReceipt"];
@@ -238,7 +238,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Replay the messages accepted in a time range, or count them
+         * Replay the messages that were accepted in a time range, or count them
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:replay`.
          */
         post: operations["ReplayEndpointMessages"];
@@ -256,13 +256,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the signing keys of an endpoint in full
+         * List the signing keys of an endpoint with all their fields
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:signingKeys:list`.
          */
         get: operations["ListSigningKeyDetails"];
         put?: never;
         /**
-         * Add a signing key of any kind
+         * Add a signing key of any type
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:signingKeys:create`.
          */
         post: operations["AddSigningKey"];
@@ -302,7 +302,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Send one test message signed with this key only, and return the result
+         * Send one test message that is signed with this key only, and return the result
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:signingKeys:test`.
          */
         post: operations["TestSigningKey"];
@@ -492,7 +492,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the published APIs that a signature key of any type is bound to
+         * List the published APIs to which a signature key of any type is bound
          * @description Requires the action `signet:signBindings:list` in the project of the token.
          */
         get: operations["ListSignatureKeyBindings"];
@@ -606,7 +606,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Show the secret of a key; the audit trail records who asked
+         * Show the secret of a key; the audit trail records the caller
          * @description Requires the action `signet:signs:reveal` in the project of the token.
          */
         post: operations["RevealSignatureKey"];
@@ -862,7 +862,7 @@ export interface paths {
         get: operations["ListAPIKeys"];
         put?: never;
         /**
-         * Create an API key of the project; it is shown once
+         * Create an API key of the project; only this response shows the key
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:apiKeys:create`.
          */
         post: operations["CreateAPIKey"];
@@ -883,7 +883,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Revoke an API key and the keys created with it; every process refuses them at once
+         * Revoke an API key and the keys created with it, at once in every process
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:apiKeys:delete`.
          */
         delete: operations["DeleteAPIKey"];
@@ -900,7 +900,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List permanently failed messages, newest first; the paging is in data
+         * List messages that failed for good, newest first; the fields for paging are in data
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:list`.
          */
         get: operations["ListDLQMessages"];
@@ -922,7 +922,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Replay a permanently failed message
+         * Replay a message that failed for good
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:replay`.
          */
         post: operations["ReplayFromDLQ"];
@@ -994,7 +994,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Stop deliveries; messages are still accepted and stored
+         * Stop the deliveries of an endpoint; messages are still accepted and stored
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:endpoints:pause`.
          */
         post: operations["PauseEndpoint"];
@@ -1014,7 +1014,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Resume deliveries; stored messages first
+         * Resume the deliveries of an endpoint, beginning with stored messages
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:endpoints:resume`.
          */
         post: operations["ResumeEndpoint"];
@@ -1038,7 +1038,7 @@ export interface paths {
         get: operations["ListEndpointSigningKeys"];
         put?: never;
         /**
-         * Add a signing key; every later delivery is signed with both
+         * Add a signing key; later deliveries are signed with both keys
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:signingKeys:create`.
          */
         post: operations["CreateEndpointSigningKey"];
@@ -1098,7 +1098,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Replay messages in a status, oldest first
+         * Replay the messages in a status, oldest first
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:replay`.
          */
         post: operations["ReplayAllMessages"];
@@ -1143,7 +1143,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete a message and its payload; nothing more is delivered
+         * Delete a message and its payload, and end its delivery
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:delete`.
          */
         delete: operations["DeleteMessage"];
@@ -1222,7 +1222,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make the next attempt now
+         * Make the next attempt due now
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:retryNow`.
          */
         post: operations["RetryMessageNow"];
@@ -1240,7 +1240,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Count the messages of a window
+         * Count the messages that were accepted in a window of time
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:getMetrics`.
          */
         get: operations["GetMetrics"];
@@ -1260,7 +1260,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Count the messages of a window per bucket
+         * Count the messages that were accepted in a window of time, per bucket
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:getMetrics`.
          */
         get: operations["GetTimeSeriesMetrics"];
@@ -1334,7 +1334,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Accept a message for delivery; it is committed before the response
+         * Accept a message for delivery; the message is committed before the response
          * @description Requires an API key of the project, or a token or signature with the action `webhooks:messages:send`.
          */
         post: operations["SendWebhook"];
@@ -1354,7 +1354,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Bind a signature key to published APIs; it replaces keys that are bound to them
+         * Bind a signature key to published APIs, in place of the keys bound before
          * @description Requires the action `apig:apis:bindSigns` in the project of the token.
          */
         post: operations["AssociateSignatureKeyV2AtApic"];
@@ -1372,7 +1372,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the published APIs that a signature key is bound to
+         * List the published APIs to which a signature key is bound
          * @description Requires the action `apig:signs:listBindedApis` in the project of the token.
          */
         get: operations["ListApisBindedToSignatureKeyV2AtApic"];
@@ -1412,7 +1412,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the published APIs that a signature key is not bound to
+         * List the published APIs to which a signature key is not bound
          * @description Requires the action `apig:signs:listUnbindedApis` in the project of the token.
          */
         get: operations["ListApisNotBoundWithSignatureKeyV2AtApic"];
@@ -2093,7 +2093,7 @@ export interface paths {
         };
         get?: never;
         /**
-         * Bind an elastic IP to a gateway; it replaces the bound one
+         * Bind an elastic IP to a gateway, in place of the one bound before
          * @description Requires the action `apig:instances:update` in the project of the token.
          */
         put: operations["AddEipV2"];
@@ -2250,7 +2250,7 @@ export interface paths {
         get: operations["ListFeaturesV2"];
         put?: never;
         /**
-         * Set a feature of a gateway, once a minute at most
+         * Set a feature of a gateway, at most once a minute
          * @description Requires the action `apig:features:create` in the project of the token.
          */
         post: operations["CreateFeatureV2"];
@@ -2424,7 +2424,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the limits of a gateway, and how much of each limit is used
+         * List the limits of a gateway, with the current usage of each
          * @description Requires the action `apig:instances:get` in the project of the token.
          */
         get: operations["ListInstanceConfigsV2"];
@@ -2464,7 +2464,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Count the credentials of a gateway, which has none
+         * Count the credentials of a gateway; always 0
          * @description Requires the action `apig:instances:get` in the project of the token.
          */
         get: operations["ListAppQuantitiesV2"];
@@ -2504,7 +2504,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show the network ranges a gateway cannot use
+         * Show the network ranges that a gateway cannot use
          * @description Requires the action `apig:instances:get` in the project of the token.
          */
         get: operations["ShowRestrictionOfInstanceV2"];
@@ -2526,7 +2526,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Bind a signature key to published APIs; it replaces keys that are bound to them
+         * Bind a signature key to published APIs, in place of the keys bound before
          * @description Requires the action `apig:apis:bindSigns` in the project of the token.
          */
         post: operations["AssociateSignatureKeyV2"];
@@ -2544,7 +2544,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the published APIs that a signature key is bound to
+         * List the published APIs to which a signature key is bound
          * @description Requires the action `apig:signs:listBindedApis` in the project of the token.
          */
         get: operations["ListApisBindedToSignatureKeyV2"];
@@ -2584,7 +2584,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the published APIs that a signature key is not bound to
+         * List the published APIs to which a signature key is not bound
          * @description Requires the action `apig:signs:listUnbindedApis` in the project of the token.
          */
         get: operations["ListApisNotBoundWithSignatureKeyV2"];
@@ -2672,7 +2672,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the tags that APIs of a gateway have
+         * List the tags of the APIs of a gateway
          * @description Requires the action `apig:tags:list` in the project of the token.
          */
         get: operations["ListTagsV2"];
@@ -3550,34 +3550,34 @@ export interface components {
             size_bytes: number;
             /** @description Hex SHA-256 of the payload */
             payload_sha256: string;
-            /** @description The idempotency key, as it was sent */
+            /** @description The idempotency key, as the client sent it */
             idempotency_key: string | null;
             /**
              * Format: date-time
-             * @description When it is attempted again
+             * @description Time of the next attempt
              */
             next_attempt_at: string | null;
-            /** @description Why the last attempt failed */
+            /** @description Reason why the last attempt failed */
             last_error: string | null;
             /** @description HTTP status of the last attempt */
             response_status: number | null;
-            /** @description Time to the response headers of the last attempt */
+            /** @description Time until the response headers of the last attempt, in milliseconds */
             response_latency_ms: number | null;
             /** @description How long the payload is stored; 0 means until the message is delivered */
             retention_hours: number;
             /**
              * Format: date-time
-             * @description When the payload is deleted; null after that
+             * @description When the payload will be deleted; null after the deletion
              */
             payload_expires_at: string | null;
             /**
              * Format: date-time
-             * @description When it was accepted
+             * @description When the message was accepted
              */
             created_at: string;
             /**
              * Format: date-time
-             * @description When it last changed
+             * @description When the message last changed
              */
             updated_at: string;
             /**
@@ -3724,7 +3724,7 @@ export interface components {
             /** @description For people */
             label?: string;
             /**
-             * @description How the key begins: `hb_live_` or `hb_test_`
+             * @description Prefix of the key: `hb_live_` or `hb_test_`
              * @default live
              * @enum {string}
              */
@@ -3740,9 +3740,9 @@ export interface components {
         ApiOutlineView: {
             /** @description APIs */
             instance_num: number;
-            /** @description APIs that are published in RELEASE */
+            /** @description Number of APIs that are published in RELEASE */
             nums_on_release: number;
-            /** @description APIs that are not */
+            /** @description Number of APIs that are not published in RELEASE */
             nums_off_release: number;
         };
         ApiTagsView: {
@@ -3898,38 +3898,38 @@ export interface components {
             id: string;
             /** @description Number of the attempt, counted across replays */
             attempt_no: number;
-            /** @description HTTP status; null when there was no answer */
+            /** @description HTTP status; null if there was no response */
             response_status: number | null;
-            /** @description Time to the response headers in milliseconds, connecting included */
+            /** @description Time until the response headers in milliseconds, including the connection */
             response_latency_ms: number;
             /** @description Duration of the whole attempt in milliseconds */
             processing_ms: number;
-            /** @description Why it failed */
+            /** @description Reason why the attempt failed */
             error_text: string | null;
             /** @description Headers of the response */
             response_headers: {
                 [key: string]: string;
             } | null;
             /**
-             * @description Which schedule the next attempt follows
+             * @description Retry schedule of the next attempt
              * @enum {string|null}
              */
             retry_type: "fast" | "slow" | null;
-            /** @description Delay from Retry-After */
+            /** @description Delay that the receiver requested by Retry-After */
             retry_after_seconds: number | null;
-            /** @description Address that was connected to */
+            /** @description IP address of the receiver */
             resolved_ip: string | null;
-            /** @description Headers of the request; the values of your own headers are shown as `***` */
+            /** @description Headers of the request; the values of headers that you have added are shown as `***` */
             request_headers: {
                 [key: string]: string;
             };
-            /** @description Duration of the look-up; null on a reused connection */
+            /** @description Duration of the DNS look-up; null on a reused connection */
             dns_ms: number | null;
-            /** @description Duration of connecting; null on a reused connection */
+            /** @description Duration of the TCP connection; null on a reused connection */
             tcp_connect_ms: number | null;
             /** @description Duration of the TLS handshake */
             tls_handshake_ms: number | null;
-            /** @description Time from the request to the beginning of the answer */
+            /** @description Time from the end of the request to the beginning of the response */
             ttfb_ms: number | null;
             /** @description Duration of the transfer of the response body */
             transfer_ms: number | null;
@@ -3941,7 +3941,7 @@ export interface components {
             response_body_truncated: boolean;
             /**
              * Format: date-time
-             * @description When it began
+             * @description When the attempt began
              */
             created_at: string;
         };
@@ -4119,7 +4119,7 @@ export interface components {
             req_param_id: string;
         };
         BandwidthInput: {
-            /** @description Mbit/s, as a number or a text. If omitted, 5 when access is enabled, else unchanged */
+            /** @description Mbit/s, as a number or a text. Default: 5 when access is enabled, otherwise unchanged */
             bandwidth_size?: number;
             /** @enum {string} */
             bandwidth_charging_mode?: "bandwidth" | "traffic";
@@ -4147,20 +4147,20 @@ export interface components {
              * @enum {string}
              */
             status: "queued" | "stuck" | "failed";
-            /** @description Error code, if the message was not requeued */
+            /** @description Error code, if the message was not replayed */
             error?: string;
         };
         BindInput: {
             /** @description Signature key */
             sign_id: string;
-            /** @description Publications to bind; a repeated one counts once */
+            /** @description Ids of the publications (publish_id); duplicates count once */
             publish_ids: string[];
         };
         BindView: {
             bindings: components["schemas"]["BindingView"][];
         };
         BindingView: {
-            /** @description Binding record id */
+            /** @description Id of the binding record */
             id: string;
             /** @description Publication of the API in the environment */
             publish_id: string;
@@ -4195,22 +4195,22 @@ export interface components {
             /** @description Tags of the API */
             tags: string[];
             /**
-             * @description How the key signs
+             * @description Type of the key
              * @enum {string}
              */
             sign_type: "hmac" | "basic" | "public_key" | "aes";
-            /** @description Key, in clear */
+            /** @description Key in plain text */
             sign_key: string;
-            /** @description Secret, in clear */
+            /** @description Secret in plain text */
             sign_secret: string;
             /**
-             * @description Cipher; present for aes keys only
+             * @description Cipher; only present for aes keys
              * @enum {string}
              */
             sign_algorithm?: "aes-128-cfb" | "aes-256-cfb";
         };
         BoundApiView: {
-            /** @description Binding record id */
+            /** @description Id of the binding record */
             id: string;
             /** @description Publication of the API in the environment */
             publish_id: string;
@@ -4269,11 +4269,11 @@ export interface components {
             succeeded: number;
             /** @description Permanently failed */
             failed: number;
-            /** @description Waiting for a retry */
+            /** @description Number of messages that wait for a retry */
             retrying: number;
             /** @description Accepted */
             total: number;
-            /** @description Mean latency of answered last attempts in milliseconds; 0 if none was answered */
+            /** @description Mean latency of last attempts with a response, in milliseconds; 0 if there is none */
             avg_latency_ms: number;
         };
         BuiltInFeaturesView: {
@@ -4418,7 +4418,7 @@ export interface components {
             messages: components["schemas"]["LogEntryView"][];
             /** @description Whether there is a next page */
             has_more: boolean;
-            /** @description Cursor of the next page; null at the end */
+            /** @description Cursor of the next page; null on the last page */
             next_cursor: string | null;
         };
         DecidedByView: {
@@ -4442,7 +4442,7 @@ export interface components {
              * @enum {boolean}
              */
             deleted: true;
-            /** @description Descendants that were revoked with it; absent if there are none */
+            /** @description Ids of the descendants that were revoked too; absent if there are none */
             also_deleted?: string[];
         };
         DeletedEnvelope: {
@@ -4461,7 +4461,7 @@ export interface components {
             message_id: string;
             /**
              * Format: date-time
-             * @description When it was deleted
+             * @description When the message was deleted
              */
             deleted_at: string;
             /** @description Whether the message was already deleted */
@@ -4480,7 +4480,7 @@ export interface components {
         };
         DeletionPreviewView: {
             /**
-             * @description Nothing was deleted
+             * @description Always true: nothing was deleted
              * @enum {boolean}
              */
             dry_run: true;
@@ -4492,7 +4492,7 @@ export interface components {
             remaining_key_keeps_no_end: boolean;
             /**
              * Format: date-time
-             * @description When the key last signed a delivery, to the minute
+             * @description When the key last signed a delivery, accurate to a minute
              */
             last_used_at: string | null;
         };
@@ -4564,7 +4564,7 @@ export interface components {
             links: components["schemas"]["SelfLinkView"];
         };
         EipInput: {
-            /** @description Stored and returned only */
+            /** @description Stored and returned, without an effect */
             eip_id: string;
         };
         EipView: {
@@ -4579,7 +4579,7 @@ export interface components {
         };
         ElbInput: {
             id: string;
-            /** @description Accepted and ignored */
+            /** @description Accepted, but ignored */
             force_overwrite_enabled?: boolean;
         };
         ElbView: {
@@ -4596,17 +4596,17 @@ export interface components {
             description?: string;
             /** @description Maximum number of deliveries per second; 0 means no limit */
             rate_limit_rps?: number;
-            /** @description Maximum number of deliveries at once; rate_limit_rps if omitted */
+            /** @description Maximum number of deliveries at once. Default: rate_limit_rps */
             burst?: number;
-            /** @description Headers that are added to every delivery, at most 50 with 8 KB in total. Headers of the connection, the signature and HTTP itself are forbidden */
+            /** @description Headers that are added to every delivery: at most 50, with at most 8 KB in total. Headers of the connection, of the signature and of HTTP itself are not allowed */
             headers?: {
                 [key: string]: string;
             };
-            /** @description Accepted for clients that send it; deliveries are always signed */
+            /** @description Accepted because clients send it, but ignored: deliveries are always signed */
             hmac_enabled?: boolean;
             /**
              * Format: uri
-             * @description URL of the receiver: HTTPS, at a public address
+             * @description URL of the receiver: HTTPS, with a public address
              */
             url: string;
         };
@@ -4616,32 +4616,32 @@ export interface components {
              * @enum {string}
              */
             window: "1h" | "24h" | "7d" | "30d";
-            /** @description Messages accepted in the window */
+            /** @description Number of messages that were accepted in the window */
             total_messages: number;
             /** @description Delivered messages */
             succeeded: number;
-            /** @description Permanently failed messages */
+            /** @description Number of messages that failed for good */
             failed: number;
-            /** @description Attempts after the first */
+            /** @description Number of attempts after the first attempts */
             retries: number;
-            /** @description Delivered part of the finished messages; 0 if none is finished */
+            /** @description Share of the finished messages that were delivered; 0 if none is finished */
             success_rate: number;
-            /** @description Mean latency of answered last attempts in milliseconds; 0 if none was answered */
+            /** @description Mean latency of last attempts with a response, in milliseconds; 0 if there is none */
             avg_latency_ms: number;
-            /** @description Messages that wait for an attempt */
+            /** @description Number of messages that wait for an attempt */
             waiting: number;
             /** @description Age of the oldest waiting message, in seconds */
             oldest_waiting_seconds: number | null;
-            /** @description Messages of the window that failed permanently */
+            /** @description Number of messages of the window that failed for good */
             dead_letters: number;
             /**
              * Format: date-time
-             * @description Last delivery of a message of the window
+             * @description Time of the last delivery of a message of the window
              */
             last_success_at: string | null;
             /**
              * Format: date-time
-             * @description Last permanent failure of a message of the window
+             * @description Time at which a message of the window last failed for good
              */
             last_failure_at: string | null;
         };
@@ -4650,17 +4650,17 @@ export interface components {
             description?: string;
             /** @description Maximum number of deliveries per second; 0 means no limit */
             rate_limit_rps?: number;
-            /** @description Maximum number of deliveries at once; rate_limit_rps if omitted */
+            /** @description Maximum number of deliveries at once. Default: rate_limit_rps */
             burst?: number;
-            /** @description Headers that are added to every delivery, at most 50 with 8 KB in total. Headers of the connection, the signature and HTTP itself are forbidden */
+            /** @description Headers that are added to every delivery: at most 50, with at most 8 KB in total. Headers of the connection, of the signature and of HTTP itself are not allowed */
             headers?: {
                 [key: string]: string;
             };
-            /** @description Accepted for clients that send it; deliveries are always signed */
+            /** @description Accepted because clients send it, but ignored: deliveries are always signed */
             hmac_enabled?: boolean;
             /**
              * Format: uri
-             * @description URL of the receiver: HTTPS, at a public address
+             * @description URL of the receiver: HTTPS, with a public address
              */
             url?: string;
         };
@@ -4687,16 +4687,16 @@ export interface components {
         EndpointReplayInput: {
             /**
              * Format: date-time
-             * @description Messages accepted at this time or later
+             * @description Only messages that were accepted at this time or later
              */
             from: string;
             /**
              * Format: date-time
-             * @description Messages accepted before this time
+             * @description Only messages that were accepted before this time
              */
             to: string;
             /**
-             * @description Messages in one of these statuses
+             * @description Only messages in one of these statuses
              * @default [
              *       "failed_permanent"
              *     ]
@@ -4708,21 +4708,21 @@ export interface components {
              */
             limit?: number;
             /**
-             * @description If true, messages are only counted and not requeued
+             * @description If true, messages are counted but not made due
              * @default false
              */
             preview?: boolean;
         };
         EndpointReplayView: {
-            /** @description Messages that match the request */
+            /** @description Number of messages that match the request */
             matching: number;
-            /** @description Whether this was a preview, in which nothing was requeued */
+            /** @description Whether this was a preview, in which no message was made due */
             preview: boolean;
             /** @description Requeued */
             replayed: number;
-            /** @description Not replayable: the payload is deleted, or the replay limit is reached */
+            /** @description Number of messages that cannot be replayed, because the payload was deleted or the limit of replays is reached */
             failed: number;
-            /** @description Not finished, so not replayed */
+            /** @description Number of messages that were not replayed, because they are not finished */
             stuck: number;
         };
         EndpointServiceView: {
@@ -4731,17 +4731,17 @@ export interface components {
             created_at: string;
         };
         EndpointStatePatch: {
-            /** @description Events that the endpoint subscribes to; replaces the earlier list */
+            /** @description Events to which the endpoint subscribes, in place of the earlier list */
             events: ("endpoint.failing" | "endpoint.disabled" | "signing_key.created" | "signing_key.expiring" | "signing_key.deleted" | "signature_key.promoted" | "signature_key.retired" | "message.dead")[];
         };
         EndpointStateView: {
             /** @description Endpoint */
             id: string;
-            /** @description Whether messages are accepted but not delivered */
+            /** @description Whether messages are accepted without being delivered */
             paused: boolean;
             /**
              * Format: date-time
-             * @description First failed attempt since the last success
+             * @description Time of the first failed attempt since the last success
              */
             failing_since: string | null;
             /**
@@ -4751,17 +4751,17 @@ export interface components {
             warned_at: string | null;
             /**
              * Format: date-time
-             * @description From this time on the next failed attempt disables the endpoint
+             * @description Time from which on the next failed attempt disables the endpoint
              */
             disables_at: string | null;
             /**
              * Format: date-time
-             * @description When the service paused the endpoint; null if it did not
+             * @description When the service disabled the endpoint; null if it did not
              */
             disabled_at: string | null;
-            /** @description Why the service paused the endpoint */
+            /** @description Why the service disabled the endpoint */
             disabled_reason: string | null;
-            /** @description Events that the endpoint subscribes to */
+            /** @description Events to which the endpoint subscribes */
             events: ("endpoint.failing" | "endpoint.disabled" | "signing_key.created" | "signing_key.expiring" | "signing_key.deleted" | "signature_key.promoted" | "signature_key.retired" | "message.dead")[];
         };
         EndpointView: {
@@ -4804,7 +4804,7 @@ export interface components {
             name: "lts" | "ratelimit" | "request_body_size" | "backend_timeout" | "app_api_key" | "app_basic" | "app_secret" | "app_jwt" | "public_key" | "custom_auth_header" | "backend_token_allow" | "ssl_ciphers" | "real_ip_from_xff" | "real_ip_header_getter" | "app_route" | "vpc_name_modifiable" | "default_group_host_trustlist" | "throttle_strategy" | "custom_log" | "policy_cookie_param" | "route";
             enable: boolean;
             /**
-             * @description JSON as a string, or `on` or `off`; empty if omitted
+             * @description A JSON text, `on` or `off`. Default: empty
              * @example {"enable": "on", "public_key_uri_prefix": "/apigw/authadv/v2/public-key/"}
              */
             config?: string;
@@ -4820,7 +4820,7 @@ export interface components {
             id: string;
             name: string;
             enable: boolean;
-            /** @description The configuration, as it was sent */
+            /** @description The configuration, as the client sent it */
             config: string;
             instance_id: string;
             /** Format: date-time */
@@ -4870,7 +4870,7 @@ export interface components {
         GatewayConfigView: {
             config_id: string;
             config_name: string;
-            /** @description A whole number, or `on` or `off` */
+            /** @description A whole number, `on` or `off` */
             config_value: string;
             /** Format: date-time */
             config_time: string;
@@ -5193,18 +5193,18 @@ export interface components {
             sign_id: string;
             /** @description Signature key name */
             name: string;
-            /** @description Revision of the gateway to which this answer belongs */
+            /** @description Revision of the gateway that this response shows */
             revision: number;
-            /** @description How far back requests are counted, in whole hours */
+            /** @description Length of the window in which requests are counted, in whole hours */
             window_hours: number;
-            /** @description Requests signed in the window */
+            /** @description Number of requests signed in the window */
             signed_count: number;
             /**
              * Format: date-time
-             * @description When the last of them was signed; null if there is none
+             * @description When the last of these requests was signed; null if there is none
              */
             last_signed_at: string | null;
-            /** @description The publications that the key is bound to */
+            /** @description Publications to which the key is bound */
             apis: components["schemas"]["ImpactedApiView"][];
             /** @description Nodes of the gateway */
             nodes: components["schemas"]["ImpactedNodeView"][];
@@ -5220,24 +5220,24 @@ export interface components {
             env_id: string;
             /** @description Environment name */
             env_name: string;
-            /** @description Whether the API is online there */
+            /** @description Whether the API is online in the environment */
             online: boolean;
-            /** @description Requests signed in the window, as far as nodes have reported */
+            /** @description Number of requests signed in the window, as far as nodes have reported */
             signed_count: number;
             /**
              * Format: date-time
-             * @description When the last of them was signed; null if there is none
+             * @description When the last of these requests was signed; null if there is none
              */
             last_signed_at: string | null;
         };
         ImpactedNodeView: {
             /** @description Node */
             node_id: string;
-            /** @description Every revision up to this one is in effect at the node */
+            /** @description Revision that is in effect at the node, with all earlier ones */
             applied_revision: number;
             /**
              * Format: date-time
-             * @description When the node last reported
+             * @description Time of the last report of the node
              */
             last_seen_at: string;
         };
@@ -5284,7 +5284,7 @@ export interface components {
             enterprise_project_id: string;
             /** @description Address of the bound elastic IP */
             eip_address: string | null;
-            /** @description 0: pay per use */
+            /** @description 0 means pay per use */
             charging_mode: number;
             cbc_metadata: string;
             loadbalancer_provider: string;
@@ -5318,7 +5318,7 @@ export interface components {
             endpoint_service: components["schemas"]["EndpointServiceView"];
             endpoint_services: components["schemas"]["EndpointServiceView"][];
             node_ips: components["schemas"]["NodeIpsView"];
-            /** @description One address while inbound access from outside is enabled, otherwise empty */
+            /** @description Contains one address while inbound access from outside is enabled; empty otherwise */
             publicips: components["schemas"]["IpView"][];
             privateips: components["schemas"]["IpView"][];
             unreliable_ips: string[];
@@ -5333,20 +5333,20 @@ export interface components {
              * @example BASIC
              */
             spec_id: string;
-            /** @description Stored and returned only */
+            /** @description Stored and returned, without an effect */
             vpc_id: string;
-            /** @description Stored and returned only */
+            /** @description Stored and returned, without an effect */
             subnet_id: string;
-            /** @description Stored and returned only */
+            /** @description Stored and returned, without an effect */
             security_group_id: string;
-            /** @description Codes of GET …/available-zones, or any other codes */
+            /** @description Codes of availability zones, as in GET …/available-zones; any other codes are accepted too */
             available_zone_ids: string[];
             description?: string;
-            /** @description `xx:00:00`, xx one of 02, 06, 10, 14, 18, 22; begin and end are 4 hours apart */
+            /** @description `xx:00:00`, in which xx is 02, 06, 10, 14, 18 or 22; the end is 4 hours after the begin */
             maintain_begin?: string;
-            /** @description `xx:00:00`, xx one of 02, 06, 10, 14, 18, 22; begin and end are 4 hours apart */
+            /** @description `xx:00:00`, in which xx is 02, 06, 10, 14, 18 or 22; the end is 4 hours after the begin */
             maintain_end?: string;
-            /** @description An id of the caller’s choice */
+            /** @description Id of the gateway, if the caller wants to choose it */
             instance_id?: string;
             eip_id?: string;
             /** @default 0 */
@@ -5370,7 +5370,7 @@ export interface components {
              * @enum {string}
              */
             loadbalancer_provider?: "lvs" | "elb";
-            /** @description First load balancer of `GET …/extra-elbs`. Stored and returned only */
+            /** @description Id of the first load balancer in `GET …/extra-elbs`. Stored and returned, without an effect */
             elb_id?: string;
             /**
              * @description Whether the gateway shows an IPv6 address
@@ -5405,9 +5405,9 @@ export interface components {
         };
         InstanceUpdateInput: {
             description?: string;
-            /** @description `xx:00:00`, xx one of 02, 06, 10, 14, 18, 22; begin and end are 4 hours apart */
+            /** @description `xx:00:00`, in which xx is 02, 06, 10, 14, 18 or 22; the end is 4 hours after the begin */
             maintain_begin?: string;
-            /** @description `xx:00:00`, xx one of 02, 06, 10, 14, 18, 22; begin and end are 4 hours apart */
+            /** @description `xx:00:00`, in which xx is 02, 06, 10, 14, 18 or 22; the end is 4 hours after the begin */
             maintain_end?: string;
             instance_name?: string;
             security_group_id?: string;
@@ -5429,7 +5429,7 @@ export interface components {
             enterprise_project_id: string;
             /** @description Address of the bound elastic IP */
             eip_address: string | null;
-            /** @description 0: pay per use */
+            /** @description 0 means pay per use */
             charging_mode: number;
             cbc_metadata: string;
             loadbalancer_provider: string;
@@ -5443,7 +5443,7 @@ export interface components {
         KeyTestView: {
             /** @description Whether the receiver answered 2xx */
             delivered: boolean;
-            /** @description HTTP status of the response; null without a response */
+            /** @description HTTP status of the response; null if there was no response */
             response_status: number | null;
             /** @description Time to the response, in milliseconds */
             response_latency_ms: number;
@@ -5475,25 +5475,25 @@ export interface components {
             meta: components["schemas"]["MetaView"];
         };
         ListedApiKeyView: {
-            /** @description API key; not the key itself */
+            /** @description Id of the API key; not the key itself */
             key_id: string;
             /** @description For people */
             label: string | null;
             /**
-             * @description First 11 characters of the key
+             * @description The first 11 characters of the key
              * @example hb_live_abc
              */
             prefix: string;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the key was created
              */
             created_at: string;
-            /** @description The API key that created it; null if a person did */
+            /** @description Id of the API key that created this key; null if a person created it */
             parent_id: string | null;
             /**
              * Format: date-time
-             * @description When it was last used, to the minute
+             * @description When the key was last used, accurate to a minute
              */
             last_used_at: string | null;
         };
@@ -5504,15 +5504,15 @@ export interface components {
         ListedWebhookEndpointView: {
             /** @description Endpoint */
             id: string;
-            /** @description Where webhooks go */
+            /** @description URL to which webhooks are sent */
             url: string;
             /** @description A description for people; may be empty */
             description: string;
-            /** @description Whether messages are accepted but not delivered */
+            /** @description Whether messages are accepted without being delivered */
             paused: boolean;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the endpoint was created
              */
             created_at: string;
         };
@@ -5530,7 +5530,7 @@ export interface components {
              * @description Message
              */
             message_id: string;
-            /** @description URL of the endpoint; empty once it is deleted */
+            /** @description URL of the endpoint; empty if the endpoint was deleted */
             endpoint: string;
             /** @description Endpoint */
             endpoint_id: string;
@@ -5543,29 +5543,29 @@ export interface components {
             attempt_count: number;
             /**
              * Format: date-time
-             * @description When it was accepted
+             * @description When the message was accepted
              */
             created_at: string;
             /**
              * Format: date-time
-             * @description When it was delivered
+             * @description When the message was delivered
              */
             delivered_at: string | null;
             /**
              * Format: date-time
-             * @description When it failed permanently
+             * @description When the message failed for good
              */
             failed_at: string | null;
             /**
              * Format: date-time
-             * @description When it is attempted again
+             * @description Time of the next attempt
              */
             next_attempt_at: string | null;
             /** @description HTTP status of the last attempt */
             response_status: number | null;
-            /** @description Time to the response headers of the last attempt */
+            /** @description Time until the response headers of the last attempt, in milliseconds */
             response_latency_ms: number | null;
-            /** @description Why the last attempt failed */
+            /** @description Reason why the last attempt failed */
             last_error: string | null;
         };
         LoginSessionPageView: {
@@ -5729,34 +5729,34 @@ export interface components {
             size_bytes: number;
             /** @description Hex SHA-256 of the payload */
             payload_sha256: string;
-            /** @description The idempotency key, as it was sent */
+            /** @description The idempotency key, as the client sent it */
             idempotency_key: string | null;
             /**
              * Format: date-time
-             * @description When it is attempted again
+             * @description Time of the next attempt
              */
             next_attempt_at: string | null;
-            /** @description Why the last attempt failed */
+            /** @description Reason why the last attempt failed */
             last_error: string | null;
             /** @description HTTP status of the last attempt */
             response_status: number | null;
-            /** @description Time to the response headers of the last attempt */
+            /** @description Time until the response headers of the last attempt, in milliseconds */
             response_latency_ms: number | null;
             /** @description How long the payload is stored; 0 means until the message is delivered */
             retention_hours: number;
             /**
              * Format: date-time
-             * @description When the payload is deleted; null after that
+             * @description When the payload will be deleted; null after the deletion
              */
             payload_expires_at: string | null;
             /**
              * Format: date-time
-             * @description When it was accepted
+             * @description When the message was accepted
              */
             created_at: string;
             /**
              * Format: date-time
-             * @description When it last changed
+             * @description When the message last changed
              */
             updated_at: string;
         };
@@ -5777,17 +5777,17 @@ export interface components {
              * @enum {string}
              */
             window: "1h" | "24h" | "7d" | "30d";
-            /** @description Messages accepted in the window */
+            /** @description Number of messages that were accepted in the window */
             total_messages: number;
             /** @description Delivered messages */
             succeeded: number;
-            /** @description Permanently failed messages */
+            /** @description Number of messages that failed for good */
             failed: number;
-            /** @description Attempts after the first */
+            /** @description Number of attempts after the first attempts */
             retries: number;
-            /** @description Delivered part of the finished messages; 0 if none is finished */
+            /** @description Share of the finished messages that were delivered; 0 if none is finished */
             success_rate: number;
-            /** @description Mean latency of answered last attempts in milliseconds; 0 if none was answered */
+            /** @description Mean latency of last attempts with a response, in milliseconds; 0 if there is none */
             avg_latency_ms: number;
         };
         MicroserviceInfo: {
@@ -5844,21 +5844,21 @@ export interface components {
             meta: components["schemas"]["MetaView"];
         };
         NewApiKeyView: {
-            /** @description API key; not the key itself */
+            /** @description Id of the API key; not the key itself */
             key_id: string;
             /** @description For people */
             label: string | null;
             /**
-             * @description First 11 characters of the key
+             * @description The first 11 characters of the key
              * @example hb_live_abc
              */
             prefix: string;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the key was created
              */
             created_at: string;
-            /** @description The key, for `Authorization: Bearer`; it is not shown again */
+            /** @description The key, for `Authorization: Bearer`; not shown again */
             key: string;
         };
         NewCredential: {
@@ -5947,11 +5947,11 @@ export interface components {
         NewSigningKeyDetailView: {
             /** @description Signing key */
             id: string;
-            /** @description Last four characters of its secret, or of its public key */
+            /** @description Last four characters of the secret, or of the public key of an ed25519 key */
             key_hint: string;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the key was created
              */
             created_at: string;
             /**
@@ -5959,21 +5959,21 @@ export interface components {
              * @enum {string}
              */
             type: "hmac" | "ed25519";
-            /** @description `whpk_…` of an ed25519 key, for the receiver */
+            /** @description Public key (`whpk_…`) of an ed25519 key, for the receiver */
             public_key: string | null;
             /**
              * Format: date-time
-             * @description When the key stops signing; null means only when it is deleted
+             * @description When the key stops signing; null means that it signs until it is deleted
              */
             expires_at: string | null;
             /**
              * Format: date-time
-             * @description When it last signed a delivery, to the minute
+             * @description When the key last signed a delivery, accurate to a minute
              */
             last_used_at: string | null;
-            /** @description The user or API key that created it */
+            /** @description Id of the user or API key that created the key */
             created_by: string;
-            /** @description A generated hmac secret, shown only here; otherwise null */
+            /** @description A generated hmac secret, which only this response contains; otherwise null */
             signing_secret: string | null;
         };
         NewSigningKeyEnvelope: {
@@ -5983,14 +5983,14 @@ export interface components {
         NewSigningKeyView: {
             /** @description Signing key */
             id: string;
-            /** @description Last four characters of its secret, or of its public key */
+            /** @description Last four characters of the secret, or of the public key of an ed25519 key */
             key_hint: string;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the key was created
              */
             created_at: string;
-            /** @description The secret; it is not shown again */
+            /** @description The secret; not shown again */
             signing_secret: string;
         };
         NewUserGroup: {
@@ -6008,22 +6008,22 @@ export interface components {
         NewWebhookEndpointView: {
             /** @description Endpoint */
             id: string;
-            /** @description Where webhooks go */
+            /** @description URL to which webhooks are sent */
             url: string;
             /** @description A description for people; may be empty */
             description: string;
-            /** @description Whether messages are accepted but not delivered */
+            /** @description Whether messages are accepted without being delivered */
             paused: boolean;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the endpoint was created
              */
             created_at: string;
             /** @description Maximum number of deliveries per second; 0 means no limit */
             rate_limit_rps: number;
-            /** @description Deliveries at once */
+            /** @description Maximum number of deliveries at once */
             burst: number;
-            /** @description Added to every delivery */
+            /** @description Headers that are added to every delivery */
             headers: {
                 [key: string]: string;
             };
@@ -6034,12 +6034,12 @@ export interface components {
             hmac_enabled: true;
             /**
              * Format: date-time
-             * @description When it was last changed
+             * @description When the endpoint was last changed
              */
             updated_at: string;
             /** @description The first signing key of the endpoint */
             signing_key_id: string;
-            /** @description The secret of the first signing key; it is not shown again */
+            /** @description The secret of the first signing key; not shown again */
             signing_secret: string;
             /** @description Last four characters of the secret */
             key_hint: string;
@@ -6052,7 +6052,7 @@ export interface components {
             bindings: components["schemas"]["OwnBindingView"][];
         };
         OwnBindingView: {
-            /** @description Binding record id */
+            /** @description Id of the binding record */
             id: string;
             /** @description Publication of the API in the environment */
             publish_id: string;
@@ -6087,16 +6087,16 @@ export interface components {
             /** @description Tags of the API */
             tags: string[];
             /**
-             * @description How the key signs
+             * @description Type of the key
              * @enum {string}
              */
             sign_type: "hmac" | "basic" | "public_key" | "aes" | "http-message-signatures";
-            /** @description Key, in clear */
+            /** @description Key in plain text */
             sign_key: string;
-            /** @description Secret, in clear */
+            /** @description Secret in plain text */
             sign_secret: string;
             /**
-             * @description Present for types with algorithms
+             * @description Algorithm; only present for types that have algorithms
              * @enum {string}
              */
             sign_algorithm?: "aes-128-cfb" | "aes-256-cfb" | "ed25519" | "hmac-sha256";
@@ -6104,18 +6104,18 @@ export interface components {
         OwnSignInput: {
             /** @description Signature key name, unique within the gateway */
             name: string;
-            /** @description hmac: access id, 8 to 32 letters, digits, `_` and `-`; basic: user name, 4 to 32 of these; aes: cipher key, 16 or 32 letters, digits and `_-!@#$%+/=`, as its cipher needs; public_key: public key, 8 to 512 letters, digits and `_-+/=`. On `/signet/v1` also http-message-signatures: Ed25519 public key (SPKI, base64 DER), or a key id as of hmac. Omitted or empty on create: generated */
+            /** @description hmac: access id, 8 to 32 letters, digits, `_` and `-`; basic: user name, 4 to 32 of these characters; aes: cipher key, 16 or 32 letters, digits and `_-!@#$%+/=`, depending on the cipher; public_key: public key, 8 to 512 letters, digits and `_-+/=`. On `/signet/v1` also http-message-signatures: Ed25519 public key (SPKI, base64 DER), or a key id with the format of an hmac access id. Omitted or empty on create: generated */
             sign_key?: string;
-            /** @description hmac: shared secret, 16 to 64 letters, digits and `_-!@#$%`; basic: password, 8 to 64 of these; aes: initial vector, 16 letters, digits and `_-!@#$%+/=`; public_key: private key, 16 to 2048 of these. On `/signet/v1` also http-message-signatures: Ed25519 private key (PKCS#8, base64 DER), or 32 to 64 bytes in base64. Omitted or empty on create: generated */
+            /** @description hmac: shared secret, 16 to 64 letters, digits and `_-!@#$%`; basic: password, 8 to 64 of these characters; aes: initialization vector, 16 letters, digits and `_-!@#$%+/=`; public_key: private key, 16 to 2048 of these characters. On `/signet/v1` also http-message-signatures: Ed25519 private key (PKCS#8, base64 DER), or 32 to 64 bytes in base64. Omitted or empty on create: generated */
             sign_secret?: string;
             /**
-             * @description How the key signs. Unchanged if an update omits it
+             * @description Type of the key. Unchanged if an update omits it
              * @default hmac
              * @enum {string}
              */
             sign_type?: "hmac" | "basic" | "public_key" | "aes" | "http-message-signatures";
             /**
-             * @description Cipher of an aes key, algorithm of an http-message-signatures key; required for both, and ignored for other types
+             * @description Cipher of an aes key, or algorithm of an http-message-signatures key; required for these types, ignored for others
              * @enum {string}
              */
             sign_algorithm?: "aes-128-cfb" | "aes-256-cfb" | "ed25519" | "hmac-sha256";
@@ -6134,16 +6134,16 @@ export interface components {
             /** @description Signature key name */
             name: string;
             /**
-             * @description How the key signs
+             * @description Type of the key
              * @enum {string}
              */
             sign_type: "hmac" | "basic" | "public_key" | "aes" | "http-message-signatures";
-            /** @description Key, in clear */
+            /** @description Key in plain text */
             sign_key: string;
-            /** @description Secret, in clear */
+            /** @description Secret in plain text */
             sign_secret: string;
             /**
-             * @description Present for types with algorithms
+             * @description Algorithm; only present for types that have algorithms
              * @enum {string}
              */
             sign_algorithm?: "aes-128-cfb" | "aes-256-cfb" | "ed25519" | "hmac-sha256";
@@ -6164,16 +6164,16 @@ export interface components {
             /** @description Signature key name */
             name: string;
             /**
-             * @description How the key signs
+             * @description Type of the key
              * @enum {string}
              */
             sign_type: "hmac" | "basic" | "public_key" | "aes" | "http-message-signatures";
-            /** @description Key, in clear */
+            /** @description Key in plain text */
             sign_key: string;
-            /** @description Secret, in clear */
+            /** @description Secret in plain text */
             sign_secret: string;
             /**
-             * @description Present for types with algorithms
+             * @description Algorithm; only present for types that have algorithms
              * @enum {string}
              */
             sign_algorithm?: "aes-128-cfb" | "aes-256-cfb" | "ed25519" | "hmac-sha256";
@@ -6187,7 +6187,7 @@ export interface components {
              * @description When the key was last modified
              */
             update_time: string;
-            /** @description Number of API publications the key is bound to */
+            /** @description Number of publications to which the key is bound */
             bind_num: number;
             /** @description Always 0 */
             ldapi_bind_num: number;
@@ -6661,9 +6661,9 @@ export interface components {
         ReplayedAllView: {
             /** @description Requeued */
             replayed: number;
-            /** @description Not replayable: the payload is deleted, or the replay limit is reached */
+            /** @description Number of messages that cannot be replayed, because the payload was deleted or the limit of replays is reached */
             failed: number;
-            /** @description Not finished, so not replayed */
+            /** @description Number of messages that were not replayed, because they are not finished */
             stuck: number;
             replayed_message_ids: string[];
             stuck_message_ids: string[];
@@ -6679,7 +6679,7 @@ export interface components {
             replayed: number;
             /** @description Not replayable */
             failed: number;
-            /** @description Not finished, so not replayed */
+            /** @description Number of messages that were not replayed, because they are not finished */
             stuck: number;
             results: components["schemas"]["BatchResultView"][];
         };
@@ -6694,7 +6694,7 @@ export interface components {
              */
             message_id: string;
             /**
-             * @description Requeued for delivery
+             * @description Number of messages that will be delivered again
              * @enum {string}
              */
             status: "queued";
@@ -6890,16 +6890,16 @@ export interface components {
             /** @description Signature key */
             id: string;
             /**
-             * @description How the key signs
+             * @description Type of the key
              * @enum {string}
              */
             sign_type: "hmac" | "basic" | "public_key" | "aes" | "http-message-signatures";
-            /** @description Key, in clear */
+            /** @description Key in plain text */
             sign_key: string;
-            /** @description Secret, in clear */
+            /** @description Secret in plain text */
             sign_secret: string;
             /**
-             * @description Cipher; present for aes keys only
+             * @description Cipher; only present for aes keys
              * @enum {string}
              */
             sign_algorithm?: "aes-128-cfb" | "aes-256-cfb" | "ed25519" | "hmac-sha256";
@@ -7041,17 +7041,17 @@ export interface components {
         SendInput: {
             /** @description Endpoint, `ep_…` */
             endpoint_id: string;
-            /** @description Stored, signed and delivered byte for byte as in the request; at most 1 MB */
+            /** @description Stored, signed and delivered byte by byte as in the request; at most 1 MB */
             payload: {
                 [key: string]: unknown;
             };
-            /** @description Headers that are added to this delivery and override those of the endpoint, at most 50 with 8 KB in total */
+            /** @description Headers that are added to this delivery and override those of the endpoint: at most 50, with at most 8 KB in total */
             headers?: {
                 [key: string]: string;
             };
             /** @description A second send with the same key and payload returns the first message */
             idempotency_key?: string;
-            /** @description How long the payload is stored; 0 means until the message is delivered. The retention of the service is the maximum and the default */
+            /** @description Number of hours for which the payload is stored; 0 means until the message is delivered. The retention of the service is the maximum and the default */
             retention_hours?: number;
         };
         SentEnvelope: {
@@ -7206,18 +7206,18 @@ export interface components {
         SignInput: {
             /** @description Signature key name, unique within the gateway */
             name: string;
-            /** @description hmac: access id, 8 to 32 letters, digits, `_` and `-`; basic: user name, 4 to 32 of these; aes: cipher key, 16 or 32 letters, digits and `_-!@#$%+/=`, as its cipher needs; public_key: public key, 8 to 512 letters, digits and `_-+/=`. On `/signet/v1` also http-message-signatures: Ed25519 public key (SPKI, base64 DER), or a key id as of hmac. Omitted or empty on create: generated */
+            /** @description hmac: access id, 8 to 32 letters, digits, `_` and `-`; basic: user name, 4 to 32 of these characters; aes: cipher key, 16 or 32 letters, digits and `_-!@#$%+/=`, depending on the cipher; public_key: public key, 8 to 512 letters, digits and `_-+/=`. On `/signet/v1` also http-message-signatures: Ed25519 public key (SPKI, base64 DER), or a key id with the format of an hmac access id. Omitted or empty on create: generated */
             sign_key?: string;
-            /** @description hmac: shared secret, 16 to 64 letters, digits and `_-!@#$%`; basic: password, 8 to 64 of these; aes: initial vector, 16 letters, digits and `_-!@#$%+/=`; public_key: private key, 16 to 2048 of these. On `/signet/v1` also http-message-signatures: Ed25519 private key (PKCS#8, base64 DER), or 32 to 64 bytes in base64. Omitted or empty on create: generated */
+            /** @description hmac: shared secret, 16 to 64 letters, digits and `_-!@#$%`; basic: password, 8 to 64 of these characters; aes: initialization vector, 16 letters, digits and `_-!@#$%+/=`; public_key: private key, 16 to 2048 of these characters. On `/signet/v1` also http-message-signatures: Ed25519 private key (PKCS#8, base64 DER), or 32 to 64 bytes in base64. Omitted or empty on create: generated */
             sign_secret?: string;
             /**
-             * @description How the key signs. Unchanged if an update omits it
+             * @description Type of the key. Unchanged if an update omits it
              * @default hmac
              * @enum {string}
              */
             sign_type?: "hmac" | "basic" | "public_key" | "aes";
             /**
-             * @description Cipher of an aes key, required for it; ignored for other types
+             * @description Cipher of an aes key; required for aes, ignored for other types
              * @enum {string}
              */
             sign_algorithm?: "aes-128-cfb" | "aes-256-cfb";
@@ -7236,16 +7236,16 @@ export interface components {
             /** @description Signature key name */
             name: string;
             /**
-             * @description How the key signs
+             * @description Type of the key
              * @enum {string}
              */
             sign_type: "hmac" | "basic" | "public_key" | "aes";
-            /** @description Key, in clear */
+            /** @description Key in plain text */
             sign_key: string;
-            /** @description Secret, in clear */
+            /** @description Secret in plain text */
             sign_secret: string;
             /**
-             * @description Cipher; present for aes keys only
+             * @description Cipher; only present for aes keys
              * @enum {string}
              */
             sign_algorithm?: "aes-128-cfb" | "aes-256-cfb";
@@ -7266,16 +7266,16 @@ export interface components {
             /** @description Signature key name */
             name: string;
             /**
-             * @description How the key signs
+             * @description Type of the key
              * @enum {string}
              */
             sign_type: "hmac" | "basic" | "public_key" | "aes";
-            /** @description Key, in clear */
+            /** @description Key in plain text */
             sign_key: string;
-            /** @description Secret, in clear */
+            /** @description Secret in plain text */
             sign_secret: string;
             /**
-             * @description Cipher; present for aes keys only
+             * @description Cipher; only present for aes keys
              * @enum {string}
              */
             sign_algorithm?: "aes-128-cfb" | "aes-256-cfb";
@@ -7289,7 +7289,7 @@ export interface components {
              * @description When the key was last modified
              */
             update_time: string;
-            /** @description Number of API publications the key is bound to */
+            /** @description Number of publications to which the key is bound */
             bind_num: number;
             /** @description Always 0 */
             ldapi_bind_num: number;
@@ -7297,11 +7297,11 @@ export interface components {
         SigningKeyDetailView: {
             /** @description Signing key */
             id: string;
-            /** @description Last four characters of its secret, or of its public key */
+            /** @description Last four characters of the secret, or of the public key of an ed25519 key */
             key_hint: string;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the key was created
              */
             created_at: string;
             /**
@@ -7309,30 +7309,30 @@ export interface components {
              * @enum {string}
              */
             type: "hmac" | "ed25519";
-            /** @description `whpk_…` of an ed25519 key, for the receiver */
+            /** @description Public key (`whpk_…`) of an ed25519 key, for the receiver */
             public_key: string | null;
             /**
              * Format: date-time
-             * @description When the key stops signing; null means only when it is deleted
+             * @description When the key stops signing; null means that it signs until it is deleted
              */
             expires_at: string | null;
             /**
              * Format: date-time
-             * @description When it last signed a delivery, to the minute
+             * @description When the key last signed a delivery, accurate to a minute
              */
             last_used_at: string | null;
-            /** @description The user or API key that created it */
+            /** @description Id of the user or API key that created the key */
             created_by: string;
         };
         SigningKeyInput: {
             /**
-             * @description For hmac, the receiver gets a shared secret; for ed25519, a public key. If omitted, the type of the given secret, otherwise hmac
+             * @description Type of the key: with hmac, the receiver gets a shared secret; with ed25519, it gets a public key. Default: the type of the given secret, or hmac
              * @enum {string}
              */
             type?: "hmac" | "ed25519";
-            /** @description Imported key: `whsec_` and base64 of 24 to 64 bytes, or `whsk_` and base64 of an Ed25519 key. Generated if omitted */
+            /** @description Imported key: `whsec_` and the base64 of 24 to 64 bytes, or `whsk_` and the base64 of an Ed25519 key. Default: a generated key */
             secret?: string;
-            /** @description Seconds until the existing key expires; if omitted, it does not expire */
+            /** @description Seconds until the existing key expires. Default: the existing key does not expire */
             overlap_seconds?: number;
         };
         SigningKeyListEnvelope: {
@@ -7346,18 +7346,18 @@ export interface components {
         SigningKeyPatch: {
             /**
              * Format: date-time
-             * @description When the key stops signing; null means only when it is deleted
+             * @description When the key stops signing; null means that it signs until it is deleted
              */
             expires_at: string | null;
         };
         SigningKeyView: {
             /** @description Signing key */
             id: string;
-            /** @description Last four characters of its secret, or of its public key */
+            /** @description Last four characters of the secret, or of the public key of an ed25519 key */
             key_hint: string;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the key was created
              */
             created_at: string;
         };
@@ -7453,23 +7453,23 @@ export interface components {
         TagActionInput: {
             /** @enum {string} */
             action: "create" | "delete";
-            /** @description `value` may be omitted for `delete` */
+            /** @description The tags; for `delete`, `value` may be omitted */
             tags: components["schemas"]["TagInput"][];
         };
         TagFilterInput: {
             key: string;
-            /** @description Any of these values matches; if empty, every value does */
+            /** @description Values, each of which matches; empty: every value matches */
             values?: string[];
         };
         TagInput: {
-            /** @description Does not begin with `_sys_` */
+            /** @description Must not begin with `_sys_` */
             key: string;
             value: string;
         };
         TagMatchInput: {
             /** @enum {string} */
             key: "resource_name";
-            /** @description Part of the name */
+            /** @description Text that the name must contain */
             value: string;
         };
         TagView: {
@@ -7482,17 +7482,17 @@ export interface components {
         TaggedInstanceView: {
             /** @description Gateway */
             resource_id: string;
-            /** @description Always empty; the contract spells the name like this */
+            /** @description Always empty; the contract spells the name of this field like this */
             resouce_detail: Record<string, unknown>;
             /** @description Gateway name */
             resource_name: string;
             tags: components["schemas"]["TagView"][];
         };
         TaggedInstancesInput: {
-            /** @description Finds gateways without a tag, and ignores `tags` */
+            /** @description If true, finds gateways without tags and ignores `tags` */
             without_any_tag?: boolean;
             tags?: components["schemas"]["TagFilterInput"][];
-            /** @description The key `_sys_enterprise_project_id` */
+            /** @description Filter for the key `_sys_enterprise_project_id` */
             sys_tags?: components["schemas"]["TagFilterInput"][];
             matches?: components["schemas"]["TagMatchInput"][];
         };
@@ -7614,7 +7614,7 @@ export interface components {
             run_env_name: string;
             /** @description Publication of the API in the environment */
             publish_id: string;
-            /** @description Name of the key that is bound to this publication; empty if there is none */
+            /** @description Name of the key that is bound to the publication; empty if there is none */
             signature_name: string;
             /** @description Tags of the API */
             tags: string[];
@@ -7633,22 +7633,22 @@ export interface components {
         UpdatedWebhookEndpointView: {
             /** @description Endpoint */
             id: string;
-            /** @description Where webhooks go */
+            /** @description URL to which webhooks are sent */
             url: string;
             /** @description A description for people; may be empty */
             description: string;
-            /** @description Whether messages are accepted but not delivered */
+            /** @description Whether messages are accepted without being delivered */
             paused: boolean;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the endpoint was created
              */
             created_at: string;
             /** @description Maximum number of deliveries per second; 0 means no limit */
             rate_limit_rps: number;
-            /** @description Deliveries at once */
+            /** @description Maximum number of deliveries at once */
             burst: number;
-            /** @description Added to every delivery */
+            /** @description Headers that are added to every delivery */
             headers: {
                 [key: string]: string;
             };
@@ -7659,7 +7659,7 @@ export interface components {
             hmac_enabled: true;
             /**
              * Format: date-time
-             * @description When it was last changed
+             * @description When the endpoint was last changed
              */
             updated_at: string;
             /**
@@ -7932,22 +7932,22 @@ export interface components {
         WebhookEndpointView: {
             /** @description Endpoint */
             id: string;
-            /** @description Where webhooks go */
+            /** @description URL to which webhooks are sent */
             url: string;
             /** @description A description for people; may be empty */
             description: string;
-            /** @description Whether messages are accepted but not delivered */
+            /** @description Whether messages are accepted without being delivered */
             paused: boolean;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the endpoint was created
              */
             created_at: string;
             /** @description Maximum number of deliveries per second; 0 means no limit */
             rate_limit_rps: number;
-            /** @description Deliveries at once */
+            /** @description Maximum number of deliveries at once */
             burst: number;
-            /** @description Added to every delivery */
+            /** @description Headers that are added to every delivery */
             headers: {
                 [key: string]: string;
             };
@@ -7958,7 +7958,7 @@ export interface components {
             hmac_enabled: true;
             /**
              * Format: date-time
-             * @description When it was last changed
+             * @description When the endpoint was last changed
              */
             updated_at: string;
         };
@@ -7989,7 +7989,7 @@ export interface components {
             meta: components["schemas"]["MetaView"];
         };
         WebhookProjectInput: {
-            /** @description Requests per minute, informational: the operator sets the effective limits. 0 means 1000 */
+            /** @description Requests per minute, for information only: the operator sets the effective limits. 0 means 1000 */
             rate_limit_default?: number;
             /** @description Name */
             name: string;
@@ -7999,7 +7999,7 @@ export interface components {
             meta: components["schemas"]["MetaView"];
         };
         WebhookProjectPatch: {
-            /** @description Requests per minute, informational: the operator sets the effective limits. 0 means 1000 */
+            /** @description Requests per minute, for information only: the operator sets the effective limits. 0 means 1000 */
             rate_limit_default?: number;
             /** @description Name */
             name?: string;
@@ -8007,7 +8007,7 @@ export interface components {
         WebhookProjectView: {
             /** @description Project */
             id: string;
-            /** @description The domain that owns it */
+            /** @description Id of the domain of the project */
             tenant_id: string;
             /** @description Name */
             name: string;
@@ -8020,7 +8020,7 @@ export interface components {
             rate_limit_default: number;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the project was created
              */
             created_at: string;
         };
@@ -9759,11 +9759,11 @@ export interface operations {
                 env_id?: string;
                 /** @description API */
                 api_id?: string;
-                /** @description Substring of the API name */
+                /** @description Text that the name of the API must contain */
                 api_name?: string;
                 /** @description API group */
                 group_id?: string;
-                /** @description Tags separated by commas, any of which matches; `#no_tags#` matches untagged APIs */
+                /** @description Tags, separated by commas, of which the API must have at least one; `#no_tags#` matches APIs without tags */
                 tags?: string;
             };
             header?: never;
@@ -11106,7 +11106,7 @@ export interface operations {
     DeleteAPIKey: {
         parameters: {
             query?: {
-                /** @description Whether to keep the keys created with it; by default all descendants are revoked */
+                /** @description Whether to keep the keys created with this key. Default: all descendants are revoked too */
                 keep_children?: "true" | "false";
             };
             header?: never;
@@ -11678,7 +11678,7 @@ export interface operations {
     DeleteEndpointSigningKey: {
         parameters: {
             query?: {
-                /** @description If true, deletes nothing and returns the remaining key */
+                /** @description If true, nothing is deleted, and the response shows the key that would remain */
                 dry_run?: "true" | "false";
             };
             header?: {
@@ -11758,9 +11758,9 @@ export interface operations {
                 endpoint_id?: string;
                 /** @description Only messages in this status */
                 status?: "queued" | "delivering" | "succeeded" | "pending_retry" | "failed_permanent" | "paused";
-                /** @description Only messages accepted at this time or later */
+                /** @description Only messages that were accepted at this time or later */
                 start_time?: string;
-                /** @description Only messages accepted before this time */
+                /** @description Only messages that were accepted before this time */
                 end_time?: string;
                 /** @description Number of rows per page */
                 limit?: number;
@@ -12558,11 +12558,11 @@ export interface operations {
                 env_id?: string;
                 /** @description API */
                 api_id?: string;
-                /** @description Substring of the API name */
+                /** @description Text that the name of the API must contain */
                 api_name?: string;
                 /** @description API group */
                 group_id?: string;
-                /** @description Tags separated by commas, any of which matches; `#no_tags#` matches untagged APIs */
+                /** @description Tags, separated by commas, of which the API must have at least one; `#no_tags#` matches APIs without tags */
                 tags?: string;
             };
             header?: never;
@@ -12613,7 +12613,7 @@ export interface operations {
                 api_id: string;
                 /** @description Signature key */
                 sign_id?: string;
-                /** @description Substring of the key name */
+                /** @description Text that the name of the key must contain */
                 sign_name?: string;
                 /** @description Environment */
                 env_id?: string;
@@ -12676,11 +12676,11 @@ export interface operations {
                 env_id?: string;
                 /** @description API */
                 api_id?: string;
-                /** @description Substring of the API name */
+                /** @description Text that the name of the API must contain */
                 api_name?: string;
                 /** @description API group */
                 group_id?: string;
-                /** @description Tags separated by commas, any of which matches; `#no_tags#` matches untagged APIs */
+                /** @description Tags, separated by commas, of which the API must have at least one; `#no_tags#` matches APIs without tags */
                 tags?: string;
             };
             header?: never;
@@ -12969,7 +12969,7 @@ export interface operations {
     DeleteSignatureKeyV2AtApic: {
         parameters: {
             query?: {
-                /** @description If true, deletes nothing, and answers what the deletion would affect */
+                /** @description If true, nothing is deleted, and the response shows what the deletion would affect */
                 dry_run?: "true" | "false";
             };
             header?: {
@@ -13128,9 +13128,9 @@ export interface operations {
                 limit?: number;
                 /** @description Exact id */
                 instance_id?: string;
-                /** @description Substring of the name */
+                /** @description Text that the name must contain */
                 instance_name?: string;
-                /** @description The word, or its number */
+                /** @description Status, as a word or a number */
                 status?: "Creating" | "CreateSuccess" | "CreateFail" | "Initing" | "Registering" | "Running" | "InitingFailed" | "RegisterFailed" | "Installing" | "InstallFailed" | "Updating" | "UpdateFailed" | "Rollbacking" | "RollbackSuccess" | "RollbackFailed" | "Deleting" | "DeleteFailed" | "Unregistering" | "UnRegisterFailed" | "CreateTimeout" | "InitTimeout" | "RegisterTimeout" | "InstallTimeout" | "UpdateTimeout" | "RollbackTimeout" | "DeleteTimeout" | "UnregisterTimeout" | "Starting" | "Freezing" | "Frozen" | "Restarting" | "RestartFail" | "Unhealthy" | "RestartTimeout" | "Resizing" | "ResizeFailed" | "ResizeTimeout";
             };
             header?: never;
@@ -15113,7 +15113,7 @@ export interface operations {
                 offset?: number;
                 /** @description Number of rows per page, 1 to 500; a smaller number counts as 20, a larger one as 500 */
                 limit?: number;
-                /** @description Selects the ports of this protocol */
+                /** @description Only ports with this protocol */
                 protocol?: "HTTP" | "HTTPS";
                 /** @description This port */
                 ingress_port?: number;
@@ -16862,11 +16862,11 @@ export interface operations {
                 env_id?: string;
                 /** @description API */
                 api_id?: string;
-                /** @description Substring of the API name */
+                /** @description Text that the name of the API must contain */
                 api_name?: string;
                 /** @description API group */
                 group_id?: string;
-                /** @description Tags separated by commas, any of which matches; `#no_tags#` matches untagged APIs */
+                /** @description Tags, separated by commas, of which the API must have at least one; `#no_tags#` matches APIs without tags */
                 tags?: string;
             };
             header?: never;
@@ -16917,7 +16917,7 @@ export interface operations {
                 api_id: string;
                 /** @description Signature key */
                 sign_id?: string;
-                /** @description Substring of the key name */
+                /** @description Text that the name of the key must contain */
                 sign_name?: string;
                 /** @description Environment */
                 env_id?: string;
@@ -16980,11 +16980,11 @@ export interface operations {
                 env_id?: string;
                 /** @description API */
                 api_id?: string;
-                /** @description Substring of the API name */
+                /** @description Text that the name of the API must contain */
                 api_name?: string;
                 /** @description API group */
                 group_id?: string;
-                /** @description Tags separated by commas, any of which matches; `#no_tags#` matches untagged APIs */
+                /** @description Tags, separated by commas, of which the API must have at least one; `#no_tags#` matches APIs without tags */
                 tags?: string;
             };
             header?: never;
@@ -17273,7 +17273,7 @@ export interface operations {
     DeleteSignatureKeyV2: {
         parameters: {
             query?: {
-                /** @description If true, deletes nothing, and answers what the deletion would affect */
+                /** @description If true, nothing is deleted, and the response shows what the deletion would affect */
                 dry_run?: "true" | "false";
             };
             header?: {

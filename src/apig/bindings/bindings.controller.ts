@@ -22,7 +22,7 @@ export class BindingsController {
     201,
     BindView,
     'AssociateSignatureKeyV2',
-    'Bind a signature key to published APIs; it replaces keys that are bound to them',
+    'Bind a signature key to published APIs, in place of the keys bound before',
     BINDING_ERRORS.bind,
     RECEIPT_HEADERS,
   )
@@ -56,7 +56,7 @@ export class BindingsController {
     200,
     BoundApisView,
     'ListApisBindedToSignatureKeyV2',
-    'List the published APIs that a signature key is bound to',
+    'List the published APIs to which a signature key is bound',
     BINDING_ERRORS.ofSign,
   )
   boundApis(@InInstance() scope: InstanceScope, @Query() query: ApisOfSignQuery): Promise<BoundApisView> {
@@ -69,7 +69,7 @@ export class BindingsController {
     200,
     UnboundApisView,
     'ListApisNotBoundWithSignatureKeyV2',
-    'List the published APIs that a signature key is not bound to',
+    'List the published APIs to which a signature key is not bound',
     BINDING_ERRORS.ofSign,
   )
   unboundApis(@InInstance() scope: InstanceScope, @Query() query: ApisOfSignQuery): Promise<UnboundApisView> {

@@ -6,8 +6,8 @@ import { CONTRACT_SIGN_ALGORITHMS, CONTRACT_SIGN_TYPES, SIGN_ALGORITHMS, SIGN_TY
 const PUBLISH_IDS_MAX = 1000;
 
 /**
- * Body of bind (docs/contracts/apig.md §2.1). An invalid value is answered with `APIG.2012`, and so is a missing `sign_id`
- * (docs/contracts/apig.md §2.5), which is why it has no `IsDefined`.
+ * Body of bind (docs/contracts/apig.md §2.1). The error for an invalid value is `APIG.2012`. So is the error for a missing `sign_id`
+ * (docs/contracts/apig.md §2.5), which is why the field has no `IsDefined`.
  */
 export class BindInput {
   static readonly invalidCode = 'APIG.2012';
@@ -21,7 +21,7 @@ export class BindInput {
     type: [String],
     minItems: 1,
     maxItems: PUBLISH_IDS_MAX,
-    description: 'Publications to bind; a repeated one counts once',
+    description: 'Ids of the publications (publish_id); duplicates count once',
   })
   @IsDefined()
   @IsArray()
@@ -31,7 +31,9 @@ export class BindInput {
   publish_ids: string[];
 }
 
-/** Query of the APIs that are bound, or not bound, to a key (docs/contracts/apig.md §2.1). A missing `sign_id` is `APIG.2012`. */
+/**
+ * Query of the APIs to which a key is bound, or not bound (docs/contracts/apig.md §2.1). The error for a missing `sign_id` is `APIG.2012`.
+ */
 export class ApisOfSignQuery extends Page {
   @ApiProperty({ description: 'Signature key' })
   @EmptyIsAbsent()
@@ -50,7 +52,7 @@ export class ApisOfSignQuery extends Page {
   @IsOptional()
   api_id?: string;
 
-  @ApiPropertyOptional({ description: 'Substring of the API name' })
+  @ApiPropertyOptional({ description: 'Text that the name of the API must contain' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -62,14 +64,16 @@ export class ApisOfSignQuery extends Page {
   @IsOptional()
   group_id?: string;
 
-  @ApiPropertyOptional({ description: 'Tags separated by commas, any of which matches; `#no_tags#` matches untagged APIs' })
+  @ApiPropertyOptional({
+    description: 'Tags, separated by commas, of which the API must have at least one; `#no_tags#` matches APIs without tags',
+  })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
   tags?: string;
 }
 
-/** Query of the keys bound to an API (docs/contracts/apig.md §2.1). */
+/** Query of the keys that are bound to an API (docs/contracts/apig.md §2.1). */
 export class SignsOfApiQuery extends Page {
   @ApiProperty({ description: 'API' })
   @EmptyIsAbsent()
@@ -83,7 +87,7 @@ export class SignsOfApiQuery extends Page {
   @IsOptional()
   sign_id?: string;
 
-  @ApiPropertyOptional({ description: 'Substring of the key name' })
+  @ApiPropertyOptional({ description: 'Text that the name of the key must contain' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -98,7 +102,7 @@ export class SignsOfApiQuery extends Page {
 
 /** A binding in the list of a key (docs/contracts/apig.md §2.2 `SignApiBindingBase`). */
 export class BoundApiView {
-  @ApiProperty({ description: 'Binding record id' }) id: string;
+  @ApiProperty({ description: 'Id of the binding record' }) id: string;
   @ApiProperty({ description: 'Publication of the API in the environment' }) publish_id: string;
   @ApiProperty({ description: 'API' }) api_id: string;
   @ApiProperty({ description: 'API name' }) api_name: string;
@@ -116,20 +120,21 @@ export class BoundApiView {
 
 /** A binding with its key (docs/contracts/apig.md §2.2 `SignApiBindingInfo`). */
 export class BindingView extends BoundApiView {
-  @ApiProperty({ enum: CONTRACT_SIGN_TYPES, description: 'How the key signs' }) sign_type: SignType;
-  @ApiProperty({ description: 'Key, in clear' }) sign_key: string;
-  @ApiProperty({ description: 'Secret, in clear' }) sign_secret: string;
-  @ApiPropertyOptional({ enum: CONTRACT_SIGN_ALGORITHMS, description: 'Cipher; present for aes keys only' }) sign_algorithm?: string;
+  @ApiProperty({ enum: CONTRACT_SIGN_TYPES, description: 'Type of the key' }) sign_type: SignType;
+  @ApiProperty({ description: 'Key in plain text' }) sign_key: string;
+  @ApiProperty({ description: 'Secret in plain text' }) sign_secret: string;
+  @ApiPropertyOptional({ enum: CONTRACT_SIGN_ALGORITHMS, description: 'Cipher; only present for aes keys' }) sign_algorithm?: string;
 }
 
 export class BindView {
   @ApiProperty({ type: [BindingView] }) bindings: BindingView[];
 }
 
-/** A binding with its key on `/signet/v1`. */
+/** A binding with its key, on `/signet/v1`. */
 export class OwnBindingView extends BindingView {
-  @ApiProperty({ enum: SIGN_TYPES, description: 'How the key signs' }) declare sign_type: SignType;
-  @ApiPropertyOptional({ enum: SIGN_ALGORITHMS, description: 'Present for types with algorithms' }) declare sign_algorithm?: string;
+  @ApiProperty({ enum: SIGN_TYPES, description: 'Type of the key' }) declare sign_type: SignType;
+  @ApiPropertyOptional({ enum: SIGN_ALGORITHMS, description: 'Algorithm; only present for types that have algorithms' })
+  declare sign_algorithm?: string;
 }
 
 export class OwnBindView extends BindView {
@@ -148,7 +153,7 @@ export class BoundSignsView {
   @ApiProperty({ type: [BindingView] }) bindings: BindingView[];
 }
 
-/** A publication that a key could be bound to (docs/contracts/apig.md §2.2 `ApiForSign`): one row per API and environment. */
+/** A publication to which a key could be bound (docs/contracts/apig.md §2.2 `ApiForSign`). There is one row per API and environment. */
 export class UnboundApiView {
   @ApiProperty({ description: 'API' }) id: string;
   @ApiProperty({ description: 'API name' }) name: string;
@@ -162,7 +167,7 @@ export class UnboundApiView {
   @ApiProperty({ description: 'Environment' }) run_env_id: string;
   @ApiProperty({ description: 'Environment name' }) run_env_name: string;
   @ApiProperty({ description: 'Publication of the API in the environment' }) publish_id: string;
-  @ApiProperty({ description: 'Name of the key that is bound to this publication; empty if there is none' }) signature_name: string;
+  @ApiProperty({ description: 'Name of the key that is bound to the publication; empty if there is none' }) signature_name: string;
   @ApiProperty({ type: [String], description: 'Tags of the API' }) tags: string[];
 }
 

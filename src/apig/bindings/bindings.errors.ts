@@ -8,7 +8,7 @@ export class BindingNotFound extends ContractError {
   }
 }
 
-/** The errors that only some operations return (docs/contracts/apig.md §2.5). */
+/** Errors that only some operations return (docs/contracts/apig.md §2.5). */
 export const BINDING_ERRORS = {
   bind: [
     invalid('sign_id', { code: 'APIG.2012' }),

@@ -53,14 +53,14 @@ const THERE = columnsOf(SignBinding).pick('id', 'signId', 'publishId', 'createdA
 const ENDS = columnsOf(SignBinding, 'b').pick('signId', 'publishId');
 const NEW_BINDING = columnsOf(SignBinding).all();
 
-/** A publication with the columns of its API that views show. */
+/** A publication, with those columns of its API that views show. */
 interface PublicationRow extends RowOf<typeof PUBLISHED>, RowOf<typeof API>, RowOf<typeof GROUP>, RowOf<typeof ENVIRONMENT> {
-  /** A JSON array as text; mysql2 returns it parsed from MariaDB. */
+  /** A JSON array as text. From MariaDB, mysql2 returns it parsed. */
   tags: string | string[] | null;
 }
 
 interface SignPart extends RowOf<typeof KEY>, RowOf<typeof HALVES> {
-  /** 1: the gateway masks secrets. */
+  /** 1 if the gateway masks secrets. */
   masks: number;
 }
 
@@ -75,7 +75,7 @@ const UNBOUND_API = `${PUBLICATION}, ${columnsOf(Sign, 's').pick({ signName: 'na
 const BOUND_SIGN = `${BINDING.select}, ${SIGN}, ${PUBLICATION}`;
 const OF_SIGN = `JOIN instances i ON i.id = s.instance_id ${JOIN_MASKS}`;
 
-/** Bindings, which say which key signs for which publication: docs/contracts/apig.md §2. */
+/** Bindings, which assign a signature key to a publication (docs/contracts/apig.md §2). */
 @Injectable()
 export class BindingsService {
   constructor(
@@ -86,8 +86,8 @@ export class BindingsService {
   ) {}
 
   /**
-   * Binds a key to all of the publications or to none. Rebinding a publication that has another key replaces its record, with a new id
-   * (docs/contracts/apig.md §2.3); a publication that has this key already keeps its record.
+   * Binds a key to all of the publications or to none. If a publication has another key, its record is replaced by one with a new id
+   * (docs/contracts/apig.md §2.3). If it already has this key, its record stays.
    * @throws SignNotFound, SignUnreadable, PublicationNotFound, InstanceNotFound
    */
   async bind(scope: InstanceScope, input: BindInput, caller: Caller, surface: Surface = 'contract'): Promise<Committed<BindView>> {
@@ -109,7 +109,7 @@ export class BindingsService {
         [input.sign_id, scope.instanceId, scope.projectId],
       );
       if (!sign) throw new SignNotFound(input.sign_id);
-      // Decrypted before any write, so that a damaged key is never bound.
+      // Decrypts before any write, so that a damaged key is never bound.
       const halves = openSign(box, scope, sign);
       const publications = await this.onlinePublications(write, scope, publishIds);
       const there = await this.bindingsOn(write, publishIds);
@@ -130,7 +130,7 @@ export class BindingsService {
         );
       }
       if (fresh.length > 0) {
-        // Lists the replaced keys and not the records, because the column cannot hold the record ids of a full request.
+        // Lists the replaced keys instead of the records, because the column cannot hold the record ids of a full request.
         const detail = {
           publish_ids: fresh.map(({ publishId }) => publishId),
           replaced_sign_ids: [...new Set(replaced.map(({ signId }) => signId))],
@@ -159,7 +159,7 @@ export class BindingsService {
 
   /**
    * Deletes one binding by the id of its record (docs/contracts/apig.md §2.1).
-   * @throws BindingNotFound, also for a record that a rebinding has replaced; ApiFault 400 for a malformed id
+   * @throws BindingNotFound, also for a record that a later binding has replaced; ApiFault 400 for a malformed id
    */
   async unbind(scope: InstanceScope, bindingId: string, caller: Caller, surface: Surface = 'contract'): Promise<Committed<void>> {
     if (!ID_PATTERN.test(bindingId)) throw invalid('id', { where: 'path' });
@@ -182,7 +182,7 @@ export class BindingsService {
     });
   }
 
-  /** The publications of a key, newest first. One that is offline keeps its row (docs/contracts/apig.md §2.4). */
+  /** Returns the publications of a key, newest first. A publication that is offline keeps its row (docs/contracts/apig.md §2.4). */
   async boundApis(scope: InstanceScope, query: ApisOfSignQuery, surface: Surface = 'contract'): Promise<BoundApisView> {
     await this.assertSign(scope, query.sign_id, surface);
     const { where, values, exact } = apiConditions(query);
@@ -193,7 +193,10 @@ export class BindingsService {
     return { total, size: rows.length, bindings: rows.map((row) => boundApi(row, toSeconds(row.createdAt))) };
   }
 
-  /** Every online publication that does not have this key, with the key that it has instead (docs/contracts/apig.md §2.2). */
+  /**
+   * Returns all online publications without this key. Each row shows the key that the publication has instead
+   * (docs/contracts/apig.md §2.2).
+   */
   async unboundApis(scope: InstanceScope, query: ApisOfSignQuery): Promise<UnboundApisView> {
     await this.assertSign(scope, query.sign_id, 'contract');
     const { where, values, exact } = apiConditions(query);
@@ -221,7 +224,7 @@ export class BindingsService {
   }
 
   /**
-   * The keys of an API, at most one per environment (docs/contracts/apig.md §2.1). A damaged key is left out. @throws ApiNotFound,
+   * Returns the keys of an API, at most one per environment (docs/contracts/apig.md §2.1). Damaged keys are left out. @throws ApiNotFound,
    * InstanceNotFound
    */
   async boundSigns(scope: InstanceScope, query: SignsOfApiQuery): Promise<BoundSignsView> {
@@ -250,7 +253,7 @@ export class BindingsService {
     return { total, size: bindings.length, bindings };
   }
 
-  /** One page, newest first after the exact match of a name, and the number of all matches. */
+  /** Returns one page and the number of all matches. An exact match of a name comes first, then the newest rows. */
   private async page<T>(
     select: string,
     from: string,
@@ -276,7 +279,7 @@ export class BindingsService {
     return this.assertExists(scope, 'signs s', signId, () => new SignNotFound(signId), onSurface(surface));
   }
 
-  /** One statement tells a missing row from a missing gateway. */
+  /** Checks that the row exists, with one statement that distinguishes a missing row from a missing gateway. */
   private async assertExists(
     scope: InstanceScope,
     table: 'signs s' | 'apis s',
@@ -352,7 +355,7 @@ const tagsOf = ({ tags }: PublicationRow): string[] => (typeof tags === 'string'
 
 const NO_TAGS = '#no_tags#';
 
-/** The filters that `binded-apis` and `unbinded-apis` share (docs/contracts/apig.md §2.1). */
+/** The filters that `binded-apis` and `unbinded-apis` have in common (docs/contracts/apig.md §2.1). */
 function apiConditions(query: ApisOfSignQuery): { where: string; values: string[]; exact: NameCondition['exactFirst'] | undefined } {
   const conditions: string[] = [];
   const values: string[] = [];
@@ -370,7 +373,7 @@ function apiConditions(query: ApisOfSignQuery): { where: string; values: string[
     exact = exactFirst;
   }
   if (query.tags !== undefined) {
-    // Tags are stored as a JSON array of strings, so a whole tag is matched with its quotes.
+    // Tags are stored as a JSON array of strings. So each tag is matched together with its quotes.
     const tags = query.tags.split(',');
     const column = "COALESCE(JSON_EXTRACT(a.definition, '$.tags'), '[]')";
     const each = tags.map((tag) => (tag === NO_TAGS ? `${column} = '[]'` : `${column} LIKE ? ESCAPE '!'`));

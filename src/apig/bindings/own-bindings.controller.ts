@@ -10,7 +10,7 @@ import { ApisOfSignQuery, BindInput, BoundApisView, OwnBindView } from './bindin
 import { BINDING_ERRORS } from './bindings.errors.js';
 import { BindingsService } from './bindings.service.js';
 
-/** Bindings of keys of all types. */
+/** Bindings of keys of all types, including those outside the contract. */
 @ApiTags('Signature key bindings')
 @Controller('/signet/v1/instances/:instance_id/sign-bindings')
 export class OwnBindingsController {
@@ -56,7 +56,7 @@ export class OwnBindingsController {
     200,
     BoundApisView,
     'ListSignatureKeyBindings',
-    'List the published APIs that a signature key of any type is bound to',
+    'List the published APIs to which a signature key of any type is bound',
     BINDING_ERRORS.ofSign,
   )
   boundApis(@InCallersInstance() scope: InstanceScope, @Query() query: ApisOfSignQuery): Promise<BoundApisView> {

@@ -4,7 +4,7 @@ import { Sign } from '../signs/sign.entity.js';
 
 /**
  * The binding of a signature key to a publication (docs/contracts/apig.md §2). The unique index allows one key per publication. Foreign
- * keys delete the binding with its key or publication, also under concurrency.
+ * keys delete the binding together with its key or its publication, even under concurrency.
  */
 @Entity({ name: 'sign_bindings' })
 @Index('uq_sign_bindings_publish', ['publishId'], { unique: true })

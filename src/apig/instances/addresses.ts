@@ -1,18 +1,17 @@
 import { hash } from 'node:crypto';
 
 /**
- * The addresses that a gateway shows. A gateway of Signet has no network of its own, but clients need texts in the form of an address. The
- * addresses are from networks that are reserved for documentation (RFC 5737, RFC 3849), so that a client that connects to one reaches
- * nobody.
+ * The addresses that a gateway shows. A gateway of Signet has no network of its own, but clients expect texts in the format of an address.
+ * The addresses are in networks that are reserved for documentation (RFC 5737, RFC 3849), so no host answers a client that connects to one.
  */
 export interface Addresses {
-  /** An address inside the subnet, e.g. `ingress_ip`. */
+  /** The address inside the subnet, e.g. `ingress_ip`. */
   private: string;
-  /** Address of outbound traffic: `nat_eip_address`. */
+  /** The address of outbound traffic (`nat_eip_address`). */
   outbound: string;
-  /** Address of inbound traffic from outside: `publicips`. */
+  /** The address of inbound traffic from outside (`publicips`). */
   inbound: string;
-  /** IPv6 address, of a gateway with `ipv6_enable`. */
+  /** The IPv6 address, shown for a gateway with `ipv6_enable`. */
   v6: string;
 }
 
@@ -21,10 +20,10 @@ const OUTBOUND = '198.51.100';
 const INBOUND = '203.0.113';
 const V6 = '2001:db8';
 
-/** The number of hosts in a network of 256 addresses, without its first and last address. */
+/** Number of hosts in a network of 256 addresses, without the first and the last address. */
 const HOSTS = 254;
 
-/** The addresses of a gateway, the same for the same id. */
+/** Returns the addresses of a gateway, which depend only on its id. */
 export function addressesOf(instanceId: string): Addresses {
   const bytes = digestOf(instanceId);
   const host = hostOf(bytes);
@@ -32,7 +31,7 @@ export function addressesOf(instanceId: string): Addresses {
   return { private: `${PRIVATE}.${host}`, outbound: `${OUTBOUND}.${host}`, inbound: `${INBOUND}.${host}`, v6: `${V6}:${groups}::${host}` };
 }
 
-/** The address of an elastic IP that exists elsewhere and is known by its id only. */
+/** Returns an address for an elastic IP, of which only the id is known. */
 export const elasticAddressOf = (eipId: string): string => `${INBOUND}.${hostOf(digestOf(eipId))}`;
 
 const digestOf = (text: string): Buffer => hash('sha256', text, 'buffer');

@@ -21,7 +21,7 @@ export class ConfigsController {
 
   @Get('instances/:instance_id/project/configs')
   @Allow('apig:instances:get')
-  @Answers(200, GatewayConfigListView, 'ListInstanceConfigsV2', 'List the limits of a gateway, and how much of each limit is used')
+  @Answers(200, GatewayConfigListView, 'ListInstanceConfigsV2', 'List the limits of a gateway, with the current usage of each')
   ofGateway(@InInstance() scope: InstanceScope, @Query() page: Page): Promise<GatewayConfigListView> {
     return this.configs.ofGateway(scope, page);
   }

@@ -4,7 +4,7 @@ import { ApiProperty } from '@nestjs/swagger';
 export class GatewayConfigView {
   @ApiProperty() config_id: string;
   @ApiProperty() config_name: string;
-  @ApiProperty({ description: 'A whole number, or `on` or `off`' }) config_value: string;
+  @ApiProperty({ description: 'A whole number, `on` or `off`' }) config_value: string;
   @ApiProperty({ format: 'date-time' }) config_time: string;
   @ApiProperty() remark: string;
   @ApiProperty({ type: 'integer' }) used: number;

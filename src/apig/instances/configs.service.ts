@@ -17,7 +17,7 @@ const PROJECT = columnsOf(Project).pick('createdAt');
 const COUNTED = [...new Set(QUOTA_ENTRIES.flatMap(([, { table }]) => table ?? []))];
 const COUNTS = COUNTED.map((table) => `(SELECT COUNT(*) FROM ${table} t WHERE t.instance_id = i.id) AS ${table}`).join(', ');
 
-/** The limits of gateways and projects: docs/contracts/apig.md §3.2. */
+/** The limits of gateways and projects (docs/contracts/apig.md §3.2). */
 @Injectable()
 export class ConfigsService {
   constructor(
@@ -25,7 +25,7 @@ export class ConfigsService {
     private readonly config: Config,
   ) {}
 
-  /** The limits of a gateway and how much of each is used now. @throws InstanceNotFound */
+  /** Returns the limits of a gateway, with the current usage of each. @throws InstanceNotFound */
   async ofGateway(scope: InstanceScope, { limit, offset }: Page): Promise<GatewayConfigListView> {
     const params = [scope.instanceId, scope.projectId];
     const [gateway] = await this.database.rows<Record<string, number> & RowOf<typeof INSTANCE>>(
@@ -58,7 +58,7 @@ export class ConfigsService {
     return { total: all.length, size: configs.length, configs };
   }
 
-  /** The limit of gateways in a project. */
+  /** Returns the limit of the number of gateways in a project. */
   async ofProject(scope: ProjectScope): Promise<ProjectConfigListView> {
     const [project] = await this.database.rows<RowOf<typeof PROJECT>>(`SELECT ${PROJECT.select} FROM projects WHERE id = ?`, [
       scope.projectId,
@@ -75,5 +75,5 @@ export class ConfigsService {
   }
 }
 
-/** Derived from the name, so that it is the same in every gateway and after every restart. */
+/** Derived from the name, so that the id is the same in every gateway and after every restart. */
 const configId = (name: string) => hash('sha256', name, 'hex').slice(0, 32);

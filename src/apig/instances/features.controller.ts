@@ -16,7 +16,7 @@ export class FeaturesController {
 
   @Post()
   @Allow('apig:features:create')
-  @Answers(201, FeatureView, 'CreateFeatureV2', 'Set a feature of a gateway, once a minute at most', INSTANCE_ERRORS.setFeature)
+  @Answers(201, FeatureView, 'CreateFeatureV2', 'Set a feature of a gateway, at most once a minute', INSTANCE_ERRORS.setFeature)
   set(@InInstance() scope: InstanceScope, @Body() input: FeatureInput, @CallerOf() caller: Caller): Promise<FeatureView> {
     return this.features.set(scope, input, caller);
   }

@@ -19,7 +19,7 @@ export class FeatureInput {
 
   @ApiPropertyOptional({
     maxLength: CONFIG_MAX,
-    description: 'JSON as a string, or `on` or `off`; empty if omitted',
+    description: 'A JSON text, `on` or `off`. Default: empty',
     example: '{"enable": "on", "public_key_uri_prefix": "/apigw/authadv/v2/public-key/"}',
   })
   @IsString()
@@ -33,7 +33,7 @@ export class FeatureView {
   @ApiProperty() id: string;
   @ApiProperty() name: string;
   @ApiProperty() enable: boolean;
-  @ApiProperty({ description: 'The configuration, as it was sent' }) config: string;
+  @ApiProperty({ description: 'The configuration, as the client sent it' }) config: string;
   @ApiProperty() instance_id: string;
   @ApiProperty({ format: 'date-time' }) update_time: string;
 }
@@ -44,7 +44,7 @@ export class FeatureListView {
   @ApiProperty({ type: [FeatureView] }) features: FeatureView[];
 }
 
-/** Names of built-in features (docs/contracts/apig.md §3.2). */
+/** Names of the built-in features (docs/contracts/apig.md §3.2). */
 export class BuiltInFeaturesView {
   @ApiProperty({ type: 'integer' }) total: number;
   @ApiProperty({ type: 'integer' }) size: number;

@@ -20,7 +20,7 @@ const BEFORE = columnsOf(InstanceFeature).pick('id', 'updatedAt');
 const NEW_FEATURE = columnsOf(InstanceFeature).all();
 type FeatureRow = RowOf<typeof FEATURE>;
 
-/** The features of a gateway that a caller can set: docs/contracts/apig.md §3.2. */
+/** The features of a gateway that a caller can set (docs/contracts/apig.md §3.2). */
 @Injectable()
 export class FeaturesService {
   constructor(
@@ -30,7 +30,7 @@ export class FeaturesService {
   ) {}
 
   /**
-   * Replaces a feature's configuration. At most once a minute per feature, even if nothing differs (docs/contract.md).
+   * Replaces the configuration of a feature, at most once a minute, even if the configuration stays the same (docs/contract.md).
    * @throws FeatureUnrecognized, FeatureChangedTooSoon, InstanceNotFound; ApiFault 400 for a configuration that is not JSON
    */
   async set(scope: InstanceScope, input: FeatureInput, caller: Caller): Promise<FeatureView> {
@@ -42,7 +42,7 @@ export class FeaturesService {
         `SELECT ${BEFORE.select} FROM instance_features WHERE instance_id = ? AND name = ?`,
         [scope.instanceId, input.name],
       );
-      // If the clock was set back, the last change is in the future and does not count.
+      // If the clock was set back, the last change is in the future and is ignored.
       if (before && write.now >= before.updatedAt && write.now - before.updatedAt < MINUTE_MS) throw new FeatureChangedTooSoon();
       const id = before?.id ?? newId();
       const enable = input.enable ? 1 : 0;
@@ -71,9 +71,9 @@ export class FeaturesService {
     });
   }
 
-  /** Features that were set, newest first. @throws InstanceNotFound */
+  /** Returns the features that were set, newest first. @throws InstanceNotFound */
   async list(scope: InstanceScope, { limit, offset }: Page): Promise<FeatureListView> {
-    // Selects from `instances`, so that a gateway without features differs from a missing gateway.
+    // Selects from `instances`, to distinguish a gateway without features from a missing gateway.
     const from = 'FROM instances i LEFT JOIN instance_features f ON f.instance_id = i.id WHERE i.id = ? AND i.project_id = ?';
     const params = [scope.instanceId, scope.projectId];
     const [count] = await this.database.rows<{ gateways: number; total: number }>(
@@ -98,7 +98,7 @@ const view = ({ instanceId }: InstanceScope, row: FeatureRow, updateTime: string
   update_time: updateTime,
 });
 
-/** JSON, or one of the two bare words in the contract's examples (`"config": "on"`). */
+/** Whether the text is JSON, or one of the two bare words in the contract's examples (`"config": "on"`). */
 function isConfiguration(config: string): boolean {
   if (['', 'on', 'off'].includes(config)) return true;
   try {

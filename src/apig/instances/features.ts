@@ -1,10 +1,10 @@
-/** Features of every gateway that cannot be switched off (docs/contracts/apig.md §1.10). */
+/** Features that every gateway has and that cannot be switched off (docs/contracts/apig.md §1.10). */
 export const BUILT_IN_FEATURES = ['sign_basic', 'sign_aes'] as const;
 
 /**
- * The features that `POST …/features` accepts. `public_key` allows that type of key, and `custom_auth_header` names the header of the
- * signature; the others are stored and returned only. Features whose configuration holds a private key (`backend_client_certificate`,
- * `app_token`) are not accepted, because configurations are not encrypted.
+ * The features that `POST …/features` accepts. `public_key` allows that type of key, and `custom_auth_header` sets the name of the
+ * signature's header. All others are stored and returned, but have no effect. Features whose configuration contains a private key
+ * (`backend_client_certificate`, `app_token`) are not accepted, because configurations are not encrypted.
  */
 export const CONFIGURABLE_FEATURES = [
   'lts',
@@ -32,5 +32,5 @@ export const CONFIGURABLE_FEATURES = [
 
 const configurable = new Set<string>(CONFIGURABLE_FEATURES);
 
-/** @param name as sent by the caller */
+/** @param name the name that the caller sent */
 export const isConfigurable = (name: string): boolean => configurable.has(name);

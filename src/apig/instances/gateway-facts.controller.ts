@@ -17,7 +17,7 @@ import {
   InstanceRestrictionView,
 } from './instances.views.js';
 
-/** Reads about a gateway that clients make before other operations. */
+/** Facts about a gateway that clients read before other operations. */
 @ApiTags('Gateways')
 @Controller('/v2/:project_id/apigw')
 export class GatewayFactsController {
@@ -43,7 +43,7 @@ export class GatewayFactsController {
     200,
     InstanceRestrictionView,
     'ShowRestrictionOfInstanceV2',
-    'Show the network ranges a gateway cannot use',
+    'Show the network ranges that a gateway cannot use',
     INSTANCE_ERRORS.detail,
   )
   restriction(@InProject() scope: ProjectScope, @Param('instance_id') instanceId: string): Promise<InstanceRestrictionView> {
@@ -63,7 +63,7 @@ export class GatewayFactsController {
 
   @Get('instances/:instance_id/tags')
   @Allow('apig:tags:list')
-  @Answers(200, ApiTagsView, 'ListTagsV2', 'List the tags that APIs of a gateway have')
+  @Answers(200, ApiTagsView, 'ListTagsV2', 'List the tags of the APIs of a gateway')
   apiTags(@InInstance() scope: InstanceScope, @Query() page: Page): Promise<ApiTagsView> {
     return this.facts.apiTags(scope, page);
   }
@@ -84,7 +84,7 @@ export class GatewayFactsController {
 
   @Get('instances/:instance_id/resources/outline/apps')
   @Allow('apig:instances:get')
-  @Answers(200, AppOutlineView, 'ListAppQuantitiesV2', 'Count the credentials of a gateway, which has none')
+  @Answers(200, AppOutlineView, 'ListAppQuantitiesV2', 'Count the credentials of a gateway; always 0')
   appOutline(@InInstance() scope: InstanceScope): Promise<AppOutlineView> {
     return this.facts.appOutline(scope);
   }

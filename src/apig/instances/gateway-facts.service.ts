@@ -22,7 +22,7 @@ import { RELEASE } from './release.js';
 const ZONES = ['a', 'b', 'c'];
 const FIRST_PORT = 8401;
 
-/** Facts about a gateway and its region that clients read: docs/contracts/apig.md §3.1. */
+/** Facts about a gateway and its region (docs/contracts/apig.md §3.1). */
 @Injectable()
 export class GatewayFactsService {
   constructor(
@@ -31,13 +31,13 @@ export class GatewayFactsService {
     private readonly config: Config,
   ) {}
 
-  /** Always complete, because a gateway is ready as soon as it exists. @throws GatewayNotFound */
+  /** Returns a progress that is always complete, because a gateway is ready as soon as it exists. @throws GatewayNotFound */
   async progress(scope: ProjectScope, instanceId: string): Promise<InstanceProgressView> {
     const { createdAt } = await this.instances.row(scope, instanceId);
     return { progress: 100, status: 'success', error_code: null, error_msg: null, start_time: createdAt, end_time: createdAt };
   }
 
-  /** Always empty, because every network range is free. @throws GatewayNotFound */
+  /** Returns a list that is always empty, because a gateway can use every network range. @throws GatewayNotFound */
   async restriction(scope: ProjectScope, instanceId: string): Promise<InstanceRestrictionView> {
     await this.instances.row(scope, instanceId);
     return { restrict_cidrs: [], resource_subnet_cidr: '' };
@@ -50,7 +50,7 @@ export class GatewayFactsService {
     return { total: BUILT_IN_FEATURES.length, size: features.length, features };
   }
 
-  /** The tags in alphabetical order, without duplicates. @throws InstanceNotFound */
+  /** Returns the tags in alphabetical order, without duplicates. @throws InstanceNotFound */
   async apiTags(scope: InstanceScope, { limit, offset }: Page): Promise<ApiTagsView> {
     const sql = "SELECT DISTINCT JSON_EXTRACT(definition, '$.tags') AS tags FROM apis WHERE instance_id = ? AND project_id = ?";
     const rows = await rowsOf<{ tags: string | string[] | null }>(this.database, scope, sql, [scope.instanceId, scope.projectId]);
@@ -59,7 +59,7 @@ export class GatewayFactsService {
     return { total: all.length, size: tags.length, tags };
   }
 
-  /** No group is on sale, because there is no market. @throws InstanceNotFound */
+  /** Counts the API groups. None is on sale, because there is no marketplace. @throws InstanceNotFound */
   async groupOutline(scope: InstanceScope): Promise<GroupOutlineView> {
     const counted = await this.countIn(
       scope,
@@ -69,7 +69,7 @@ export class GatewayFactsService {
     return { onsell_nums: 0, offsell_nums: counted.n };
   }
 
-  /** The numbers of APIs that are published in RELEASE and of those that are not. @throws InstanceNotFound */
+  /** Counts the APIs that are published in RELEASE and those that are not. @throws InstanceNotFound */
   async apiOutline(scope: InstanceScope): Promise<ApiOutlineView> {
     const sql = `SELECT COUNT(*) AS n, COUNT(p.id) AS online FROM apis a
       LEFT JOIN publications p ON p.api_id = a.id AND p.online = 1 AND p.env_id = ? WHERE a.instance_id = ? AND a.project_id = ?`;
@@ -83,7 +83,7 @@ export class GatewayFactsService {
     return { authed_nums: 0, unauthed_nums: 0 };
   }
 
-  /** Three zones of the configured region, each with every edition. */
+  /** Returns three zones of the configured region, each with all editions. */
   availableZones(): AvailableZonesView {
     return {
       available_zones: ZONES.map((letter, i) => ({

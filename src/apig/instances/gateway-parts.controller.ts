@@ -40,7 +40,7 @@ export class GatewayPartsController {
 
   @Put('eip')
   @Allow('apig:instances:update')
-  @Answers(200, EipView, 'AddEipV2', 'Bind an elastic IP to a gateway; it replaces the bound one', INSTANCE_ERRORS.detail)
+  @Answers(200, EipView, 'AddEipV2', 'Bind an elastic IP to a gateway, in place of the one bound before', INSTANCE_ERRORS.detail)
   bindEip(
     @InProject() scope: ProjectScope,
     @Param('instance_id') id: string,

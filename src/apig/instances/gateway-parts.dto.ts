@@ -32,7 +32,7 @@ export class BandwidthInput {
     type: 'integer',
     minimum: 1,
     maximum: BANDWIDTH_MAX,
-    description: `Mbit/s, as a number or a text. If omitted, ${BANDWIDTH_DEFAULT} when access is enabled, else unchanged`,
+    description: `Mbit/s, as a number or a text. Default: ${BANDWIDTH_DEFAULT} when access is enabled, otherwise unchanged`,
   })
   @EmptyIsAbsent()
   @Transform(({ value }) => strictInteger(value))
@@ -52,7 +52,7 @@ export class BandwidthInput {
 
 /** Body of binding an elastic IP. */
 export class EipInput {
-  @ApiProperty({ minLength: 1, maxLength: NETWORK_ID_MAX, description: 'Stored and returned only' })
+  @ApiProperty({ minLength: 1, maxLength: NETWORK_ID_MAX, description: 'Stored and returned, without an effect' })
   @IsDefined()
   @IsString()
   @Length(1, NETWORK_ID_MAX)
@@ -90,7 +90,7 @@ export class IngressPortInput {
 }
 
 export class IngressPortQuery extends Page {
-  @ApiPropertyOptional({ enum: PROTOCOLS, description: 'Selects the ports of this protocol' })
+  @ApiPropertyOptional({ enum: PROTOCOLS, description: 'Only ports with this protocol' })
   @EmptyIsAbsent()
   @IsIn(PROTOCOLS)
   @IsOptional()
@@ -136,7 +136,7 @@ export class ElbInput {
   @Length(1, NETWORK_ID_MAX)
   id: string;
 
-  @ApiPropertyOptional({ description: 'Accepted and ignored' })
+  @ApiPropertyOptional({ description: 'Accepted, but ignored' })
   @IsBoolean()
   @IsOptional()
   force_overwrite_enabled?: boolean;

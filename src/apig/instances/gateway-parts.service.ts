@@ -35,14 +35,14 @@ import { InstancesService } from './instances.service.js';
 import type { InstanceCreatedView, InstanceRow } from './instances.views.js';
 
 /**
- * Parts of one gateway that have no effect in Signet: its edition, addresses, inbound ports and load balancers
- * (docs/contracts/apig-clients.md §2). All of these parts are in the gateway's row.
+ * Parts of a gateway that have no effect in Signet: its edition, addresses, inbound ports and load balancers
+ * (docs/contracts/apig-clients.md §2). All of them are stored in the row of the gateway.
  */
 @Injectable()
 export class GatewayPartsService {
   constructor(private readonly instances: InstancesService) {}
 
-  /** Changes the edition, in either direction. @throws GatewayNotFound, SpecNotFound, SameSpec */
+  /** Changes the edition to a smaller or a larger one. @throws GatewayNotFound, SpecNotFound, SameSpec */
   async resize(scope: ProjectScope, instanceId: string, { spec_id: spec }: ResizeInput, caller: Caller): Promise<InstanceCreatedView> {
     if (!editionOf(spec)) throw new SpecNotFound();
     await this.instances.change(scope, instanceId, caller, { action: 'ResizeInstance', detail: { spec } }, (before) => {
@@ -52,7 +52,7 @@ export class GatewayPartsService {
     return done(instanceId, 'The edition of the gateway has been changed.');
   }
 
-  /** Binds an elastic IP, which replaces the bound one. @throws GatewayNotFound */
+  /** Binds an elastic IP, in place of the one bound before. @throws GatewayNotFound */
   async bindEip(scope: ProjectScope, instanceId: string, { eip_id: id }: EipInput, caller: Caller): Promise<EipView> {
     const eip = { id, address: elasticAddressOf(id) };
     const entry = { action: 'AddEip' as const, detail: { eip_id: id } };
@@ -92,7 +92,7 @@ export class GatewayPartsService {
     });
   }
 
-  /** Does nothing if the access is disabled. @throws GatewayNotFound */
+  /** Does nothing if outbound access is disabled. @throws GatewayNotFound */
   async disableOutbound(scope: ProjectScope, instanceId: string, caller: Caller): Promise<void> {
     await this.instances.change(scope, instanceId, caller, { action: 'RemoveEgressEip' }, (before) =>
       before.details.bandwidthSize === 0 ? before : withDetails(before, { bandwidthSize: 0, bandwidthChargingMode: null }),
@@ -124,7 +124,7 @@ export class GatewayPartsService {
     return done(instanceId, 'The bandwidth of inbound access has been changed.');
   }
 
-  /** Does nothing if the access is disabled. @throws GatewayNotFound */
+  /** Does nothing if inbound access is disabled. @throws GatewayNotFound */
   async disableInbound(scope: ProjectScope, instanceId: string, caller: Caller): Promise<void> {
     await this.instances.change(scope, instanceId, caller, { action: 'RemoveIngressEip' }, (before) =>
       before.details.ingressBandwidthSize === 0
@@ -133,7 +133,7 @@ export class GatewayPartsService {
     );
   }
 
-  /** Adds a port; a port has one protocol. @throws GatewayNotFound, PortTaken, PortQuotaExceeded */
+  /** Adds a port. A port can have only one protocol. @throws GatewayNotFound, PortTaken, PortQuotaExceeded */
   async addPort(scope: ProjectScope, instanceId: string, input: IngressPortInput, caller: Caller): Promise<IngressPortView> {
     const port = { id: newId(), protocol: input.protocol, port: input.ingress_port };
     const entry = { action: 'AddCustomIngressPort' as const, detail: { ...toPortView(port) } };
@@ -172,7 +172,7 @@ export class GatewayPartsService {
     return elbsView(await this.instances.row(scope, instanceId));
   }
 
-  /** Adds load balancers; an existing one stays. @throws GatewayNotFound; ApiFault 400 when there would be too many */
+  /** Adds load balancers. Those that the gateway already has stay. @throws GatewayNotFound; ApiFault 400 when there would be too many */
   async addElbs(scope: ProjectScope, instanceId: string, { elb_details: added }: ElbsInput, caller: Caller): Promise<ElbsView> {
     const ids = added.map(({ id }) => id);
     const entry = { action: 'AddExtraElbs' as const, detail: { elb_ids: ids } };
@@ -184,7 +184,7 @@ export class GatewayPartsService {
     return elbsView(after);
   }
 
-  /** Removes load balancers; unknown ones are ignored. @throws GatewayNotFound */
+  /** Removes load balancers. Unknown ids are ignored. @throws GatewayNotFound */
   async removeElbs(scope: ProjectScope, instanceId: string, { elb_ids: ids }: ElbIdsInput, caller: Caller): Promise<void> {
     const entry = { action: 'RemoveExtraElbs' as const, detail: { elb_ids: ids } };
     await this.instances.change(scope, instanceId, caller, entry, (before) => {
@@ -201,5 +201,5 @@ const withDetails = (row: InstanceRow, details: Partial<InstanceDetails>): Insta
 
 const elbsView = ({ details }: InstanceRow): ElbsView => ({ elbs: details.elbs.map((id) => ({ elb_id: id })) });
 
-/** The contract's answer for an operation that takes time; here it is already complete. */
+/** The contract's response for an operation that takes time. Here, the operation is already complete. */
 const done = (instanceId: string, message: string): InstanceCreatedView => ({ instance_id: instanceId, message, job_id: `JOB-${newId()}` });

@@ -1,8 +1,10 @@
-/** The service names in the paths of the nine operations: APIG's own, and the one of an older SDK (docs/contracts/apig.md §0). */
+/**
+ * The service names in the paths of the nine operations: the name of APIG, and the name that an older SDK uses (docs/contracts/apig.md §0).
+ */
 const SERVICES = ['apigw', 'apic'];
 
 /**
- * The paths of a resource at both prefixes. One controller serves both, so that they cannot differ.
+ * Returns the paths of a resource with both prefixes. One controller serves both, so that they cannot differ.
  * @param resource the rest of the path, e.g. `signs`
  */
 export const atBothPrefixes = (resource: string): string[] =>

@@ -7,7 +7,7 @@ import { inInstance } from './instance-scope.js';
 import { inProject } from '../../identity/projects/projects.service.js';
 import { type ShownGateway, shownGateway } from '../../platform/receipts/protocol-rows.js';
 
-/** Rows of a gateway; if there are none, checks that the gateway exists. @throws InstanceNotFound */
+/** Returns rows of a gateway. If there are none, checks that the gateway exists. @throws InstanceNotFound */
 export async function rowsOf<T>(database: Database, scope: InstanceScope, sql: string, params: readonly Param[]): Promise<T[]> {
   const rows = await database.rows<T>(sql, params);
   if (rows.length === 0) await assertInstance(database, scope);
@@ -15,10 +15,10 @@ export async function rowsOf<T>(database: Database, scope: InstanceScope, sql: s
 }
 
 /**
- * The scope of a write about a gateway's sessions, verifiers or credentials: the gateway, or its project once the gateway is
+ * The scope of a write about the sessions, verifiers or credentials of a gateway: the gateway itself, or its project if the gateway was
  * deleted.
  * @returns also the gateway as it was before the write
- * @throws InstanceNotFound when the project never had it
+ * @throws InstanceNotFound when the project never had this gateway
  */
 export async function inGatewayOrProject(database: Database, scope: InstanceScope): Promise<{ lock: WriteScope; gateway: ShownGateway }> {
   const gateway = await shownGateway(database, { kind: 'instance', id: scope.instanceId });
@@ -32,7 +32,7 @@ export async function assertInstance(database: Database, { projectId, instanceId
   if (there.length === 0) throw new InstanceNotFound(instanceId);
 }
 
-/** The gateway's revision, in the same read as other rows. @throws InstanceNotFound */
+/** Returns the revision of a gateway, in the same snapshot as other rows. @throws InstanceNotFound */
 export async function revisionOf(reads: Reads, { projectId, instanceId }: InstanceScope): Promise<number> {
   const sql = `SELECT c.revision FROM instances i JOIN change_counters c ON c.scope_kind = 'instance' AND c.scope_id = i.id WHERE i.id = ? AND i.project_id = ?`;
   const [counter] = await reads.rows<{ revision: number }>(sql, [instanceId, projectId]);

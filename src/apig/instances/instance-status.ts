@@ -1,4 +1,4 @@
-/** A gateway's status: the number of `instance_status` and the word of `status` (docs/contracts/apig.md §3.1). */
+/** The statuses of a gateway: the numbers in `instance_status` and the words in `status` (docs/contracts/apig.md §3.1). */
 const WORDS: Record<number, string> = {
   1: 'Creating',
   2: 'CreateSuccess',
@@ -39,15 +39,15 @@ const WORDS: Record<number, string> = {
   44: 'ResizeTimeout',
 };
 
-/** The status of every gateway. Nothing has to be installed, so a gateway runs as soon as it exists. */
+/** The status of every gateway. A gateway runs as soon as it exists, because nothing has to be installed. */
 export const RUNNING = 6;
 
-/** @param status the number */
+/** @param status the number of a status */
 export const statusWord = (status: number): string => WORDS[status] ?? 'Unhealthy';
 
 const numbers = new Map(Object.entries(WORDS).flatMap(([number, word]) => [number, word].map((key) => [key, Number(number)] as const)));
 
-/** The number of a status, from its word or its number as filters give it; `undefined` for anything else. */
+/** Returns the number of a status in a filter, which may be its word or its number; `undefined` for any other text. */
 export const statusNumber = (text: string): number | undefined => numbers.get(text);
 
 export const STATUS_WORDS = Object.values(WORDS);

@@ -19,28 +19,28 @@ import { TAG_KEY, TAG_VALUE_MAX, TagInput } from './instances.dto.js';
 
 const TAG_KEY_MAX = 128;
 
-/** A tag to remove. */
+/** A tag that is to be removed. */
 export class TagToRemoveInput {
   @ApiProperty({ pattern: TAG_KEY.source, minLength: 1, maxLength: TAG_KEY_MAX })
   @IsDefined()
   @Matches(TAG_KEY)
   key: string;
 
-  @ApiPropertyOptional({ maxLength: TAG_VALUE_MAX, description: 'Any value if omitted or empty' })
+  @ApiPropertyOptional({ maxLength: TAG_VALUE_MAX, description: 'Value of the tag; omitted or empty: any value' })
   @IsString()
   @MaxLength(TAG_VALUE_MAX)
   @IsOptional()
   value?: string;
 }
 
-/** Body of adding and removing tags (docs/contracts/apig-clients.md §2). */
+/** Body of adding tags and of removing tags (docs/contracts/apig-clients.md §2). */
 export class TagActionInput {
   @ApiProperty({ enum: ['create', 'delete'] })
   @IsDefined()
   @IsIn(['create', 'delete'])
   action: 'create' | 'delete';
 
-  @ApiProperty({ type: [TagInput], maxItems: TAGS_MAX, description: '`value` may be omitted for `delete`' })
+  @ApiProperty({ type: [TagInput], maxItems: TAGS_MAX, description: 'The tags; for `delete`, `value` may be omitted' })
   @IsDefined()
   @IsArray()
   @ArrayMaxSize(TAGS_MAX)
@@ -58,7 +58,7 @@ export class TagView {
 /** A gateway as a resource with tags. */
 export class TaggedInstanceView {
   @ApiProperty({ description: 'Gateway' }) resource_id: string;
-  @ApiProperty({ type: Object, description: 'Always empty; the contract spells the name like this' }) resouce_detail: object;
+  @ApiProperty({ type: Object, description: 'Always empty; the spelling of the name is the contract's' }) resouce_detail: object;
   @ApiProperty({ description: 'Gateway name' }) resource_name: string;
   @ApiProperty({ type: [TagView] }) tags: TagView[];
 }
@@ -72,7 +72,7 @@ export class ProjectTagsView {
   @ApiProperty({ type: [ProjectTagView], description: 'By key' }) tags: ProjectTagView[];
 }
 
-/** A key and the values that match. Without values, every value matches. */
+/** A key and the values that match. If there are no values, every value matches. */
 export class TagFilterInput {
   @ApiProperty({ minLength: 1, maxLength: TAG_KEY_MAX })
   @IsDefined()
@@ -80,7 +80,7 @@ export class TagFilterInput {
   @Length(1, TAG_KEY_MAX)
   key: string;
 
-  @ApiPropertyOptional({ type: [String], maxItems: TAGS_MAX, description: 'Any of these values matches; if empty, every value does' })
+  @ApiPropertyOptional({ type: [String], maxItems: TAGS_MAX, description: 'Values, each of which matches; empty: every value matches' })
   @IsArray()
   @ArrayMaxSize(TAGS_MAX)
   @IsString({ each: true })
@@ -94,16 +94,16 @@ export class TagMatchInput {
   @IsIn(['resource_name'])
   key: string;
 
-  @ApiProperty({ maxLength: TAG_VALUE_MAX, description: 'Part of the name' })
+  @ApiProperty({ maxLength: TAG_VALUE_MAX, description: 'Text that the name must contain' })
   @IsDefined()
   @IsString()
   @MaxLength(TAG_VALUE_MAX)
   value: string;
 }
 
-/** Body of finding gateways by their tags. A gateway must fulfil all conditions (docs/contracts/apig-clients.md §2). */
+/** Body of finding gateways by their tags. A gateway must meet all conditions (docs/contracts/apig-clients.md §2). */
 export class TaggedInstancesInput {
-  @ApiPropertyOptional({ description: 'Finds gateways without a tag, and ignores `tags`' })
+  @ApiPropertyOptional({ description: 'If true, finds gateways without tags and ignores `tags`' })
   @IsBoolean()
   @IsOptional()
   without_any_tag?: boolean;
@@ -117,7 +117,7 @@ export class TaggedInstancesInput {
   @IsOptional()
   tags?: TagFilterInput[];
 
-  @ApiPropertyOptional({ type: [TagFilterInput], maxItems: 1, description: 'The key `_sys_enterprise_project_id`' })
+  @ApiPropertyOptional({ type: [TagFilterInput], maxItems: 1, description: 'Filter for the key `_sys_enterprise_project_id`' })
   @IsArray()
   @ArrayMaxSize(1)
   @IsObject({ each: true })

@@ -15,10 +15,10 @@ import { type Tag, withoutTags, withTags } from './instances.details.js';
 import { InstancesService } from './instances.service.js';
 import type { InstanceRow } from './instances.views.js';
 
-/** The only tag that the service itself gives a gateway. */
+/** The only tag that the service itself adds to a gateway. */
 const ENTERPRISE_PROJECT = '_sys_enterprise_project_id';
 
-/** Tags of gateways: docs/contracts/apig-clients.md §2. */
+/** Tags of gateways (docs/contracts/apig-clients.md §2). */
 @Injectable()
 export class InstanceTagsService {
   constructor(private readonly instances: InstancesService) {}
@@ -29,7 +29,7 @@ export class InstanceTagsService {
   }
 
   /**
-   * Adds or removes either all given tags or none.
+   * Adds or removes either all given tags or none of them.
    * @throws GatewayNotFound, TagQuotaExceeded; ApiFault 400 for a tag to add that has no value
    */
   async change(scope: ProjectScope, instanceId: string, { action, tags }: TagActionInput, caller: Caller): Promise<void> {
@@ -42,7 +42,7 @@ export class InstanceTagsService {
     });
   }
 
-  /** The tags in use in a project. */
+  /** Returns the tags in use in a project. */
   async ofProject(scope: ProjectScope): Promise<ProjectTagsView> {
     const values = new Map<string, Set<string>>();
     for (const { details } of await this.instances.all(scope))
@@ -50,13 +50,13 @@ export class InstanceTagsService {
     return { tags: [...values].map(([key, used]) => ({ key, values: [...used].sort() })).sort((a, b) => (a.key < b.key ? -1 : 1)) };
   }
 
-  /** The gateways of a project that fulfil every condition, newest first. */
+  /** Returns the gateways of a project that meet every condition, newest first. */
   async find(scope: ProjectScope, input: TaggedInstancesInput, { limit, offset }: Page): Promise<TaggedInstancesView> {
     const found = await this.matching(scope, input);
     return { resources: found.slice(offset, offset + limit).map(view), total_count: found.length };
   }
 
-  /** How many gateways {@link find} finds. */
+  /** Returns the number of gateways that {@link find} finds. */
   async count(scope: ProjectScope, input: TaggedInstancesInput): Promise<{ total_count: number }> {
     return { total_count: (await this.matching(scope, input)).length };
   }
@@ -73,7 +73,7 @@ export class InstanceTagsService {
   }
 }
 
-/** Whether some tag fulfils each of the filters. */
+/** Whether at least one tag meets each of the filters. */
 const has = (tags: readonly Tag[], filters: readonly TagFilterInput[] = []): boolean =>
   filters.every(({ key, values = [] }) => tags.some((tag) => tag.key === key && (values.length === 0 || values.includes(tag.value))));
 

@@ -1,7 +1,7 @@
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { Project } from '../../identity/projects/project.entity.js';
 
-/** A gateway (docs/contracts/apig.md §3.1). Foreign keys delete everything in it with it. */
+/** A gateway (docs/contracts/apig.md §3.1). When it is deleted, foreign keys delete everything in it. */
 @Entity({ name: 'instances' })
 @Index('uq_instances_project_name', ['projectId', 'instanceName'], { unique: true })
 export class Instance {
@@ -19,14 +19,14 @@ export class Instance {
   @Column({ type: 'varchar', length: 32 })
   spec: string;
 
-  /** The contract's number, e.g. 6 for `Running`. */
+  /** Status as the contract's number, e.g. 6 for `Running`. */
   @Column({ type: 'int' })
   status: number;
 
   @Column({ type: 'varchar', length: 255 })
   description: string;
 
-  /** The fields that the contract lets a caller set and read, and that have no effect: network ids, zones, bandwidth, tags. */
+  /** The fields that callers set and read and that have no effect, such as network ids, zones, bandwidth and tags. */
   @Column({ type: 'json' })
   // oxlint-disable-next-line typescript/no-explicit-any -- TypeORM's insert() refuses Record<string, unknown>
   details: Record<string, any>;
@@ -54,7 +54,7 @@ export class InstanceFeature {
   @Column({ type: 'boolean' })
   enable: boolean;
 
-  /** JSON text as the caller sent it. */
+  /** JSON text, as the caller sent it. */
   @Column({ type: 'text' })
   config: string;
 

@@ -3,11 +3,11 @@ import { type Addresses, addressesOf, elasticAddressOf } from './addresses.js';
 import type { ChargingMode, InstanceInput, LoadBalancer } from './instances.dto.js';
 import { MaintenanceWindowHour, MaintenanceWindowLength, TagQuotaExceeded, ZoneMissing } from './instances.errors.js';
 
-/** Largest number of tags of a gateway. */
+/** Maximum number of tags of a gateway. */
 export const TAGS_MAX = 20;
-/** Largest number of custom inbound ports of a gateway. */
+/** Maximum number of custom inbound ports of a gateway. */
 export const PORTS_MAX = 40;
-/** Largest number of load balancers of a gateway. */
+/** Maximum number of load balancers of a gateway. */
 export const ELBS_MAX = 10;
 
 export interface Tag {
@@ -22,7 +22,7 @@ export interface IngressPort {
 }
 
 /**
- * The fields of a gateway that a caller sets and reads, and that have no effect. The column `instances.details` has all of them, and
+ * The fields of a gateway that callers set and read and that have no effect. The column `instances.details` contains all of them, and
  * `InstancesService.change` changes them.
  */
 export interface InstanceDetails {
@@ -35,18 +35,18 @@ export interface InstanceDetails {
   enterpriseProjectId: string;
   /** The elastic IP of inbound traffic. */
   eip: { id: string; address: string } | null;
-  /** Fixed when the gateway is created. */
+  /** The addresses, which are fixed when the gateway is created. */
   addresses: Addresses;
   ipv6: boolean;
   loadBalancer: LoadBalancer;
-  /** 0 means no outbound access. */
+  /** Bandwidth of outbound access; 0 means that it is disabled. */
   bandwidthSize: number;
   bandwidthChargingMode: ChargingMode | null;
-  /** 0 means no inbound access from outside. */
+  /** Bandwidth of inbound access from outside; 0 means that it is disabled. */
   ingressBandwidthSize: number;
-  /** Exactly the value that the caller set, because a client compares the two. */
+  /** The value exactly as the caller set it, because a client compares the two. */
   ingressBandwidthChargingMode: ChargingMode | null;
-  /** Tags, sorted by key; each key occurs once. */
+  /** Tags, sorted by key. Each key occurs only once. */
   tags: Tag[];
   /** The ports in the order in which they were added, without duplicates. */
   ports: IngressPort[];
@@ -55,16 +55,16 @@ export interface InstanceDetails {
   endpointName: string | null;
 }
 
-/** Serializes the column. Its text is well-formed since the body was parsed (`body-text.ts`). */
+/** Serialises the column. All texts are well-formed, because the body was parsed by `body-text.ts`. */
 export const toColumn = (details: InstanceDetails): string => JSON.stringify(details);
 
 const DEFAULT_WINDOW = { begin: '22:00:00', end: '02:00:00' };
 const WINDOW_HOURS = 4;
 const FIRST_HOUR = 2;
-/** Mbit/s, when access is enabled without a size. */
+/** Bandwidth in Mbit/s if access is enabled without a size. */
 export const BANDWIDTH_DEFAULT = 5;
 
-/** @param id the gateway's @throws ZoneMissing, and as {@link windowOf} */
+/** @param id the id of the gateway @throws ZoneMissing, and the errors of {@link windowOf} */
 export function detailsOf(input: InstanceInput, id: string): InstanceDetails {
   const window = windowOf(input) ?? DEFAULT_WINDOW;
   const zones = input.available_zone_ids ?? [];
@@ -92,22 +92,22 @@ export function detailsOf(input: InstanceInput, id: string): InstanceDetails {
   };
 }
 
-/** Adds tags; an existing key gets the new value. @throws TagQuotaExceeded */
+/** Adds tags. A key that exists gets the new value. @throws TagQuotaExceeded */
 export function withTags(tags: readonly Tag[], added: readonly Tag[]): Tag[] {
   const values = new Map([...tags, ...added].map(({ key, value }) => [key, value]));
   if (values.size > TAGS_MAX) throw new TagQuotaExceeded();
   return [...values].map(([key, value]) => ({ key, value }));
 }
 
-/** Removes tags, each named by its key and, unless the value is empty, by its value. */
+/** Removes tags. Each is named by its key, and by its value unless the value is empty. */
 export function withoutTags(tags: readonly Tag[], removed: readonly { key: string; value?: string }[]): Tag[] {
   return tags.filter((tag) => !removed.some(({ key, value }) => key === tag.key && (!value || value === tag.value)));
 }
 
 /**
- * The maintenance window; `undefined` when none is given.
- * @throws ApiFault 400 for only one end, MaintenanceWindowHour for an hour that is not allowed, MaintenanceWindowLength unless it is
- * 4 hours long
+ * Returns the maintenance window; `undefined` when none is given.
+ * @throws ApiFault 400 when only its begin or its end is given, MaintenanceWindowHour for an hour that is not allowed,
+ * MaintenanceWindowLength when it is not 4 hours long
  */
 export function windowOf(input: { maintain_begin?: string; maintain_end?: string }): { begin: string; end: string } | undefined {
   const { maintain_begin: begin, maintain_end: end } = input;

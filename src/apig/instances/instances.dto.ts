@@ -22,7 +22,10 @@ import { EDITIONS } from './editions.js';
 import { TAGS_MAX } from './instances.details.js';
 import { STATUS_WORDS } from './instance-status.js';
 
-/** A letter or a Chinese character, then letters, digits, `_`, `-` or Chinese characters; 3 to 64 in all (docs/contracts/apig.md §3.1). */
+/**
+ * Format of a name: a letter or a Chinese character, then letters, digits, `_`, `-` or Chinese characters; 3 to 64 characters in total
+ * (docs/contracts/apig.md §3.1).
+ */
 const NAME = /^[a-zA-Z\u4e00-\u9fa5][a-zA-Z0-9_\-\u4e00-\u9fa5]{2,63}$/;
 const CHOSEN_ID = /^[a-f0-9][a-fA-F0-9_-]{34}[a-f0-9]$/;
 const DESCRIPTION = /^[^<>]{0,255}$/;
@@ -39,16 +42,16 @@ export type LoadBalancer = (typeof LOAD_BALANCERS)[number];
 
 const windowHour = {
   pattern: WHOLE_HOUR.source,
-  description: '`xx:00:00`, xx one of 02, 06, 10, 14, 18, 22; begin and end are 4 hours apart',
+  description: '`xx:00:00`, in which xx is 02, 06, 10, 14, 18 or 22; the end is 4 hours after the begin',
 };
 
-/** A key of a tag; those that begin with `_sys_` are the service's own (docs/contracts/apig-clients.md §2). */
+/** Format of the key of a tag. Keys that begin with `_sys_` belong to the service (docs/contracts/apig-clients.md §2). */
 export const TAG_KEY = /^(?!_sys_)[^]{1,128}$/;
 export const TAG_VALUE_MAX = 255;
 
-/** A tag of a gateway, stored and returned only. */
+/** A tag of a gateway. Tags are stored and returned, but have no effect. */
 export class TagInput {
-  @ApiProperty({ pattern: TAG_KEY.source, minLength: 1, maxLength: 128, description: 'Does not begin with `_sys_`' })
+  @ApiProperty({ pattern: TAG_KEY.source, minLength: 1, maxLength: 128, description: 'Must not begin with `_sys_`' })
   @IsDefined()
   @Matches(TAG_KEY)
   key: string;
@@ -73,25 +76,30 @@ export class InstanceInput {
   @IsNotEmpty()
   spec_id: string;
 
-  @ApiProperty({ maxLength: NETWORK_ID_MAX, description: 'Stored and returned only' })
+  @ApiProperty({ maxLength: NETWORK_ID_MAX, description: 'Stored and returned, without an effect' })
   @IsDefined()
   @IsString()
   @Length(1, NETWORK_ID_MAX)
   vpc_id: string;
 
-  @ApiProperty({ maxLength: NETWORK_ID_MAX, description: 'Stored and returned only' })
+  @ApiProperty({ maxLength: NETWORK_ID_MAX, description: 'Stored and returned, without an effect' })
   @IsDefined()
   @IsString()
   @Length(1, NETWORK_ID_MAX)
   subnet_id: string;
 
-  @ApiProperty({ maxLength: NETWORK_ID_MAX, description: 'Stored and returned only' })
+  @ApiProperty({ maxLength: NETWORK_ID_MAX, description: 'Stored and returned, without an effect' })
   @IsDefined()
   @IsString()
   @Length(1, NETWORK_ID_MAX)
   security_group_id: string;
 
-  @ApiProperty({ type: [String], minItems: 1, maxItems: ZONES_MAX, description: 'Codes of GET …/available-zones, or any other codes' })
+  @ApiProperty({
+    type: [String],
+    minItems: 1,
+    maxItems: ZONES_MAX,
+    description: 'Codes of availability zones, as in GET …/available-zones; any other codes are accepted too',
+  })
   @IsArray()
   @ArrayMaxSize(ZONES_MAX)
   @IsString({ each: true })
@@ -116,7 +124,12 @@ export class InstanceInput {
   @IsOptional()
   maintain_end?: string;
 
-  @ApiPropertyOptional({ pattern: CHOSEN_ID.source, minLength: 36, maxLength: 36, description: 'An id of the caller’s choice' })
+  @ApiPropertyOptional({
+    pattern: CHOSEN_ID.source,
+    minLength: 36,
+    maxLength: 36,
+    description: 'Id of the gateway, if the caller wants to choose it',
+  })
   @EmptyIsAbsent()
   @Matches(CHOSEN_ID)
   @IsOptional()
@@ -168,7 +181,10 @@ export class InstanceInput {
   @IsOptional()
   loadbalancer_provider?: LoadBalancer;
 
-  @ApiPropertyOptional({ maxLength: NETWORK_ID_MAX, description: 'First load balancer of `GET …/extra-elbs`. Stored and returned only' })
+  @ApiPropertyOptional({
+    maxLength: NETWORK_ID_MAX,
+    description: 'Id of the first load balancer in `GET …/extra-elbs`. Stored and returned, without an effect',
+  })
   @EmptyIsAbsent()
   @IsString()
   @MaxLength(NETWORK_ID_MAX)
@@ -195,7 +211,7 @@ export class InstanceInput {
   vpcep_service_name?: string;
 }
 
-/** Body of update, where omitted fields stay (docs/contracts/apig.md §3.1). */
+/** Body of update. Omitted fields keep their values (docs/contracts/apig.md §3.1). */
 export class InstanceUpdateInput {
   @ApiPropertyOptional({ pattern: DESCRIPTION.source, maxLength: 255 })
   @Matches(DESCRIPTION)
@@ -242,13 +258,13 @@ export class InstanceQuery extends Page {
   @IsOptional()
   instance_id?: string;
 
-  @ApiPropertyOptional({ description: 'Substring of the name' })
+  @ApiPropertyOptional({ description: 'Text that the name must contain' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
   instance_name?: string;
 
-  @ApiPropertyOptional({ enum: STATUS_WORDS, description: 'The word, or its number' })
+  @ApiPropertyOptional({ enum: STATUS_WORDS, description: 'Status, as a word or a number' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()

@@ -1,8 +1,8 @@
 import { ContractError } from '../../platform/common/api-error.js';
 
 /**
- * The gateway does not exist or belongs to another project; the message is the same for both. `InstanceNotFound` of the `APIC.`
- * family.
+ * The gateway does not exist or belongs to another project; both cases have the same message. This is the counterpart of `InstanceNotFound`
+ * with a code of `APIC.`.
  */
 export class GatewayNotFound extends ContractError {
   constructor() {
@@ -46,7 +46,7 @@ export class InstanceNameTaken extends ContractError {
   }
 }
 
-/** The id is in use here or in another project, or a deleted gateway had it. The message is the same in all three cases. */
+/** The id is in use in this or another project, or belonged to a gateway that was deleted. The message is the same in all three cases. */
 export class InstanceIdTaken extends ContractError {
   constructor() {
     super(400, 'APIC.7505', 'The gateway ID already exists.');
@@ -71,7 +71,7 @@ export class PortQuotaExceeded extends ContractError {
   }
 }
 
-/** The port does not exist in this gateway. The contract gives no text. */
+/** The gateway has no such port. The contract specifies no text. */
 export class PortNotFound extends ContractError {
   constructor() {
     super(404, 'APIC.7200', 'The custom inbound port does not exist.');
@@ -120,7 +120,7 @@ export class FeatureChangedTooSoon extends ContractError {
   }
 }
 
-/** The errors that only some operations return (docs/contracts/apig.md §3.1, §3.2). */
+/** Errors that only some operations return (docs/contracts/apig.md §3.1, §3.2). */
 export const INSTANCE_ERRORS = {
   create: [
     new SpecNotFound(),

@@ -45,7 +45,7 @@ const GONE = `SELECT c.revision, i.instance_name AS name,
   (SELECT COUNT(*) FROM sign_bindings b WHERE b.instance_id = i.id) AS bindings
   FROM instances i JOIN change_counters c ON c.scope_kind = 'instance' AND c.scope_id = i.id WHERE i.id = ? AND i.project_id = ?`;
 
-/** A gateway about to be deleted: its last revision and how much is deleted with it. */
+/** A gateway that is about to be deleted: its last revision, and how much is deleted together with it. */
 interface GatewayToDelete {
   revision: number;
   name: string;
@@ -53,10 +53,10 @@ interface GatewayToDelete {
   bindings: number;
 }
 
-/** The gateway that is created at the first start in the local mode. */
+/** The gateway that the local mode creates at its first start. */
 const DEMO: InstanceInput = {
   instance_name: 'demo',
-  description: 'A gateway to start with',
+  description: 'Gateway for the first steps',
   spec_id: 'PLATINUM',
   vpc_id: 'local',
   subnet_id: 'local',
@@ -64,7 +64,7 @@ const DEMO: InstanceInput = {
   available_zone_ids: ['local-a'],
 };
 
-/** Gateways: docs/contracts/apig.md §3.1. */
+/** Gateways (docs/contracts/apig.md §3.1). */
 @Injectable()
 export class InstancesService {
   constructor(
@@ -76,7 +76,7 @@ export class InstancesService {
   ) {}
 
   /**
-   * Creates a gateway with the default environment, which runs at once. The change is in the project's change log, because the gateway's
+   * Creates a gateway with the default environment. It runs at once. The project's change log records the creation, because the gateway's
    * own log begins with it.
    * @throws SpecNotFound, ZoneMissing, MaintenanceWindowHour, MaintenanceWindowLength, InstanceQuotaExceeded, InstanceNameTaken,
    * InstanceIdTaken
@@ -108,7 +108,7 @@ export class InstancesService {
       await insertCounter(write, { kind: 'instance', id }, scope.projectId).catch((error: unknown) => {
         throw isCounterTaken(error) ? new InstanceIdTaken() : error;
       });
-      // A default lease: without one, a node that lost its connection would hold up receipts until an operator vouches for it.
+      // A default lease: without one, a node that lost its connection would delay receipts until an operator vouches for it.
       await write.run('INSERT INTO gateway_settings (instance_id, project_id, lease_seconds, updated_at) VALUES (?, ?, ?, ?)', [
         id,
         scope.projectId,
@@ -135,7 +135,7 @@ export class InstancesService {
     return { instance_id: id, message: 'The gateway has been created.', job_id: `JOB-${newId()}` };
   }
 
-  /** Gateways of a project, newest first (docs/contracts/apig.md §3.1). @throws ApiFault 400 for an unknown status */
+  /** Returns the gateways of a project, newest first (docs/contracts/apig.md §3.1). @throws ApiFault 400 for an unknown status */
   async list(scope: ProjectScope, query: InstanceQuery): Promise<InstanceListView> {
     const conditions = ['i.project_id = ?'];
     const values: Param[] = [scope.projectId];
@@ -157,7 +157,7 @@ export class InstancesService {
       values.push(status);
     }
     const from = `FROM instances i WHERE ${conditions.join(' AND ')}`;
-    // Sorted by time too, because ids that callers choose are not ordered by time.
+    // Sorts by time as well, because ids that callers choose are not ordered by time.
     const rows = await this.database.rows<InstanceRow & { total: number }>(
       `SELECT ${INSTANCE.select}, COUNT(*) OVER () AS total ${from} ORDER BY ${exact ? `${exact.sql}, ` : ''}i.created_at DESC, i.id DESC LIMIT ? OFFSET ?`,
       [...values, ...(exact ? [exact.value] : []), String(query.limit), String(query.offset)],
@@ -166,25 +166,25 @@ export class InstancesService {
     return { total, size: rows.length, instances: rows.map((row) => toView(parsed(row))) };
   }
 
-  /** @throws GatewayNotFound also when it belongs to another project */
+  /** @throws GatewayNotFound, also for a gateway of another project */
   async detail(scope: ProjectScope, instanceId: string): Promise<InstanceDetailView> {
     return this.view(await this.row(scope, instanceId));
   }
 
-  /** Every gateway of a project, newest first. */
+  /** Returns all gateways of a project, newest first. */
   async all(scope: ProjectScope): Promise<InstanceRow[]> {
     const sql = `SELECT ${INSTANCE.select} FROM instances i WHERE i.project_id = ? ORDER BY i.created_at DESC, i.id DESC`;
     return (await this.database.rows<InstanceRow>(sql, [scope.projectId])).map(parsed);
   }
 
-  /** The stored gateway. @throws GatewayNotFound */
+  /** Returns the stored gateway. @throws GatewayNotFound */
   async row(scope: ProjectScope, instanceId: string): Promise<InstanceRow> {
     if (!ID_PATTERN.test(instanceId)) throw new GatewayNotFound();
     return found(await this.database.rows<InstanceRow>(FIND, [instanceId, scope.projectId]));
   }
 
   /**
-   * Changes the fields in the body; the others stay.
+   * Changes the fields in the body. All others keep their values.
    * @throws GatewayNotFound, InstanceNameTaken, MaintenanceWindowHour, MaintenanceWindowLength
    */
   async update(scope: ProjectScope, instanceId: string, input: InstanceUpdateInput, caller: Caller): Promise<InstanceDetailView> {
@@ -204,9 +204,9 @@ export class InstancesService {
   }
 
   /**
-   * Changes the gateway's row in one write with its own audit row. @param change returns the changed gateway, or the same object if nothing
-   * changes; then nothing is written
-   * @throws GatewayNotFound, InstanceNameTaken, and what `change` throws
+   * Changes the row of a gateway in one write, with an audit row of its own.
+   * @param change returns the changed gateway. If it returns the same object, nothing is written
+   * @throws GatewayNotFound, InstanceNameTaken, and the errors that `change` throws
    */
   async change(
     scope: ProjectScope,
@@ -240,9 +240,9 @@ export class InstancesService {
   }
 
   /**
-   * Deletes a gateway and, by foreign keys, everything in it. Locks the project's counter first, then the gateway's, so that a concurrent
-   * write in the gateway either commits before, or finds no gateway. Both change logs and both audit chains record the deletion, because
-   * followers of the gateway's log would otherwise wait for ever. Returns the gateway's last revision, which its nodes acknowledge.
+   * Deletes a gateway, and, by foreign keys, everything in it. Locks the project's counter first, then the gateway's, so that a concurrent
+   * write in the gateway either commits before or finds no gateway. Both change logs and both audit chains record the deletion, because
+   * nodes that follow the gateway's log would otherwise wait for ever. Returns the gateway's last revision, which its nodes acknowledge.
    * @throws GatewayNotFound
    */
   async delete(scope: ProjectScope, instanceId: string, caller: Caller): Promise<Committed<void>> {
@@ -263,7 +263,7 @@ export class InstancesService {
       const hash = await this.audit.append({ ...write, scope: instance, revision }, caller, entry);
       await write.run('DELETE FROM instances WHERE id = ?', [instanceId]);
       await write.run("DELETE FROM change_counters WHERE scope_kind = 'instance' AND scope_id = ?", [instanceId]);
-      // The project's chain holds the last hash of the gateway's chain, so that removing either one is detected.
+      // The project's chain records the last hash of the gateway's chain, so that the removal of either chain is detected.
       await this.audit.record(write, caller, { ...entry, detail: { ...detail, chain: { seq: Number(revision), hash } } });
       write.change('instance', instanceId, 'deleted');
       write.notify(instance, revision);
@@ -275,8 +275,8 @@ export class InstancesService {
   }
 
   /**
-   * Creates the demo gateway in a project that has no gateway. Safe to call from several processes at once.
-   * @returns its id; `undefined` when the project has gateways and none has this name
+   * Creates the demo gateway in a project without gateways. Several processes may call this method at the same time.
+   * @returns the id of the demo gateway; `undefined` when the project has gateways and none of them has this name
    */
   async ensureDemo(projectId: string): Promise<string | undefined> {
     const scope = { projectId };
@@ -304,13 +304,13 @@ export class InstancesService {
   }
 }
 
-/** The only row, parsed. @throws GatewayNotFound */
+/** Returns the only row, parsed. @throws GatewayNotFound */
 function found([row]: readonly InstanceRow[]): InstanceRow {
   if (!row) throw new GatewayNotFound();
   return parsed(row);
 }
 
-/** SQLite and MariaDB return a JSON column as text, MySQL parsed. */
+/** SQLite and MariaDB return a JSON column as text; from MySQL it arrives parsed. */
 const parsed = (row: InstanceRow): InstanceRow => {
   const { details } = row as { details: InstanceDetails | string };
   return typeof details === 'string' ? { ...row, details: JSON.parse(details) as InstanceDetails } : row;
@@ -322,7 +322,7 @@ function taken(error: unknown): never {
 }
 
 /**
- * A deleted gateway leaves its change log and audit chain, which a new gateway must not continue.
+ * Checks that no gateway ever had this id: a deleted gateway leaves its change log and audit chain, which a new gateway must not continue.
  * @throws InstanceIdTaken
  */
 async function assertNeverUsed(write: Write, id: string): Promise<void> {

@@ -32,7 +32,7 @@ export class InstanceView {
   @ApiProperty({ type: 'integer', description: 'Unix time in milliseconds' }) create_time: number;
   @ApiProperty() enterprise_project_id: string;
   @ApiProperty({ type: String, nullable: true, description: 'Address of the bound elastic IP' }) eip_address: string | null;
-  @ApiProperty({ type: 'integer', description: '0: pay per use' }) charging_mode: number;
+  @ApiProperty({ type: 'integer', description: '0 means pay per use' }) charging_mode: number;
   @ApiProperty() cbc_metadata: string;
   @ApiProperty() loadbalancer_provider: string;
   @ApiProperty({ type: [Object], description: 'Always empty' }) cbc_operation_locks: object[];
@@ -60,7 +60,7 @@ export class IpView {
 }
 
 /**
- * Response of detail and of update (docs/contracts/apig.md §3.1). Addresses are texts in the networks reserved for documentation
+ * Response of detail and of update (docs/contracts/apig.md §3.1). The addresses are in networks that are reserved for documentation
  * (docs/contract.md).
  */
 export class InstanceDetailView extends InstanceView {
@@ -87,7 +87,7 @@ export class InstanceDetailView extends InstanceView {
   @ApiProperty({ type: EndpointServiceView }) endpoint_service: EndpointServiceView;
   @ApiProperty({ type: [EndpointServiceView] }) endpoint_services: EndpointServiceView[];
   @ApiProperty({ type: NodeIpsView }) node_ips: NodeIpsView;
-  @ApiProperty({ type: [IpView], description: 'One address while inbound access from outside is enabled, otherwise empty' })
+  @ApiProperty({ type: [IpView], description: 'Contains one address while inbound access from outside is enabled; empty otherwise' })
   publicips: IpView[];
   @ApiProperty({ type: [IpView] }) privateips: IpView[];
   @ApiProperty({ type: [String] }) unreliable_ips: string[];
@@ -128,7 +128,7 @@ export class AvailableZonesView {
   @ApiProperty({ type: [AvailableZoneView] }) available_zones: AvailableZoneView[];
 }
 
-/** Tags that APIs of a gateway have. */
+/** Tags of the APIs of a gateway. */
 export class ApiTagsView {
   @ApiProperty({ type: 'integer', description: 'Number of tags on all pages' }) total: number;
   @ApiProperty({ type: 'integer', description: 'Number of tags on this page' }) size: number;
@@ -142,8 +142,8 @@ export class GroupOutlineView {
 
 export class ApiOutlineView {
   @ApiProperty({ type: 'integer', description: 'APIs' }) instance_num: number;
-  @ApiProperty({ type: 'integer', description: 'APIs that are published in RELEASE' }) nums_on_release: number;
-  @ApiProperty({ type: 'integer', description: 'APIs that are not' }) nums_off_release: number;
+  @ApiProperty({ type: 'integer', description: 'Number of APIs that are published in RELEASE' }) nums_on_release: number;
+  @ApiProperty({ type: 'integer', description: 'Number of APIs that are not published in RELEASE' }) nums_off_release: number;
 }
 
 export class AppOutlineView {
@@ -169,9 +169,9 @@ export const toView = (row: InstanceRow): InstanceView => ({
 });
 
 /**
- * Every field of the detail object. `endpoint_service` and `node_ips` are never null, because a Terraform provider dereferences
- * them; without an address in `shubao` it shows a change at every plan.
- * @param about the region in the names of endpoint services, and the product's version
+ * Returns all fields of the detail object. `endpoint_service` and `node_ips` are never null, because a Terraform provider dereferences
+ * them. If `shubao` contained no address, the provider would show a change at every plan.
+ * @param about the region in the names of endpoint services, and the version of the product
  */
 export function toDetailView(row: InstanceRow, about: { region: string; version: string }): InstanceDetailView {
   const { details } = row;

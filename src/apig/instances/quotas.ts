@@ -2,7 +2,7 @@ import type { Config } from '../../platform/config/config.js';
 import { type Edition, editionOf } from './editions.js';
 import type { CONFIGURABLE_FEATURES } from './features.js';
 
-/** The inputs of a limit: the gateway's edition and the operator's settings. */
+/** What determines a limit: the edition of the gateway, and the operator's settings. */
 export interface QuotaContext {
   /** The gateway's `spec`. */
   spec: string;
@@ -12,14 +12,14 @@ export interface QuotaContext {
 interface Quota {
   limit: number | ((context: QuotaContext) => number);
   remark: string;
-  /** The table whose rows are counted. Absent for resources that Signet does not have, whose usage is 0. */
+  /** The table whose rows are counted. Absent for resources that Signet does not have; their usage is 0. */
   table?: 'signs' | 'apis' | 'api_groups' | 'environments' | 'vpc_channels';
 }
 
 const APIS: Record<Edition, number> = { BASIC: 250, PROFESSIONAL: 800, ENTERPRISE: 2000, PLATINUM: 8000 };
 const apis = ({ spec }: QuotaContext) => APIS[editionOf(spec) ?? 'BASIC'];
 
-/** Every limit of a gateway (docs/contracts/apig.md §3.2), in the contract's order. */
+/** All limits of a gateway, in the contract's order (docs/contracts/apig.md §3.2). */
 const QUOTAS = {
   API_NUM_LIMIT: { limit: apis, remark: 'Maximum number of APIs', table: 'apis' },
   APP_NUM_LIMIT: { limit: 50, remark: 'Maximum number of credentials' },
@@ -52,11 +52,11 @@ const QUOTAS = {
 
 interface Switch {
   remark: string;
-  /** The feature that sets the switch. Without one, the switch is always off. */
+  /** The feature that sets the switch. Absent: the switch is always off. */
   feature?: (typeof CONFIGURABLE_FEATURES)[number];
 }
 
-/** Entries that the contract lists among the limits although they are switches (docs/contracts/apig.md §3.2). */
+/** Switches, which the contract lists among the limits (docs/contracts/apig.md §3.2). */
 const SWITCHES = {
   ELB_SWITCH: { remark: 'Elastic load balancing' },
   REGION_MANAGER_WHITELIST_SERVICES: { remark: 'Services that may manage the region' },
@@ -77,12 +77,12 @@ const SWITCHES = {
 
 export type QuotaName = keyof typeof QUOTAS;
 
-/** A limit of a gateway, as `…/project/configs` shows it and as the operations enforce it. */
+/** Returns a limit of a gateway, which `…/project/configs` shows and the operations enforce. */
 export function quotaOf(name: QuotaName, context: QuotaContext): number {
   const { limit }: Quota = QUOTAS[name];
   return typeof limit === 'number' ? limit : limit(context);
 }
 
-/** Every entry of `…/project/configs`. */
+/** All entries of `…/project/configs`. */
 export const QUOTA_ENTRIES = Object.entries(QUOTAS) as [QuotaName, Quota][];
 export const SWITCH_ENTRIES = Object.entries(SWITCHES) as [string, Switch][];

@@ -20,7 +20,7 @@ interface Route {
   Querystring: { dry_run?: unknown };
 }
 
-/** Answers with the effect of deleting a key, instead of deleting it. */
+/** Returns the effect of deleting a key, and deletes nothing. */
 @Injectable()
 class DryRunInterceptor implements NestInterceptor {
   constructor(private readonly impacts: ImpactService) {}
@@ -35,7 +35,7 @@ class DryRunInterceptor implements NestInterceptor {
   }
 }
 
-/** `?dry_run=true` answers with the effect of deleting the key in the path, and changes nothing. */
+/** Method decorator: with `?dry_run=true`, the response shows the effect of deleting the key in the path, and nothing is changed. */
 export const CanDryRun = () =>
   applyDecorators(
     DryRuns(),
@@ -44,7 +44,7 @@ export const CanDryRun = () =>
       name: 'dry_run',
       required: false,
       enum: ['true', 'false'],
-      description: 'If true, deletes nothing, and answers what the deletion would affect',
+      description: 'If true, nothing is deleted, and the response shows what the deletion would affect',
     }),
     ApiResponse({ status: 200, type: ImpactView, description: 'OK: a dry run' }),
   );

@@ -18,7 +18,7 @@ const ENVIRONMENT = columnsOf(Environment, 'e').pick({ envId: 'id', envName: 'na
 const BOUND = `${PUBLICATION.select}, ${API.select}, ${ENVIRONMENT.select}`;
 
 interface ApiRow extends RowOf<typeof PUBLICATION>, RowOf<typeof API>, RowOf<typeof ENVIRONMENT> {
-  /** MariaDB returns sums as decimals, which mysql2 gives as text. */
+  /** MariaDB returns sums as decimals, and mysql2 returns those as text. */
   times: number | string | null;
   last: number | null;
 }

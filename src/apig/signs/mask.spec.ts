@@ -20,7 +20,7 @@ describe('a masked secret', () => {
     );
   });
 
-  it('covers the secret of every type, and also the key of aes', () => {
+  it('covers the secret of every type, and the key of aes too', () => {
     const view = { sign_key: 'k'.repeat(32), sign_secret: 's'.repeat(64) };
     const shown = (sign_type: 'hmac' | 'basic' | 'public_key' | 'aes') => maskedHalves({ ...view, sign_type });
     for (const type of ['hmac', 'basic', 'public_key'] as const)

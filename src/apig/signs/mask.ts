@@ -2,10 +2,10 @@ import { type SignType, traitsOf } from '#signing/algorithms.js';
 
 const MASK = '********';
 const SHOWN = 3;
-/** The minimum length. The hidden part of a shorter secret could be guessed. */
+/** Minimum length of a secret whose ends are shown. The hidden part of a shorter secret could be guessed. */
 const SHOWN_FROM_CHARS = 32;
 
-/** `dc0********2b3`: shows the ends of a long secret, and nothing of a short one. */
+/** Masks a text as in `dc0********2b3`: shows the ends of a long secret, and nothing of a short one. */
 export const masked = (secret: string): string =>
   secret.length < SHOWN_FROM_CHARS ? MASK : `${secret.slice(0, SHOWN)}${MASK}${secret.slice(-SHOWN)}`;
 
@@ -22,7 +22,7 @@ export const maskedHalves = <T extends Halves>(view: T): T => ({
   ...(traitsOf(view.sign_type).keyIsSecret && { sign_key: masked(view.sign_key) }),
 });
 
-/** Joins a gateway's settings, in a statement in which `i` is the gateway. */
+/** Joins the settings of a gateway. For statements in which `i` is the gateway. */
 export const JOIN_MASKS = 'LEFT JOIN gateway_settings masks ON masks.instance_id = i.id';
-/** A column to use with {@link JOIN_MASKS}: 1 if the gateway masks secrets. */
+/** A column for use with {@link JOIN_MASKS}: 1 if the gateway masks secrets. */
 export const MASKS = 'COALESCE(masks.mask_secrets, 0) AS masks';

@@ -10,7 +10,7 @@ import { OwnSignInput, OwnSignListView, OwnSignView, SignQuery } from './signs.d
 import { SIGN_ERRORS } from './signs.errors.js';
 import { SignsService } from './signs.service.js';
 
-/** The same operations as on `/v2`, with all types of keys. */
+/** The same operations as on `/v2`, for all types of keys. */
 @ApiTags('Signature keys')
 @Controller('/signet/v1/instances/:instance_id/signs')
 export class OwnSignsController {

@@ -15,7 +15,7 @@ export class RevealsController {
 
   @Post()
   @Allow('signet:signs:reveal')
-  @Answers(200, RevealedSignView, 'RevealSignatureKey', 'Show the secret of a key; the audit trail records who asked', [
+  @Answers(200, RevealedSignView, 'RevealSignatureKey', 'Show the secret of a key; the audit trail records the caller', [
     new SignNotFound('{sign_id}'),
     new SignUnreadable('{sign_id}'),
   ])

@@ -3,8 +3,8 @@ import { SIGN_ALGORITHMS, SIGN_TYPES, type SignAlgorithm, type SignType } from '
 
 export class RevealedSignView {
   @ApiProperty({ description: 'Signature key' }) id: string;
-  @ApiProperty({ enum: SIGN_TYPES, description: 'How the key signs' }) sign_type: SignType;
-  @ApiProperty({ description: 'Key, in clear' }) sign_key: string;
-  @ApiProperty({ description: 'Secret, in clear' }) sign_secret: string;
-  @ApiPropertyOptional({ enum: SIGN_ALGORITHMS, description: 'Cipher; present for aes keys only' }) sign_algorithm?: SignAlgorithm;
+  @ApiProperty({ enum: SIGN_TYPES, description: 'Type of the key' }) sign_type: SignType;
+  @ApiProperty({ description: 'Key in plain text' }) sign_key: string;
+  @ApiProperty({ description: 'Secret in plain text' }) sign_secret: string;
+  @ApiPropertyOptional({ enum: SIGN_ALGORITHMS, description: 'Cipher; only present for aes keys' }) sign_algorithm?: SignAlgorithm;
 }

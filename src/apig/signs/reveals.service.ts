@@ -16,7 +16,7 @@ import { columnsOf, type RowOf } from '../../platform/database/columns.js';
 const SIGN = columnsOf(Sign).pick('name', 'signType', 'signAlgorithm', 'signKey', { sealedSecret: 'signSecret', version: 'secretVersion' });
 const SELECT = `SELECT ${SIGN.select} FROM signs WHERE id = ? AND instance_id = ? AND project_id = ?`;
 
-/** Shows one secret on demand, where lists mask secrets. */
+/** Shows one secret on request, for gateways that mask secrets in lists. */
 @Injectable()
 export class RevealsService {
   constructor(
@@ -25,7 +25,7 @@ export class RevealsService {
     private readonly vault: VaultService,
   ) {}
 
-  /** Returns the signing secret after the audit row about it is committed. @throws SignNotFound, SignUnreadable, InstanceNotFound */
+  /** Returns the secret, after the audit row about it was committed. @throws SignNotFound, SignUnreadable, InstanceNotFound */
   async reveal(scope: InstanceScope, signId: string, caller: Caller): Promise<RevealedSignView> {
     if (!ID_PATTERN.test(signId)) throw new SignNotFound(signId);
     const reveal = (box: ProjectCipher) =>

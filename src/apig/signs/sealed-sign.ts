@@ -3,30 +3,30 @@ import { type SignType, traitsOf } from '#signing/algorithms.js';
 import type { ProjectCipher, ProjectEncryptor } from '../../platform/vault/project-cipher.js';
 import { fromColumn, type EncryptionContext, toColumn } from '../../platform/vault/sealed.js';
 
-/** The key and version to which an encrypted secret belongs. */
+/** The signature key to which an encrypted secret belongs, and the version of the secret. */
 export interface SignVersion {
   signId: string;
   signType: SignType;
-  /** Number of the secret; each new one increases it. */
+  /** Number of the secret. Each new secret increases it. */
   version: number;
 }
 
-/** The key and the secret of a signature key, in plain text. */
+/** The two halves of a signature key, its key and its secret, in plain text. */
 export interface SignHalves {
   key: string;
   secret: string;
 }
 
-/** The halves as stored in a row of `signs` or `sign_rotations`. */
+/** The two halves as stored in a row of `signs` or `sign_rotations`. */
 export interface SealedSign {
-  /** The key in plain text if it is public. Empty for a type whose key is secret, which is then in {@link sealedSecret}. */
+  /** The key in plain text if it is public. Empty for a type whose key is secret; {@link sealedSecret} then contains the key too. */
   signKey: string;
   sealedSecret: string;
 }
 
 /**
- * The associated data of a secret: the same for both tables, so that a staged secret can move to `signs` unchanged. It contains the type,
- * so that an HMAC secret cannot be sent as a password after somebody has written `basic` into its row.
+ * The encryption context of a secret. It is the same for both tables, so that a staged secret can move to `signs` unchanged. It contains
+ * the type, so that an HMAC secret is never sent as a password after somebody has written `basic` into its row.
  */
 const placeOf = ({ projectId, instanceId }: InstanceScope, { signId, signType, version }: SignVersion): EncryptionContext => ({
   projectId,
@@ -36,7 +36,7 @@ const placeOf = ({ projectId, instanceId }: InstanceScope, { signId, signType, v
   version,
 });
 
-/** Encrypts every secret half of a key, which are the halves that `mask_secrets` masks (mask.ts). */
+/** Encrypts all secret halves of a key. These are the halves that `mask_secrets` masks (mask.ts). */
 export function sealSign(box: ProjectEncryptor, scope: InstanceScope, sign: SignVersion, { key, secret }: SignHalves): SealedSign {
   const { keyIsSecret } = traitsOf(sign.signType);
   const sealed = box.seal(placeOf(scope, sign), keyIsSecret ? JSON.stringify([key, secret]) : secret);

@@ -2,7 +2,7 @@ import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { Publication } from '../apis/publication.entity.js';
 import { Sign } from './sign.entity.js';
 
-/** How often a key signed for a publication in one hour, as nodes reported it. */
+/** How often a key has signed for a publication in one hour, according to the reports of nodes. */
 @Entity({ name: 'sign_usage' })
 @Index('ix_sign_usage_publication', ['publishId'])
 @Index('ix_sign_usage_hour', ['hour'])
@@ -15,7 +15,7 @@ export class SignUsage {
   @PrimaryColumn({ name: 'publish_id', type: 'varchar', length: 32 })
   publishId: string;
 
-  /** Hours since the epoch, by the control plane's clock. */
+  /** Hours since the Unix epoch, by the clock of the control plane. */
   @PrimaryColumn({ type: 'bigint' })
   hour: number;
 

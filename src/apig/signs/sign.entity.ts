@@ -30,11 +30,11 @@ export class Sign {
   @Column({ name: 'sign_key', type: 'varchar', length: 512 })
   signKey: string;
 
-  /** Encrypted (platform/vault/sealed.ts); bound to this row and to {@link secretVersion}. */
+  /** The encrypted secret (platform/vault/sealed.ts), bound to this row and to {@link secretVersion}. */
   @Column({ name: 'sign_secret', type: 'text', select: false })
   signSecret: string;
 
-  /** Number of the secret; each new one increases it. */
+  /** Number of the secret. Each new secret increases it. */
   @Column({ name: 'secret_version', type: 'int' })
   secretVersion: number;
 

@@ -12,10 +12,16 @@ import {
   type SignType,
 } from '#signing/algorithms.js';
 
-/** A letter or a Chinese character, then letters, digits, `_` or Chinese characters; 3 to 64 in all (docs/contracts/apig.md §1.2). */
+/**
+ * Format of a name: a letter or a Chinese character, then letters, digits, `_` or Chinese characters; 3 to 64 characters in total
+ * (docs/contracts/apig.md §1.2).
+ */
 const NAME = /^[a-zA-Z\u4e00-\u9fa5][a-zA-Z0-9_\u4e00-\u9fa5]{2,63}$/;
 
-/** What create and modify have in common on both surfaces. What the halves may be depends on the type: packages/signing/src/algorithms.ts. */
+/**
+ * The fields that create and modify have on both surfaces. The type of the key determines the rules for its two halves
+ * (packages/signing/src/algorithms.ts).
+ */
 class NamedHalves {
   @ApiProperty({ pattern: NAME.source, minLength: 3, maxLength: 64, description: 'Signature key name, unique within the gateway' })
   @IsDefined()
@@ -25,9 +31,9 @@ class NamedHalves {
   @ApiPropertyOptional({
     maxLength: 512,
     description:
-      'hmac: access id, 8 to 32 letters, digits, `_` and `-`; basic: user name, 4 to 32 of these; aes: cipher key, 16 or 32 letters, ' +
-      'digits and `_-!@#$%+/=`, as its cipher needs; public_key: public key, 8 to 512 letters, digits and `_-+/=`. On `/signet/v1` also ' +
-      'http-message-signatures: Ed25519 public key (SPKI, base64 DER), or a key id as of hmac. Omitted or empty on create: generated',
+      'hmac: access id, 8 to 32 letters, digits, `_` and `-`; basic: user name, 4 to 32 of these characters; aes: cipher key, 16 or 32 letters, ' +
+      'digits and `_-!@#$%+/=`, depending on the cipher; public_key: public key, 8 to 512 letters, digits and `_-+/=`. On `/signet/v1` also ' +
+      'http-message-signatures: Ed25519 public key (SPKI, base64 DER), or a key id with the format of an hmac access id. Omitted or empty on create: generated',
   })
   @EmptyIsAbsent()
   @IsString()
@@ -37,8 +43,8 @@ class NamedHalves {
   @ApiPropertyOptional({
     maxLength: 2048,
     description:
-      'hmac: shared secret, 16 to 64 letters, digits and `_-!@#$%`; basic: password, 8 to 64 of these; aes: initial vector, 16 letters, ' +
-      'digits and `_-!@#$%+/=`; public_key: private key, 16 to 2048 of these. On `/signet/v1` also http-message-signatures: Ed25519 private ' +
+      'hmac: shared secret, 16 to 64 letters, digits and `_-!@#$%`; basic: password, 8 to 64 of these characters; aes: initialization vector, 16 letters, ' +
+      'digits and `_-!@#$%+/=`; public_key: private key, 16 to 2048 of these characters. On `/signet/v1` also http-message-signatures: Ed25519 private ' +
       'key (PKCS#8, base64 DER), or 32 to 64 bytes in base64. Omitted or empty on create: generated',
   })
   @EmptyIsAbsent()
@@ -52,14 +58,14 @@ export class SignInput extends NamedHalves {
   @ApiPropertyOptional({
     enum: CONTRACT_SIGN_TYPES,
     default: DEFAULT_SIGN_TYPE,
-    description: 'How the key signs. Unchanged if an update omits it',
+    description: 'Type of the key. Unchanged if an update omits it',
   })
   @EmptyIsAbsent()
   @IsIn(CONTRACT_SIGN_TYPES)
   @IsOptional()
   sign_type?: SignType;
 
-  @ApiPropertyOptional({ enum: CONTRACT_SIGN_ALGORITHMS, description: 'Cipher of an aes key, required for it; ignored for other types' })
+  @ApiPropertyOptional({ enum: CONTRACT_SIGN_ALGORITHMS, description: 'Cipher of an aes key; required for aes, ignored for other types' })
   @EmptyIsAbsent()
   @IsIn(CONTRACT_SIGN_ALGORITHMS)
   @IsOptional()
@@ -68,7 +74,7 @@ export class SignInput extends NamedHalves {
 
 /** Body of create and of modify on `/signet/v1`, which has all types of keys. */
 export class OwnSignInput extends NamedHalves {
-  @ApiPropertyOptional({ enum: SIGN_TYPES, default: DEFAULT_SIGN_TYPE, description: 'How the key signs. Unchanged if an update omits it' })
+  @ApiPropertyOptional({ enum: SIGN_TYPES, default: DEFAULT_SIGN_TYPE, description: 'Type of the key. Unchanged if an update omits it' })
   @EmptyIsAbsent()
   @IsIn(SIGN_TYPES)
   @IsOptional()
@@ -76,7 +82,7 @@ export class OwnSignInput extends NamedHalves {
 
   @ApiPropertyOptional({
     enum: SIGN_ALGORITHMS,
-    description: 'Cipher of an aes key, algorithm of an http-message-signatures key; required for both, and ignored for other types',
+    description: 'Cipher of an aes key, or algorithm of an http-message-signatures key; required for these types, ignored for others',
   })
   @EmptyIsAbsent()
   @IsIn(SIGN_ALGORITHMS)
@@ -99,17 +105,17 @@ export class SignQuery extends NamedPage {
 export class SignView {
   @ApiProperty({ description: 'Signature key' }) id: string;
   @ApiProperty({ description: 'Signature key name' }) name: string;
-  @ApiProperty({ enum: CONTRACT_SIGN_TYPES, description: 'How the key signs' }) sign_type: SignType;
-  @ApiProperty({ description: 'Key, in clear' }) sign_key: string;
-  @ApiProperty({ description: 'Secret, in clear' }) sign_secret: string;
-  @ApiPropertyOptional({ enum: CONTRACT_SIGN_ALGORITHMS, description: 'Cipher; present for aes keys only' }) sign_algorithm?: SignAlgorithm;
+  @ApiProperty({ enum: CONTRACT_SIGN_TYPES, description: 'Type of the key' }) sign_type: SignType;
+  @ApiProperty({ description: 'Key in plain text' }) sign_key: string;
+  @ApiProperty({ description: 'Secret in plain text' }) sign_secret: string;
+  @ApiPropertyOptional({ enum: CONTRACT_SIGN_ALGORITHMS, description: 'Cipher; only present for aes keys' }) sign_algorithm?: SignAlgorithm;
   @ApiProperty({ format: 'date-time', description: 'When the key was created' }) create_time: string;
   @ApiProperty({ format: 'date-time', description: 'When the key was last modified' }) update_time: string;
 }
 
 /** A row of the list (docs/contracts/apig.md §1.6). */
 export class SignWithBindNumView extends SignView {
-  @ApiProperty({ type: 'integer', description: 'Number of API publications the key is bound to' }) bind_num: number;
+  @ApiProperty({ type: 'integer', description: 'Number of publications to which the key is bound' }) bind_num: number;
   @ApiProperty({ type: 'integer', description: 'Always 0' }) ldapi_bind_num: number;
 }
 
@@ -121,21 +127,23 @@ export class SignListView {
 
 /** Response of create and modify on `/signet/v1`. */
 export class OwnSignView extends SignView {
-  @ApiProperty({ enum: SIGN_TYPES, description: 'How the key signs' }) declare sign_type: SignType;
-  @ApiPropertyOptional({ enum: SIGN_ALGORITHMS, description: 'Present for types with algorithms' }) declare sign_algorithm?: SignAlgorithm;
+  @ApiProperty({ enum: SIGN_TYPES, description: 'Type of the key' }) declare sign_type: SignType;
+  @ApiPropertyOptional({ enum: SIGN_ALGORITHMS, description: 'Algorithm; only present for types that have algorithms' })
+  declare sign_algorithm?: SignAlgorithm;
 }
 
 /** A row of the list on `/signet/v1`. */
 export class OwnSignWithBindNumView extends SignWithBindNumView {
-  @ApiProperty({ enum: SIGN_TYPES, description: 'How the key signs' }) declare sign_type: SignType;
-  @ApiPropertyOptional({ enum: SIGN_ALGORITHMS, description: 'Present for types with algorithms' }) declare sign_algorithm?: SignAlgorithm;
+  @ApiProperty({ enum: SIGN_TYPES, description: 'Type of the key' }) declare sign_type: SignType;
+  @ApiPropertyOptional({ enum: SIGN_ALGORITHMS, description: 'Algorithm; only present for types that have algorithms' })
+  declare sign_algorithm?: SignAlgorithm;
 }
 
 export class OwnSignListView extends SignListView {
   @ApiProperty({ type: [OwnSignWithBindNumView], description: 'Newest first' }) declare signs: OwnSignWithBindNumView[];
 }
 
-/** A key with its secret decrypted, for a response. */
+/** A key with its decrypted secret, for a response. */
 export interface OpenSign {
   id: string;
   name: string;
@@ -156,7 +164,9 @@ const view = (sign: OpenSign) => ({
   ...(sign.signAlgorithm && { sign_algorithm: sign.signAlgorithm }),
 });
 
-/** Response of create and modify. The time of this write has nine digits; a stored time is in seconds. */
+/**
+ * Converts a key to the response of create and modify. The time of this write has nine fractional digits; a stored time has whole seconds.
+ */
 export const toView = (sign: OpenSign): SignView => ({
   ...view(sign),
   create_time: sign.createdAt === sign.updatedAt ? toNanoseconds(sign.createdAt) : toSeconds(sign.createdAt),

@@ -1,6 +1,6 @@
 import { ContractError } from '../../platform/common/api-error.js';
 
-/** The key does not exist in this gateway or belongs to another project; the message is the same for both. */
+/** The key does not exist in this gateway or belongs to another project. Both cases have the same message. */
 export class SignNotFound extends ContractError {
   constructor(signId: string) {
     super(404, 'APIG.3017', `Signature key ${signId} does not exist`);
@@ -25,14 +25,14 @@ export class SignTypeUnsupported extends ContractError {
   }
 }
 
-/** 409: the stored secret cannot be decrypted. The key signs nothing; it can be deleted, or given a new key and secret. */
+/** 409: the stored secret cannot be decrypted. The key cannot sign any more. It can be deleted, or be given a new key and secret. */
 export class SignUnreadable extends ContractError {
   constructor(signId: string) {
     super(409, 'APIG.3309', `The stored secret of signature key ${signId} is damaged. Delete the key, or set its key and its secret.`);
   }
 }
 
-/** The errors that only some operations return (docs/contracts/apig.md §1.9). */
+/** Errors that only some operations return (docs/contracts/apig.md §1.9). */
 export const SIGN_ERRORS = {
   create: [new SignNameTaken(), new SignQuotaExceeded(), new SignTypeUnsupported('{sign_type}', '{instance_id}')],
   update: [

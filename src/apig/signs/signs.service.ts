@@ -49,12 +49,12 @@ const NEW_SIGN = columnsOf(Sign).pick(
   'updatedAt',
 );
 
-/** A row of `signs` as frequent statements read it; the secret halves are encrypted. */
+/** A row of `signs` as frequent statements read it, with encrypted secret halves. */
 type SignRow = RowOf<typeof SIGN>;
 
 /** A row of the list. */
 interface ListedRow extends SignRow {
-  /** 1: the gateway masks secrets. */
+  /** 1 if the gateway masks secrets. */
   masks: number;
   bindNum: number;
   total: number;
@@ -62,17 +62,17 @@ interface ListedRow extends SignRow {
 }
 
 /**
- * Makes MariaDB search for a key among the keys of its gateway. By primary key it would read another gateway's row before comparing the
+ * Makes MariaDB search among the keys of the gateway. With the primary key it would read another gateway's row before it compares the
  * gateway, and the response time would reveal that the key exists (docs/isolation.md).
  */
 const gatewayIndexHint = (engine: 'sqlite' | 'mariadb') => (engine === 'mariadb' ? 'FORCE INDEX (ix_signs_instance)' : '');
 
 /**
- * Signature keys: docs/contracts/apig.md §1.
+ * Signature keys (docs/contracts/apig.md §1).
  *
  * Guarantees: A page of the list shows the gateway at its current revision, whichever process wrote.
  * Condition: The condition of `RevisionCache`: every write of a gateway increments its counter.
- * Degrades: Pages that are not cached are read from the database, which costs time only.
+ * Degrades: Pages that are not cached are read from the database, which only takes longer.
  */
 @Injectable()
 export class SignsService {
@@ -89,8 +89,8 @@ export class SignsService {
   }
 
   /**
-   * Creates a key; generates the key or secret that the caller omitted.
-   * @throws ApiFault 400 for a field that breaks its type's rule
+   * Creates a key, and generates the key or secret that the caller has omitted.
+   * @throws ApiFault 400 for a field that violates the rules of its type
    * @throws SignTypeUnsupported, SignQuotaExceeded, SignNameTaken, InstanceNotFound
    */
   async create(scope: InstanceScope, input: OwnSignInput, caller: Caller): Promise<SignView> {
@@ -133,9 +133,9 @@ export class SignsService {
   }
 
   /**
-   * Changes a key; its bindings stay. An omitted type stays; an omitted key or secret stays too, unless the kind of key
-   * changes or `SIGNET_SIGN_RULES` has `omitted=regenerate` (docs/contract.md).
-   * @throws as create, and SignNotFound; SignUnreadable for a damaged key, unless all of it is set anew
+   * Changes a key. Its bindings stay. If the type is omitted, it stays. If the key or the secret is omitted, it stays too, unless the type
+   * changes or `SIGNET_SIGN_RULES` contains `omitted=regenerate` (docs/contract.md).
+   * @throws the errors of {@link create}, and SignNotFound; SignUnreadable for a damaged key, unless both its key and its secret are set
    */
   async update(
     scope: InstanceScope,
@@ -210,7 +210,7 @@ export class SignsService {
         updatedAt: write.now,
       });
       if (before.masks !== 1) return view;
-      // The halves are masked, except those that this request has set or generated, which are shown once.
+      // Halves are masked, except those that this request has set or generated, which are shown only in this response.
       const shown = maskedHalves(view);
       return {
         ...view,
@@ -221,9 +221,9 @@ export class SignsService {
   }
 
   /**
-   * Deletes a key in one transaction (docs/contracts/apig.md §1.8). A foreign key deletes its bindings, whose number is in the audit row.
-   * The gateway's nodes get one change.
-   * @throws SignNotFound also when it belongs to another project
+   * Deletes a key in one transaction (docs/contracts/apig.md §1.8). A foreign key deletes its bindings; the audit row contains their
+   * number. The nodes of the gateway get one change.
+   * @throws SignNotFound, also for a key of another project
    */
   async delete(scope: InstanceScope, signId: string, caller: Caller, surface: Surface = 'contract'): Promise<Committed<void>> {
     if (!ID_PATTERN.test(signId)) throw new SignNotFound(signId);
@@ -248,8 +248,8 @@ export class SignsService {
   }
 
   /**
-   * Keys of a gateway, newest first, with the number of publications each is bound to (docs/contracts/apig.md §1.7). A damaged key is
-   * omitted but counted in the total.
+   * Returns the keys of a gateway, newest first, with the number of publications to which each is bound (docs/contracts/apig.md §1.7). A
+   * damaged key is left out, but counts in the total.
    */
   async list(scope: InstanceScope, query: SignQuery, surface: Surface = 'contract'): Promise<SignListView> {
     const filters = [onSurface(surface)].filter((filter) => filter !== '');
@@ -267,7 +267,7 @@ export class SignsService {
     }
     const conditions = filters.join(' ');
     const signs = `signs s ${query.id === undefined ? '' : gatewayIndexHint(this.database.engine)}`;
-    // A separate statement for the total: a window function would read every key of the gateway for one page.
+    // Reads the total in a separate statement, because a window function would read every key of the gateway for one page.
     const sql = `SELECT ${SIGN.select}, (SELECT COUNT(*) FROM sign_bindings b WHERE b.sign_id = s.id) AS bindNum,
         (SELECT COUNT(*) FROM ${signs} WHERE s.instance_id = ? ${conditions}) AS total, c.revision, ${MASKS}
       FROM instances i JOIN change_counters c ON c.scope_kind = 'instance' AND c.scope_id = i.id ${JOIN_MASKS} JOIN ${signs} ON s.instance_id = i.id ${conditions}
@@ -286,7 +286,7 @@ export class SignsService {
     return { total: first.total, size: shown.length, signs: first.masks === 1 ? shown.map(maskedHalves) : shown };
   }
 
-  /** Distinguishes a page beyond the end from a missing gateway. */
+  /** Counts the rows of a page beyond the end, to distinguish it from a missing gateway. */
   private async countPastTheEnd(scope: InstanceScope, signs: string, values: readonly string[]): Promise<number> {
     const sql = `SELECT COUNT(i.id) AS gateways, COUNT(s.id) AS total
       FROM instances i LEFT JOIN ${signs} WHERE i.id = ? AND i.project_id = ?`;
@@ -317,7 +317,10 @@ function opened(box: ProjectCipher, scope: InstanceScope, row: SignRow): OpenSig
   return { ...row, signKey: key, signSecret: secret };
 }
 
-/** The halves before a change; empty for a damaged key whose key and secret are both replaced. @throws DecryptionFailed for any other */
+/**
+ * Returns the halves before a change. They are empty for a damaged key if the change replaces both. @throws DecryptionFailed for any other
+ * damaged key
+ */
 function openUnlessReplaced(box: ProjectCipher, scope: InstanceScope, row: SignRow, given: Partial<SignHalves>): SignHalves {
   try {
     return halvesOf(box, scope, row);
@@ -328,8 +331,8 @@ function openUnlessReplaced(box: ProjectCipher, scope: InstanceScope, row: SignR
 }
 
 /**
- * @throws ApiFault 400 when a type that needs an algorithm is given none, or that of another type; for types without one it is ignored
- * (docs/contract.md)
+ * Returns the algorithm of a type. An algorithm is ignored if the type has none (docs/contract.md).
+ * @throws ApiFault 400 when the type requires an algorithm, and none or one of another type is given
  */
 function algorithmOf(signType: SignType, algorithm: SignAlgorithm | undefined): SignAlgorithm | null {
   const { algorithms } = traitsOf(signType);
@@ -338,26 +341,28 @@ function algorithmOf(signType: SignType, algorithm: SignAlgorithm | undefined): 
   return algorithm;
 }
 
-/** @throws ApiFault 400 naming the half that breaks its type's rule */
+/** @throws ApiFault 400 naming the half that violates the rules of its type */
 function assertRules(rules: KeyRules, given: { key?: string; secret?: string }): void {
   if (given.key !== undefined && !rules.key.test(given.key)) throw invalid('sign_key');
   if (given.secret !== undefined && !rules.secret.test(given.secret)) throw invalid('sign_secret');
 }
 
-/** Half a key, or all of it. */
+/** One or both halves of a key. */
 interface GivenHalves {
   key?: string | undefined;
   secret?: string | undefined;
 }
 
-/** Adds the halves that are missing from `known`. @throws ApiFault 400 for a given public half that is not that of the private one */
+/**
+ * Completes a key with the missing halves from `known`. @throws ApiFault 400 when the given public half does not belong to the private half
+ */
 async function completed(rules: KeyRules, given: GivenHalves, known: GivenHalves): Promise<SignHalves> {
   const made = await rules.generate(known);
   if (given.key !== undefined && made.key !== given.key) throw invalid('sign_key');
   return made;
 }
 
-/** Ends a rotation, because a modified key has only one secret. @returns the version of the secret that is deleted with it */
+/** Ends a rotation, because a modified key has only one secret. @returns the version of the secret that is deleted by this */
 async function endRotation(write: Write, signId: string): Promise<{ version: number } | undefined> {
   const [rotation] = await write.rows<{ version: number }>('SELECT version FROM sign_rotations WHERE sign_id = ?', [signId]);
   if (rotation) await write.run('DELETE FROM sign_rotations WHERE sign_id = ?', [signId]);

@@ -8,17 +8,17 @@ import { SignUsage } from './sign-usage.entity.js';
 
 const USAGE = columnsOf(SignUsage).pick('signId', 'publishId', 'hour', 'times', 'lastSignedAt');
 
-/** The length of the window for which usage is shown. */
+/** Length of the window in which usage is shown. */
 export const USAGE_WINDOW_HOURS = 24;
 
 export const hourOf = (instant: number) => Math.floor(instant / HOUR_MS);
 
-/** Adds signed requests to the hour of the report. Skips keys and publications that no longer exist. */
+/** Adds the number of signed requests to the hour of the report. Skips keys and publications that do not exist any more. */
 export async function addUsage(tx: Tx, scope: InstanceScope, usage: readonly Usage[], now: number): Promise<void> {
   const { projectId, instanceId } = scope;
   const hour = hourOf(now);
   for (const { sign_id, publish_id, count, last_signed_at } of await ofTheGateway(tx, scope, merged(usage))) {
-    // The clock of a node may be ahead.
+    // The clock of a node may be ahead of this one.
     const last = Math.min(last_signed_at, now);
     const key = [sign_id, publish_id, hour];
     const { affected } = await tx.run(
@@ -44,7 +44,7 @@ export async function addUsage(tx: Tx, scope: InstanceScope, usage: readonly Usa
   }
 }
 
-/** One row per key and publication, however often a report names them. */
+/** Merges the rows of a report, so that there is one row per key and publication. */
 function merged(usage: readonly Usage[]): Usage[] {
   const byPair = new Map<string, Usage>();
   for (const each of usage) {
@@ -58,7 +58,7 @@ function merged(usage: readonly Usage[]): Usage[] {
   return [...byPair.values()];
 }
 
-/** Keeps only keys and publications of the gateway, with two statements per report and none per row. */
+/** Returns the keys and publications that belong to the gateway. Uses two statements per report instead of one per row. */
 async function ofTheGateway(tx: Tx, { projectId, instanceId }: InstanceScope, usage: readonly Usage[]): Promise<Usage[]> {
   if (usage.length === 0) return [];
   const known = async (table: 'signs' | 'publications', named: string[]) => {

@@ -2,7 +2,7 @@ import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm
 import type { ApiKeyMode } from '../../platform/common/access.js';
 import { Project } from '../../identity/projects/project.entity.js';
 
-/** API key: a machine's credential for one project (docs/contracts/endpoints.md §1.9). */
+/** An API key: the credential of a machine for one project (docs/contracts/endpoints.md §1.9). */
 @Entity({ name: 'api_keys' })
 @Index('uq_api_keys_hash', ['keyHash'], { unique: true })
 @Index('ix_api_keys_project', ['projectId', 'id'])
@@ -21,11 +21,11 @@ export class ApiKey {
   @Column({ type: 'varchar', length: 8 })
   mode: ApiKeyMode;
 
-  /** First 11 characters of the key, shown to people. */
+  /** The first 11 characters of the key, shown to people. */
   @Column({ type: 'varchar', length: 16 })
   prefix: string;
 
-  /** Hex HMAC-SHA256 of the key under the pepper, so that the table alone allows no offline guessing. */
+  /** HMAC-SHA256 of the key under the pepper, in hex. Without the pepper, the table allows no offline guessing. */
   @Column({ name: 'key_hash', type: 'varchar', length: 64, select: false })
   keyHash: string;
 
@@ -33,7 +33,7 @@ export class ApiKey {
   @Column({ name: 'created_by', type: 'varchar', length: 64 })
   createdBy: string;
 
-  /** The API key that created it, and is revoked with it; null if a person created it. */
+  /** The API key that created this key. When it is revoked, this key is revoked too. Null if a person created this key. */
   @Column({ name: 'parent_id', type: 'varchar', length: 36, nullable: true })
   parentId: string | null;
 
@@ -44,12 +44,12 @@ export class ApiKey {
   @Column({ name: 'last_used_at', type: 'bigint', nullable: true })
   lastUsedAt: number | null;
 
-  /** Authenticates the row's security-relevant columns (platform/vault/row-macs.ts). */
+  /** MAC of the row's security-relevant columns (platform/vault/row-macs.ts). */
   @Column({ type: 'varchar', length: 80, default: '', select: false })
   mac?: string;
 }
 
-/** The encrypted HMAC key for hashes of API keys; one row. */
+/** The encrypted HMAC key for the hashes of API keys. The table has one row. */
 @Entity({ name: 'api_key_peppers' })
 @Check('ck_api_key_peppers_pepper', "substr(pepper, 1, 3) = 'K1.' AND length(pepper) > 50")
 export class ApiKeyPepper {

@@ -15,7 +15,7 @@ export class ApiKeysController {
 
   @Post()
   @ForProject('webhooks:apiKeys:create')
-  @AnswersEnvelope(201, NewApiKeyView, 'CreateAPIKey', 'Create an API key of the project; it is shown once')
+  @AnswersEnvelope(201, NewApiKeyView, 'CreateAPIKey', 'Create an API key of the project; only this response shows the key')
   create(@InCallersProject() scope: ProjectScope, @Body() input: ApiKeyInput, @CallerOf() caller: Caller): Promise<NewApiKeyView> {
     return this.keys.create(scope, input, caller);
   }
@@ -29,13 +29,9 @@ export class ApiKeysController {
 
   @Delete(':id')
   @ForProject('webhooks:apiKeys:delete')
-  @AnswersEnvelope(
-    200,
-    DeletedApiKeyView,
-    'DeleteAPIKey',
-    'Revoke an API key and the keys created with it; every process refuses them at once',
-    [new ApiKeyNotFound()],
-  )
+  @AnswersEnvelope(200, DeletedApiKeyView, 'DeleteAPIKey', 'Revoke an API key and the keys created with it, at once in every process', [
+    new ApiKeyNotFound(),
+  ])
   async delete(
     @InCallersProject() scope: ProjectScope,
     @Param('id') keyId: string,

@@ -15,23 +15,23 @@ export class ApiKeyInput {
   @IsOptional()
   label?: string | null;
 
-  @ApiPropertyOptional({ enum: API_KEY_MODES, default: 'live', description: 'How the key begins: `hb_live_` or `hb_test_`' })
+  @ApiPropertyOptional({ enum: API_KEY_MODES, default: 'live', description: 'Prefix of the key: `hb_live_` or `hb_test_`' })
   @IsIn(API_KEY_MODES)
   @IsOptional()
   mode?: ApiKeyMode | null;
 }
 
 export class ApiKeyView {
-  @ApiProperty({ description: 'API key; not the key itself' }) key_id: string;
+  @ApiProperty({ description: 'Id of the API key; not the key itself' }) key_id: string;
   @ApiProperty({ type: 'string', nullable: true, description: 'For people' }) label: string | null;
-  @ApiProperty({ description: 'First 11 characters of the key', example: 'hb_live_abc' }) prefix: string;
-  @ApiProperty({ format: 'date-time', description: 'When it was created' }) created_at: string;
+  @ApiProperty({ description: 'The first 11 characters of the key', example: 'hb_live_abc' }) prefix: string;
+  @ApiProperty({ format: 'date-time', description: 'When the key was created' }) created_at: string;
 }
 
 export class ListedApiKeyView extends ApiKeyView {
-  @ApiProperty({ type: 'string', nullable: true, description: 'The API key that created it; null if a person did' })
+  @ApiProperty({ type: 'string', nullable: true, description: 'Id of the API key that created this key; null if a person created it' })
   parent_id: string | null;
-  @ApiProperty({ type: 'string', format: 'date-time', nullable: true, description: 'When it was last used, to the minute' })
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true, description: 'When the key was last used, accurate to a minute' })
   last_used_at: string | null;
 }
 
@@ -39,7 +39,7 @@ export class DeleteApiKeyQuery {
   @ApiPropertyOptional({
     enum: ['true', 'false'],
     default: 'false',
-    description: 'Whether to keep the keys created with it; by default all descendants are revoked',
+    description: 'Whether to keep the keys created with this key. Default: all descendants are revoked too',
   })
   @EmptyIsAbsent()
   @IsIn(['true', 'false'])
@@ -48,12 +48,12 @@ export class DeleteApiKeyQuery {
 }
 
 export class DeletedApiKeyView extends DeletedView {
-  @ApiPropertyOptional({ type: [String], description: 'Descendants that were revoked with it; absent if there are none' })
+  @ApiPropertyOptional({ type: [String], description: 'Ids of the descendants that were revoked too; absent if there are none' })
   also_deleted?: string[];
 }
 
 export class NewApiKeyView extends ApiKeyView {
-  @ApiProperty({ description: 'The key, for `Authorization: Bearer`; it is not shown again' }) key: string;
+  @ApiProperty({ description: 'The key, for `Authorization: Bearer`; not shown again' }) key: string;
 }
 
 export const toView = ({ id, label, prefix, createdAt }: Pick<ApiKey, 'id' | 'label' | 'prefix' | 'createdAt'>): ApiKeyView => ({

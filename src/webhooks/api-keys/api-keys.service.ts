@@ -26,11 +26,11 @@ import { ApiKeyNotFound } from './api-keys.errors.js';
 import { LastUsed } from '../../platform/auth/last-used.js';
 import { Pepper } from './pepper.js';
 
-/** Format of a key; any other text needs no look-up. */
+/** Format of a key. Any other text is refused without a look-up. */
 const API_KEY = /^hb_(?:live|test)_[A-Za-z0-9]{32}$/;
 const API_KEY_ID = /^key_[a-f0-9]{32}$/;
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
-/** 190 random bits: guessing is infeasible, so a fast hash suffices. */
+/** 32 characters contain 190 random bits, which cannot be guessed. So a fast hash suffices. */
 const RANDOM_CHARS = 32;
 const PREFIX_CHARS = 11;
 
@@ -67,7 +67,8 @@ export class ApiKeysService extends ApiKeyIdentity implements OnModuleDestroy {
   }
 
   /**
-   * Creates a key; only this response contains it. A key created with another key is its child and is revoked with it.
+   * Creates a key, which only this response contains. If another key created it, the new key is a child of that key and is revoked together
+   * with it.
    * @throws ApiFault `forbidden` if the caller lacks a permission that the key has (docs/adr/0022)
    */
   async create(scope: ProjectScope, input: ApiKeyInput, caller: Caller): Promise<NewApiKeyView> {
@@ -80,7 +81,7 @@ export class ApiKeysService extends ApiKeyIdentity implements OnModuleDestroy {
     const id = `key_${newId()}`;
     const parentId = caller.principal.apiKeyMode === undefined ? null : caller.principal.userId;
     return this.changes.write(inProject(scope), async (write) => {
-      // The parent may have been revoked since authentication.
+      // The parent may have been revoked after the caller was authenticated.
       if (parentId !== null && (await write.rows('SELECT 1 AS one FROM api_keys WHERE id = ?', [parentId])).length === 0)
         throw new ApiFault('token_invalid');
       await this.macs.insert(write, 'api_keys', {
@@ -108,7 +109,7 @@ export class ApiKeysService extends ApiKeyIdentity implements OnModuleDestroy {
     if (!held.covers('webhooks:*:*', this.actions.all)) throw new ApiFault('forbidden');
   }
 
-  /** Metadata of a project's keys, newest first. */
+  /** Returns the metadata of a project's keys, newest first. */
   async list({ projectId }: ProjectScope): Promise<ListedApiKeyView[]> {
     const sql = `SELECT ${LISTED.select} FROM api_keys WHERE project_id = ?
       ORDER BY id DESC`;
@@ -121,10 +122,10 @@ export class ApiKeysService extends ApiKeyIdentity implements OnModuleDestroy {
   }
 
   /**
-   * Revokes a key and all its descendants, because whoever has a leaked key may have created others. Every process refuses them from the next
-   * request on.
-   * @param keepChildren keeps the children and moves them to the key's parent
-   * @returns ids of the revoked descendants
+   * Revokes a key and all its descendants, because somebody with a leaked key may have created others. Every process refuses them from the
+   * next request on.
+   * @param keepChildren keeps the children, and moves them to the parent of the key
+   * @returns the ids of the revoked descendants
    * @throws ApiKeyNotFound
    */
   async delete(scope: ProjectScope, keyId: string, caller: Caller, keepChildren = false): Promise<string[]> {
@@ -171,8 +172,8 @@ export class ApiKeysService extends ApiKeyIdentity implements OnModuleDestroy {
   }
 
   /**
-   * Rate-limits invalid keys per network. Valid keys are never limited here, so that clients behind a shared address are not locked out
-   * (docs/contracts/endpoints.md §1.2).
+   * Counts an invalid key for the rate limit of the network. Valid keys are never limited here, so that clients that share an address with
+   * an attacker are not locked out (docs/contracts/endpoints.md §1.2).
    */
   private async refuse(address: string): Promise<never> {
     const standing = await this.quotas.apiKeysOfAddress?.consume(networkOf(address));

@@ -7,7 +7,7 @@ import { fromColumn, type EncryptionContext, toColumn } from '../../platform/vau
 import { type ProjectCipher, VaultService } from '../../platform/vault/vault.service.js';
 import { ApiKeyPepper } from './api-key.entity.js';
 
-/** The pepper belongs to no project: this id is not a valid project id (platform/common/ids.ts). */
+/** Owner id of the pepper, which belongs to no project: this text is not a valid project id (platform/common/ids.ts). */
 const PEPPER_PROJECT = 'api-keys';
 const PEPPER_ID = 'primary';
 const UNIQUE_PEPPER = { name: 'PRIMARY', columns: 'api_key_peppers.id' };
@@ -20,7 +20,7 @@ const PEPPER_CONTEXT: EncryptionContext = {
   version: 1,
 };
 
-/** Hashes secrets with HMAC under an encrypted key, so that the hashes alone allow no offline guessing. */
+/** Hashes secrets by HMAC with an encrypted key, so that the hashes alone allow no offline guessing. */
 @Injectable()
 export class Pepper {
   #key: Promise<KeyObject> | undefined;
@@ -30,7 +30,7 @@ export class Pepper {
     private readonly vault: VaultService,
   ) {}
 
-  /** Hex HMAC-SHA256. @throws ApiFault `unavailable` when the pepper does not decrypt */
+  /** Returns the HMAC-SHA256 of a text in hex. @throws ApiFault `unavailable` when the pepper cannot be decrypted */
   async hash(text: string): Promise<string> {
     this.#key ??= this.read().catch((error: unknown) => {
       this.#key = undefined;
@@ -41,7 +41,7 @@ export class Pepper {
       .digest('hex');
   }
 
-  /** Reads the pepper, or creates it. Of concurrent processes one inserts the row; all read the stored one. */
+  /** Reads the pepper, or creates it. If several processes create it at the same time, one inserts the row, and all read that row. */
   private async read(): Promise<KeyObject> {
     const sql = 'SELECT pepper FROM api_key_peppers WHERE id = ?';
     const read = () => this.database.rows<{ pepper: string }>(sql, [PEPPER_ID]);
@@ -52,9 +52,9 @@ export class Pepper {
       await this.database.insertOnce((tx) => tx.run(PEPPER.insert(), values), UNIQUE_PEPPER);
       [row] = await read();
     }
-    if (!row) throw new Error('the row of api_key_peppers is missing after its insertion');
+    if (!row) throw new Error('the row of api_key_peppers was inserted but cannot be found');
     const { pepper } = row;
-    // `unavailable`, because without the pepper a valid key cannot be told from an invalid one.
+    // The fault is `unavailable`, because without the pepper a valid key cannot be distinguished from an invalid one.
     const open = (box: ProjectCipher) => box.open(PEPPER_CONTEXT, fromColumn(pepper));
     return createSecretKey(Buffer.from(await this.vault.withCipher(PEPPER_PROJECT, open, () => new ApiFault('unavailable')), 'base64'));
   }

@@ -1,13 +1,13 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /**
- * A write that changed an endpoint's keys, URL, headers or pause state. Revisions are in commit order over all endpoints; delivering processes
- * acknowledge them. Holds references only, never a secret.
+ * A write that changed the keys, the URL, the headers or the pause state of an endpoint. The revisions are in commit order over all
+ * endpoints, and delivering processes acknowledge them. A row contains only references, never a secret.
  */
 @Entity({ name: 'delivery_log' })
 @Index('uq_delivery_log_endpoint', ['endpointId', 'endpointRevision'], { unique: true })
 export class DeliveryLogEntry {
-  /** Revision of the scope DELIVERIES (delivery-log.ts). */
+  /** Revision of the scope {@link DELIVERIES} (delivery-log.ts). */
   @PrimaryColumn({ type: 'bigint' })
   revision: number;
 

@@ -6,10 +6,10 @@ import { columnsOf, type RowOf } from '../../platform/database/columns.js';
 import { type EndpointScope, inEndpoint } from './endpoint-scope.js';
 import { DeliveryLogEntry } from './delivery-log.entity.js';
 
-/** One scope for all endpoints, because every delivering process signs for all of them. */
+/** The scope of all endpoints together. There is only one, because every delivering process signs for all endpoints. */
 export const DELIVERIES: Scope = { kind: 'deliveries', id: 'webhook-deliveries' };
 
-/** The revision of {@link DELIVERIES} as a subquery, so that it is consistent with the rows of the enclosing SELECT. */
+/** Subquery for the revision of {@link DELIVERIES}. As part of a SELECT it is consistent with the other rows of that SELECT. */
 export const DELIVERIES_REVISION = `(SELECT revision FROM change_counters WHERE scope_kind = '${DELIVERIES.kind}' AND scope_id = '${DELIVERIES.id}')`;
 
 const NEW_ENTRY = columnsOf(DeliveryLogEntry).all();
@@ -19,8 +19,8 @@ const LOGGED = columnsOf(DeliveryLogEntry).pick('revision', 'endpointRevision', 
 export type Logged = RowOf<typeof LOGGED>;
 
 /**
- * A write of an endpoint with a receipt, which is complete once no attempt uses the state before the write.
- * @param body calls {@link endsSignatures} if it changes what attempts read
+ * Runs a write of an endpoint that has a receipt. The receipt is complete when no attempt uses the state before the write any more.
+ * @param body must call {@link endsSignatures} if it changes what attempts read
  * @throws EndpointNotFound
  */
 export async function writtenOfEndpoint<T>(
@@ -31,7 +31,7 @@ export async function writtenOfEndpoint<T>(
 ): Promise<Committed<T>> {
   const written = await changes.commit(inEndpoint(scope), body);
   if (written.receiptTarget) return written;
-  // Nothing changed: the receipt is that of the last write that did.
+  // Nothing was changed, so the receipt is that of the last write that changed something.
   const last = await loggedThrough(database, scope.endpointId, written.revision);
   return last
     ? new Committed(written.value, written.scope, last.endpointRevision, written.epoch, { scope: DELIVERIES, revision: last.revision })
@@ -39,7 +39,8 @@ export async function writtenOfEndpoint<T>(
 }
 
 /**
- * Logs the write and promises its receipt. Call it last in the body: it locks the counter shared by all endpoints until the commit.
+ * Records the write in the delivery log, which gives it a receipt. Must be the last call in the body, because it locks the counter of all
+ * endpoints until the commit.
  */
 export async function endsSignatures(write: Write): Promise<void> {
   const where = 'WHERE scope_kind = ? AND scope_id = ?';
@@ -56,7 +57,7 @@ export async function endsSignatures(write: Write): Promise<void> {
   write.setReceiptTarget({ scope: DELIVERIES, revision });
 }
 
-/** The newest log entry up to a revision of the endpoint; its receipt covers all earlier entries. */
+/** Returns the newest entry of the log up to a revision of the endpoint. Its receipt covers all earlier entries. */
 export async function loggedThrough(reads: Pick<Reads, 'rows'>, endpointId: string, endpointRevision: number): Promise<Logged | undefined> {
   const [row] = await reads.rows<Logged>(
     `SELECT ${LOGGED.select} FROM delivery_log

@@ -3,23 +3,23 @@ import { ContractError } from '../../platform/common/api-error.js';
 import type { ProjectScope } from '../../platform/common/scope.js';
 import type { Reads } from '../../platform/database/database.js';
 
-/** Same error for a missing endpoint and for one of another project (docs/contracts/endpoints.md §1.15). */
+/** The endpoint does not exist or belongs to another project. Both cases have the same error (docs/contracts/endpoints.md §1.15). */
 export class EndpointNotFound extends ContractError {
   constructor() {
     super(404, 'NOT_FOUND', 'Endpoint not found');
   }
 }
 
-/** Format of an endpoint id; any other text needs no look-up (docs/contracts/endpoints.md §1.3). */
+/** Format of an endpoint id. Any other text is refused without a look-up (docs/contracts/endpoints.md §1.3). */
 export const ENDPOINT_ID = /^ep_[a-f0-9]{32}$/;
 
-/** Every query for rows of an endpoint filters by both columns. */
+/** The columns by which every query for rows of an endpoint must filter. */
 export interface EndpointScope extends ProjectScope {
   endpointId: string;
 }
 
 /**
- * An endpoint as the scope of a write. Its change counter is the lock, so writes of different endpoints do not block each other
+ * The scope of a write in an endpoint. Its change counter serves as the lock, so writes of different endpoints do not block each other
  * (docs/adr/0015).
  * @throws EndpointNotFound at once for a malformed id
  */
@@ -28,16 +28,16 @@ export function inEndpoint({ projectId, endpointId }: EndpointScope): WriteScope
   return { scope: { kind: 'endpoint', id: endpointId }, projectId, notFound: () => new EndpointNotFound() };
 }
 
-/** Checks that the endpoint of a write is not deleted: its counter outlives it. @throws EndpointNotFound */
+/** Checks that the endpoint of a write was not deleted, because its counter remains after a deletion. @throws EndpointNotFound */
 export async function assertAlive(write: Write): Promise<void> {
   const sql = 'SELECT 1 AS one FROM webhook_endpoints WHERE id = ? AND project_id = ? AND deleted_at IS NULL';
   if ((await write.rows(sql, [write.scope.id, write.projectId])).length === 0) throw new EndpointNotFound();
 }
 
 /**
- * Rows of an endpoint.
- * @param sql its one parameter is the endpoint's id
- * @throws EndpointNotFound instead of an empty list for a missing endpoint
+ * Returns rows of an endpoint.
+ * @param sql a query whose only parameter is the id of the endpoint
+ * @throws EndpointNotFound instead of returning an empty list for a missing endpoint
  */
 export async function readOfEndpoint<T>(reads: Reads, { projectId, endpointId }: EndpointScope, sql: string): Promise<T[]> {
   if (!ENDPOINT_ID.test(endpointId)) throw new EndpointNotFound();

@@ -2,14 +2,14 @@ import { Column, Entity, ForeignKey, PrimaryColumn } from 'typeorm';
 import { Message } from './message.entity.js';
 import type { RetryType } from './schedule.js';
 
-/** One attempt to deliver a message, with the duration of each phase in milliseconds (docs/contracts/endpoints.md §1.7). */
+/** An attempt to deliver a message, with the duration of each phase in milliseconds (docs/contracts/endpoints.md §1.7). */
 @Entity({ name: 'message_attempts' })
 export class MessageAttempt {
   @ForeignKey(() => Message, { name: 'fk_message_attempts_message', onDelete: 'CASCADE', onUpdate: 'NO ACTION' })
   @PrimaryColumn({ name: 'message_id', type: 'varchar', length: 36 })
   messageId: string;
 
-  /** Counts from 1 and continues across replays. */
+  /** Number of the attempt: begins with 1 and continues after replays. */
   @PrimaryColumn({ name: 'attempt_no', type: 'int' })
   attemptNo: number;
 
@@ -22,7 +22,7 @@ export class MessageAttempt {
   @Column({ name: 'response_latency_ms', type: 'int' })
   responseLatencyMs: number;
 
-  /** The whole attempt in this process, from reading the keys to the end of the response. */
+  /** Duration of the whole attempt in this process, from reading the keys to the end of the response. */
   @Column({ name: 'processing_ms', type: 'int' })
   processingMs: number;
 
@@ -32,7 +32,7 @@ export class MessageAttempt {
   @Column({ name: 'response_headers', type: 'text', nullable: true })
   responseHeaders: string | null;
 
-  /** JSON object; the values of the customer's own headers are masked. */
+  /** Request headers as a JSON object. The values of headers that the customer added are masked. */
   @Column({ name: 'request_headers', type: 'text' })
   requestHeaders: string;
 

@@ -10,16 +10,16 @@ import type { DeliveryResponse } from './webhook-sender.js';
 import { decideRetry, type RetryDecision } from './schedule.js';
 
 const USER_AGENT = `Signet-Webhooks/${VERSION}`;
-/** Below the 64 KiB of a MariaDB TEXT column, and enough for diagnosis. */
+/** Maximum length of stored headers: less than the 64 KiB of a MariaDB TEXT column, and enough for a diagnosis. */
 const HEADERS_MAX_CHARS = 8192;
 const ERROR_MAX_CHARS = 255;
-/** Response headers that may carry the receiver's credentials; their values are masked in the log. */
+/** Response headers that may contain the receiver's credentials. Their values are masked in the log. */
 const MASKED = new Set(['set-cookie', 'www-authenticate', 'proxy-authenticate', 'authorization']);
 
 /**
- * The signers of an attempt: one for each dialect, with one signature per key, newest first (docs/contracts/endpoints.md §1.12, §3.1).
- * An ed25519 key signs in the Standard Webhooks dialect only.
- * @param keys newest first; empty for a deleted endpoint
+ * Returns the signers of an attempt: one for each dialect, with one signature per key, newest key first
+ * (docs/contracts/endpoints.md §1.12, §3.1). An ed25519 key signs in the Standard Webhooks dialect only.
+ * @param keys the keys, newest first; empty for a deleted endpoint
  * @throws UnusableKeyError
  */
 export function signersOf(keys: readonly LiveSigningKey[]): WebhookSigner[] {
@@ -32,18 +32,18 @@ export function signersOf(keys: readonly LiveSigningKey[]): WebhookSigner[] {
 }
 
 /**
- * The request headers of one attempt. The message's headers override the endpoint's; the service's headers override both.
+ * Returns the request headers of one attempt. The message's headers override the endpoint's headers; the service's headers override both.
  * @param own the customer's headers; later objects override earlier ones
- * @throws UnusableKeyError without a signer: no unsigned request is sent
+ * @throws UnusableKeyError when there is no signer, because an unsigned request must not be sent
  */
 export function headersOf(
   message: WebhookMessage,
   signers: readonly WebhookSigner[],
   ...own: readonly Record<string, string>[]
 ): Record<string, string> {
-  if (signers.length === 0) throw new UnusableKeyError('a webhook is signed with at least one secret');
+  if (signers.length === 0) throw new UnusableKeyError('a webhook must be signed with at least one secret');
   const headers: Record<string, string> = {};
-  // Lower-cased, so that two spellings do not send the same header twice.
+  // Lower case, so that a header is not sent twice in two spellings.
   for (const each of own) for (const name in each) headers[name.toLowerCase()] = each[name] ?? '';
   return Object.assign(
     headers,
@@ -52,10 +52,10 @@ export function headersOf(
   ) as Record<string, string>;
 }
 
-/** The response of an attempt that was not sent. @param error text shown to the customer */
+/** The result of an attempt that was not sent. @param error text that the customer sees */
 export const notSent = (error: string): DeliveryResponse => ({ error, headers: {}, latencyMs: 0, truncated: false, reused: false });
 
-/** Converts a response into the attempt's row and the next state of its message. */
+/** Converts a response to the row of the attempt and the next state of its message. */
 export function attemptOf(
   message: ClaimedMessage,
   sent: Record<string, string>,
@@ -97,12 +97,15 @@ export function attemptOf(
 
 const rounded = (ms: number | undefined) => (ms === undefined ? null : Math.round(ms));
 
-/** Connection timings are null on a reused connection: they belong to an earlier attempt. */
+/** Timings of a connection, which are null on a reused connection, because they belong to an earlier attempt. */
 const timingOf = ({ reused }: DeliveryResponse, ms: number | undefined) => (reused ? null : rounded(ms));
 
 const isOurs = (name: string) => name === 'content-type' || name === 'user-agent' || /^(x-)?webhook-/.test(name);
 
-/** Headers as JSON. Values that may hold a secret are masked; a text longer than {@link HEADERS_MAX_CHARS} is replaced by its length. */
+/**
+ * Formats headers as JSON. Values that may contain a secret are masked. A text longer than {@link HEADERS_MAX_CHARS} is replaced by its
+ * length.
+ */
 function headersJson(headers: Record<string, string>, shown: (name: string) => boolean): string {
   const kept: Record<string, string> = {};
   for (const name in headers) kept[name] = shown(name) ? (headers[name] ?? '') : '***';

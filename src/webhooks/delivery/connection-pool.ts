@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { EndpointBlocked } from '../endpoints/ssrf-guard.errors.js';
 import type { SsrfGuard } from '../endpoints/ssrf-guard.js';
 
-/** The remote address of a connection and the time to establish it, in milliseconds. */
+/** The remote address of a connection, and the time that it took to establish it, in milliseconds. */
 export interface ConnectionInfo {
   address: string;
   /** Absent when the host is an IP address. */
@@ -15,29 +15,29 @@ export interface ConnectionInfo {
   tlsMs?: number;
 }
 
-/** What a connection waits for: the DNS look-up, the TCP connection, the TLS handshake, or the response to a request. */
+/** The phases of a request, each named after what it waits for: the DNS look-up, the TCP connection, the TLS handshake, the response. */
 export type Phase = 'name' | 'connect' | 'handshake' | 'answer';
 
-/** One connection to an origin, which carries one request at a time. */
+/** A connection to an origin, which carries one request at a time. */
 export interface Connection {
   readonly origin: string;
-  /** Holds one socket, and keeps it between requests. */
+  /** Owns one socket and keeps it open between requests. */
   readonly agent: HttpAgent;
   /** Address and timings of the open socket; undefined before the first connection. */
   info: ConnectionInfo | undefined;
   phase: Phase;
-  /** The open socket has carried a request already. */
+  /** Whether the open socket has already carried a request. */
   reused: boolean;
 }
 
-/** Common idle time-out of HTTP servers. A `Keep-Alive: timeout` of the receiver takes precedence. */
+/** The usual idle time-out of HTTP servers. A `Keep-Alive: timeout` of the receiver takes precedence. */
 const IDLE_MS = 4000;
-/** Upper bound of idle connections over all endpoints. */
+/** Maximum number of idle connections over all endpoints. */
 const IDLE_MAX = 256;
 
 /**
- * Keep-alive pool of connections to receivers. Protects against DNS rebinding: the address is checked in the look-up that the socket uses,
- * and again on the connected socket (docs/contracts/endpoints.md §1.14).
+ * Keep-alive pool of connections to receivers. It protects against DNS rebinding: the address is checked in the look-up whose result the
+ * socket uses, and again on the connected socket (docs/contracts/endpoints.md §1.14).
  */
 export class ConnectionPool {
   readonly #idle = new Map<string, Connection[]>();
@@ -57,10 +57,10 @@ export class ConnectionPool {
     return kept;
   }
 
-  /** A new connection; its socket opens with the first request. */
+  /** Creates a connection. Its socket opens with the first request. */
   create(origin: string): Connection {
     const secure = origin.startsWith('https:');
-    // node:http accepts an unrequested `100 Continue`; undici closes the connection on it.
+    // node:http accepts a `100 Continue` that was not requested; undici would close the connection.
     const options = { keepAlive: true, maxSockets: 1, maxFreeSockets: 1, timeout: IDLE_MS };
     const agent = secure ? new HttpsAgent(options) : new HttpAgent(options);
     const connection: Connection = { origin, agent, info: undefined, phase: 'name', reused: false };
@@ -108,7 +108,7 @@ export class ConnectionPool {
   ): Duplex | null | undefined {
     const host = target.host ?? '';
     if (isIP(host) !== 0 && !this.ssrfGuard.permits(host)) {
-      // Node ignores the second argument when there is an error.
+      // Node ignores the second argument if there is an error.
       callback?.(new EndpointBlocked(), undefined as never);
       return undefined;
     }
@@ -132,7 +132,7 @@ export class ConnectionPool {
     const timer = setTimeout(() => {
       socket.destroy(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' }));
     }, this.connectTimeoutMs);
-    // Registered before any other listener, so that a blocked socket is destroyed before anything is written to it.
+    // Registered before all other listeners, so that the socket of a blocked address is destroyed before anything is written to it.
     socket.once('connect', () => {
       if (!this.ssrfGuard.permits(socket.remoteAddress ?? '')) return void socket.destroy(new EndpointBlocked());
       const connected = performance.now();

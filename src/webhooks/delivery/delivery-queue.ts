@@ -15,7 +15,7 @@ import { EndpointQueue } from './delivery-queue.entity.js';
 import { Message } from './message.entity.js';
 import { WebhookEndpoint } from '../endpoints/endpoint.entity.js';
 
-/** `headers` are encrypted; `eventKind` is null for a message that a caller sent. */
+/** `headers` are encrypted. `eventKind` is null for a message that a caller sent. */
 const CLAIMED = columnsOf(Message, 'm').pick(
   'id',
   'projectId',
@@ -28,12 +28,12 @@ const CLAIMED = columnsOf(Message, 'm').pick(
   'eventKind',
 );
 
-/** A message that this process may attempt to deliver until {@link leaseUntil}. */
+/** A message that this process may deliver until {@link leaseUntil}. */
 export interface ClaimedMessage extends RowOf<typeof CLAIMED> {
-  /** The bytes that are sent and signed. */
+  /** The bytes that are signed and sent. */
   body: Buffer;
   leaseUntil: number;
-  /** The endpoint's first failed attempt since its last success, as read with the claim. */
+  /** Time of the endpoint's first failed attempt since its last success, read together with the claim. */
   failingSince: number | null;
 }
 
@@ -45,7 +45,7 @@ const QUEUE = columnsOf(EndpointQueue, 'q').pick('theoreticalArrival', 'failingS
 const FREE = columnsOf(EndpointQueue).pick({ id: 'endpointId' }, 'theoreticalArrival');
 const CHARGED = columnsOf(EndpointQueue).pick('endpointId', 'projectId', 'dueAt', 'limitedUntil', 'theoreticalArrival');
 
-/** What decides whether an endpoint's due messages may be claimed. */
+/** The state that decides whether an endpoint's due messages may be claimed. */
 interface EndpointState extends RowOf<typeof ENDPOINT>, RowOf<typeof QUEUE> {
   deleted: number;
 }
@@ -53,49 +53,54 @@ interface EndpointState extends RowOf<typeof ENDPOINT>, RowOf<typeof QUEUE> {
 /** The result of one claim. */
 export interface Claim {
   messages: ClaimedMessage[];
-  /** Endpoint → time at which its rate limit allows the next delivery, in Unix time in milliseconds. */
+  /** The time at which an endpoint's rate limit allows the next delivery, by endpoint, as Unix time in milliseconds. */
   limited: Map<string, number>;
-  /** More messages may be due: claim again. */
+  /** Whether more messages may be due, so that another claim is useful. */
   more: boolean;
-  /** Endpoints with due messages and no free capacity; undefined when a pool ran out of places. */
+  /** Endpoints with due messages but without free capacity; undefined when a pool had no free place left. */
   full: DueEndpoint[] | undefined;
 }
 
-/** How many messages may be claimed, and for which endpoints: {@link DeliveryShares}. */
+/** Decides how many messages may be claimed, and for which endpoints. See {@link DeliveryShares}. */
 export interface Shares {
   budget(): ClaimBudget;
   capacities(due: readonly DueEndpoint[]): Capacity[];
 }
 
-/** Factor by which more rows are read after another process claimed most of the last selection. */
+/** Factor by which more rows are read after another process has claimed most of the last selection. */
 const READ_AHEAD = 4;
-/** Payload bytes in one claim; a single message may exceed it. */
+/** Maximum payload bytes in one claim. A single message may exceed it. */
 const CLAIM_MAX_BYTES = 16 * 1024 * 1024;
-/** Endpoints read in one statement. */
+/** Number of endpoints that one statement reads. */
 const READ_ENDPOINTS = 64;
-/** Endpoints claimed from in one transaction. */
+/** Maximum number of endpoints whose messages one transaction claims. */
 const CLAIM_ENDPOINTS_MAX = 512;
-/** Rate-limited endpoints wake in groups, to save polls. A group may be late by this part of an interval, and by this many milliseconds. */
+/**
+ * Rate-limited endpoints wake in groups, to save polls. A group may be late by this part of an interval, and by this number of
+ * milliseconds.
+ */
 const WAKE_ALIGNMENT = { ofInterval: 0.1, ms: 100 };
-/** Due endpoints read before each claim; if there are more, those that have waited longest. */
+/** Maximum number of due endpoints that are read before each claim. If there are more, those that have waited longest are read. */
 const DUE_MAX = 4096;
 /** An endpoint whose messages arrive at shorter intervals than this stays due, which saves writes of its queue row. */
 const IDLE_MS = 1000;
 
 /**
- * The queue of due messages, shared by all processes on the database. A claim moves `due_at` to the end of a lease, so that the messages of
- * a process that dies become due again when its lease ends (docs/adr/0017).
+ * The queue of due messages, which all processes on the database share. A claim moves `due_at` to the end of a lease. So the messages of a
+ * process that ends unexpectedly become due again when its lease ends (docs/adr/0017).
  *
- * Guarantees: An accepted message is delivered at least once or ends as dead; within a claim's lease one process has it.
- * Condition: The wall clocks of the processes differ by less than five seconds, by which a lease exceeds two attempts.
- * Degrades: After a crash its messages are due again when their lease ends; a receiver may see a message twice, with the same id.
+ * Guarantees: An accepted message is delivered at least once, or its delivery fails for good; during the lease of a claim only one process
+ * has it.
+ * Condition: The wall clocks of the processes differ by less than five seconds: a lease is that much longer than two attempts.
+ * Degrades: After a crash, the claimed messages become due again when their lease ends. A receiver may get a message twice, with the same
+ * id.
  */
 @Injectable()
 export class DeliveryQueue {
-  /** Covers two attempts: a claimed message may wait for one before its own starts. */
+  /** Long enough for two attempts, because a claimed message may wait for another attempt to end. */
   readonly leaseMs: number;
   #readAhead = 1;
-  /** Endpoint → when a due message was last found. */
+  /** When a due message was last found, by endpoint. */
   readonly #busyAt = new LRUCache<string, number>({ max: 2 * DUE_MAX });
 
   constructor(
@@ -108,13 +113,13 @@ export class DeliveryQueue {
   }
 
   /**
-   * Claims as many messages as the shares allow. Reads one row per due endpoint first and then messages per endpoint, so that the backlog of
-   * one endpoint does not delay another.
-   * @param holder id of this process; not 0
-   * @param held message ids that this process has already claimed
+   * Claims as many messages as the shares allow. First reads one row per due endpoint, and then messages per endpoint, so that many
+   * messages for one endpoint do not delay those for others.
+   * @param holder the id of this process; not 0
+   * @param held the ids of messages that this process has already claimed
    */
   async claim(holder: number, shares: Shares, held: { has(id: string): boolean }): Promise<Claim> {
-    // A restored database may hold delivered messages and deleted keys: nothing is claimed until an operator has decided.
+    // A restored database may contain delivered messages and deleted keys, so nothing is claimed until an operator has decided.
     if (this.pulse.held) return { messages: [], limited: new Map(), more: false, full: undefined };
     const now = this.clock.now();
     const due = await this.database.rows<DueEndpoint>(
@@ -134,7 +139,7 @@ export class DeliveryQueue {
     return { messages: claim.messages, limited: claim.limited, more: more && moved, full };
   }
 
-  /** Selects messages of the endpoints, in their order, until the budget is spent. */
+  /** Selects messages of the endpoints, in the order of the endpoints, until the budget is used up. */
   private async select(
     rooms: readonly Capacity[],
     budget: ClaimBudget,
@@ -165,7 +170,7 @@ export class DeliveryQueue {
           state.rps === 0 ? room.count : gcra(rateOf(state), state.theoreticalArrival, room.count, now).count,
         );
         if (count > 0) asked.set(room.id, { ...room, count });
-        // Another process has used the rate limit: the endpoint waits.
+        // Another process has used up the rate limit, so the endpoint waits.
         else endpoints.push(state);
       }
       const heads = asked.size === 0 ? [] : await this.firstDue([...asked.values()], now);
@@ -198,16 +203,14 @@ export class DeliveryQueue {
     return { chosen, endpoints, empty, more: more || from < rooms.length, placesLeft };
   }
 
-  /** Random starting point, so that competing processes select different messages. */
+  /** Rotates the messages by a random number, so that competing processes select different ones. */
   private shuffled(heads: DueMessage[]): DueMessage[] {
     if (this.#readAhead === 1) return heads;
     const start = heads.length > 1 ? randomInt(heads.length) : 0;
     return [...heads.slice(start), ...heads.slice(0, start)];
   }
 
-  /**
-   * The first messages of each endpoint, read from the index without a lock. Whether they are still free is decided when they are claimed.
-   */
+  /** Reads the first messages of each endpoint from the index, without a lock. The claim decides whether they are still free. */
   private firstDue(asked: readonly Capacity[], now: number): Promise<DueMessage[]> {
     const rooms = [...asked];
     // Rounded up to a power of two, to limit the number of prepared statements.
@@ -221,7 +224,7 @@ export class DeliveryQueue {
     );
   }
 
-  /** Removes endpoints without due messages for {@link IDLE_MS} from the queue; the next message makes them due again. */
+  /** Removes endpoints from the queue that have had no due message for {@link IDLE_MS}. The next message makes them due again. */
   private async removeIdle(empty: readonly string[], now: number): Promise<void> {
     const idle: string[] = [];
     for (const id of empty) {
@@ -243,7 +246,8 @@ export class DeliveryQueue {
   }
 
   /**
-   * @returns the claimed messages; `lost` counts those that another process claimed first, `parked` those of paused or deleted endpoints
+   * @returns the claimed messages; `lost` counts the messages that another process claimed first, `parked` those of paused or deleted
+   * endpoints
    */
   private async claimSelected(
     tx: Tx,
@@ -279,7 +283,7 @@ export class DeliveryQueue {
     const rows = await this.lock(tx, wanted, now);
     const got = new Map<string, number>();
     for (const { endpointId } of rows) got.set(endpointId, (got.get(endpointId) ?? 0) + 1);
-    // Only claimed messages count against the rate limit. An endpoint at its limit is not due until its next permitted delivery.
+    // Only claimed messages count for the rate limit. An endpoint at its limit is not due until its next permitted delivery.
     const charged = rates.map(({ endpoint, rate, before }) => {
       const { theoreticalArrival: paid } = gcra(rate, before, got.get(endpoint.id) ?? 0, now);
       const { nextAtMs } = gcra(rate, paid, 1, now);
@@ -307,7 +311,7 @@ export class DeliveryQueue {
     };
   }
 
-  /** Locks those of the messages that are still due; skips rows locked by another process. */
+  /** Locks those messages that are still due. Skips rows that another process has locked. */
   private async lock(tx: Tx, messageIds: readonly string[], now: number): Promise<Omit<ClaimedMessage, 'leaseUntil' | 'failingSince'>[]> {
     if (messageIds.length === 0) return [];
     const ids = padded(messageIds);
@@ -319,7 +323,7 @@ export class DeliveryQueue {
     );
   }
 
-  /** Parks messages that a concurrent pause or deletion of their endpoint did not see. */
+  /** Parks messages that a concurrent pause or deletion of their endpoint did not find. */
   private async park(tx: Tx, messageIds: readonly string[], why: 'paused' | 'deleted', now: number): Promise<void> {
     const ids = padded(messageIds);
     await tx.run(`UPDATE messages SET ${PARKED[why]} WHERE id IN (${placeholders(ids)}) AND due_at <= ?`, [
@@ -338,7 +342,7 @@ function alignWakeUp(atMs: number, perSecond: number): number {
   return stepMs > 1 ? Math.ceil(atMs / stepMs) * stepMs : atMs;
 }
 
-/** Endpoint → stored state of its rate limit, locked until the transaction ends. */
+/** Returns the stored state of each endpoint's rate limit, and locks it until the transaction ends. */
 async function lockTheoreticalArrivals(tx: Tx, endpointIds: readonly string[]): Promise<Map<string, number>> {
   if (endpointIds.length === 0) return new Map();
   const ids = padded(endpointIds);
@@ -356,7 +360,7 @@ type RateLimited = EndpointState & { theoreticalArrival: number; limitedUntil: n
 async function storeRateLimits(tx: Tx, endpoints: readonly RateLimited[]): Promise<void> {
   const last = endpoints.at(-1);
   if (!last) return;
-  // Padded to a power of two with copies of the last row, which write the same values.
+  // Padded to a power of two with copies of the last row, which write the same values again.
   const rows = Array.from({ length: 2 ** Math.ceil(Math.log2(endpoints.length)) }, (_, i) => endpoints[i] ?? last);
   const set = (value: (column: string) => string) =>
     ['due_at', 'limited_until', 'free_at'].map((column) => `${column} = ${value(column)}`).join(', ');

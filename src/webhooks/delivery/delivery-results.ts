@@ -12,7 +12,7 @@ import { MessageEvents } from './message-events.js';
 import { PARKED, parkedValues } from './message-row.js';
 import type { RetryDecision } from './schedule.js';
 
-/** The result of a claimed message. Without an attempt, the claim is released and the message is unchanged or parked. */
+/** The result of a claimed message. If there was no attempt, the claim is released, and the message stays unchanged or is parked. */
 export type DeliveryResult =
   | { message: ClaimedMessage; verdict: RetryDecision; attempt: AttemptRow }
   /** Not attempted: the endpoint was paused or deleted, or this process stops or had no capacity in time. */
@@ -28,8 +28,8 @@ export class DeliveryResults {
   ) {}
 
   /**
-   * Stores results. Skips messages that another process claimed after this process's lease ended.
-   * @returns how many were stored
+   * Stores results. Skips messages that another process has claimed after the lease of this process ended.
+   * @returns the number of stored results
    */
   async record(holder: number, results: readonly DeliveryResult[]): Promise<number> {
     if (results.length === 0) return 0;
@@ -44,7 +44,7 @@ export class DeliveryResults {
     return this.database.transaction((tx) => this.recordHeld(tx, holder, results));
   }
 
-  /** Fast path: all messages were delivered and are still claimed by this process. @throws NotAllOurs when fewer rows match */
+  /** The fast path: all messages were delivered, and this process still holds their claims. @throws ClaimsLost when fewer rows match */
   private async recordDelivered(tx: Tx, holder: number, results: readonly Attempted[]): Promise<number> {
     if ((await markSucceeded(tx, holder, results, this.clock.now())) < results.length) throw new ClaimsLost();
     await insertAttempts(tx, results);
@@ -109,7 +109,10 @@ type Attempted = Extract<DeliveryResult, { attempt: AttemptRow }>;
 
 const isDelivered = (result: DeliveryResult): result is Attempted => 'attempt' in result && result.verdict.status === 'succeeded';
 
-/** A dead event creates no `message.dead` event, which would recurse. */
+/**
+ * Whether a message failed for good and is not itself an event. A failed event creates no `message.dead` event, because that could fail
+ * too, without end.
+ */
 const isDead = ({ message, verdict }: Attempted) => verdict.status === 'failed_permanent' && message.eventKind === null;
 
 const deadEvent = ({ message, attempt }: Attempted, now: number): { source: EventSource; event: OperationalEvent } => ({
@@ -126,10 +129,10 @@ const deadEvent = ({ message, attempt }: Attempted, now: number): { source: Even
   },
 });
 
-/** Another process has claimed one of the messages. */
+/** Another process has claimed at least one of the messages. */
 class ClaimsLost extends Error {}
 
-/** Marks messages as delivered. @returns how many of them this process still held */
+/** Marks messages as delivered. @returns the number of messages whose claim this process still held */
 async function markSucceeded(tx: Tx, holder: number, delivered: readonly Attempted[], now: number): Promise<number> {
   let affected = 0;
   for (const gone of [false, true]) {
@@ -148,10 +151,10 @@ async function markSucceeded(tx: Tx, holder: number, delivered: readonly Attempt
   return affected;
 }
 
-/** SET clause that ends the failure period of an endpoint. */
+/** The SET clause that ends the failure period of an endpoint. */
 export const FAILURE_CLEARED = 'failing_since = NULL, failing_warned_at = NULL, probed_at = NULL';
 
-/** Ends the failure period of endpoints that were failing when these messages were claimed. */
+/** Ends the failure periods of endpoints that were failing when these messages were claimed. */
 async function clearFailures(tx: Tx, delivered: readonly Attempted[]): Promise<void> {
   const ids = padded([...new Set(delivered.flatMap(({ message }) => (message.failingSince === null ? [] : message.endpointId)))].sort());
   if (ids.length > 0) await tx.run(`UPDATE delivery_queues SET ${FAILURE_CLEARED} WHERE endpoint_id IN (${placeholders(ids)})`, ids);

@@ -39,47 +39,50 @@ import { Pulse } from '../../platform/recovery/pulse.js';
 const LOGGED = columnsOf(DeliveryLogEntry).pick('revision', 'endpointId');
 
 const TICK_MS = 500;
-/** Minimum lease: deliveries continue through a database outage of some seconds. */
+/** Minimum lease. It lets deliveries continue through a database outage of some seconds. */
 const LEASE_MIN_SECONDS = 30;
 /** Poll interval while a new process waits for permission to register. */
 const STARTING_POLL_MS = 50;
-/** Renewals per lease. More than ten, because a control plane stores a session as silent after a tenth of its lease. */
+/** Number of renewals per lease. More than ten, because a control plane stores a session as silent after a tenth of its lease. */
 const RENEWALS_PER_LEASE = 12;
-/** Time of an attempt outside its time-out, such as reading keys. */
+/** Maximum time of an attempt outside its time-out, such as for reading keys. */
 const SLACK_MS = 1000;
 const READS_MAX = 5;
 const LOG_MAX = 1000;
 const SESSION_BYTES = 16;
-/** Reports of this session are unsigned, because they do not cross the network: who can write its row can write any row. */
+/**
+ * Reports of this session are not signed, because they do not cross a network: whoever can write the row of this session can write any row.
+ */
 const NO_KEY = '';
 const NO_CREDENTIAL = 'signet';
 const NODE_ID = 'delivery';
-/** A delivery process has no key table, so its digest is that of an empty table. */
+/** A delivering process has no key table, so its digest is that of an empty table. */
 const DIGEST = digestText(EMPTY_DIGEST);
 
-/** An unfinished attempt that has read its signing keys. */
+/** An attempt that has read its signing keys and has not ended. */
 export interface AttemptHold {
   readonly endpointId: string;
-  /** Revision of the delivery log at the time of the read. */
+  /** Revision of the delivery log when the keys were read. */
   readonly revision: number;
   /** The session in which the attempt began. */
   readonly sessionId: string | undefined;
 }
 
-/** An endpoint as of a revision of the delivery log. */
+/** The state of an endpoint at a revision of the delivery log. */
 interface VersionedRead {
   readonly revision: number;
   readonly epoch: string;
 }
 
 /**
- * The session of this process as a signer of deliveries, which receipts of endpoints wait for (docs/adr/0046). Each attempt reads its keys
- * from the database. A revision is in effect once no attempt is in flight that read older keys of an endpoint changed by it, and no later
- * attempt uses an older read. `lib/receipts/node.ts` decides what the process may do, `lib/receipts/protocol.ts` when a receipt is complete.
+ * The session of this process, which signs deliveries. Receipts of endpoints wait for it (docs/adr/0046). Each attempt reads its keys from
+ * the database. A revision that changed an endpoint is in effect when no attempt is in flight that read older keys of this endpoint, and
+ * when no later attempt can use an older read. `lib/receipts/node.ts` decides what the process may do; `lib/receipts/protocol.ts` decides
+ * when a receipt is complete.
  *
  * Guarantees: A revision of the delivery log is acknowledged only when no attempt of this process uses older keys.
  * Condition: Each attempt reads its endpoint and keys from the database, and begins within the lease of the session.
- * Degrades: Without a lease no attempt begins. After a crash receipts wait for the lease of the dead session.
+ * Degrades: Without a lease, no attempt begins. After a crash, receipts wait until the lease of the session has ended.
  */
 @Injectable()
 export class DeliverySession {
@@ -89,15 +92,15 @@ export class DeliverySession {
   readonly #leaseSeconds: number;
   readonly #attemptMs: number;
   #state: NodeState = newNode([]);
-  /** Revision of the delivery log when the session was registered. */
+  /** Revision of the delivery log when this session was registered. */
   #firstRevision = 0;
   /** Last acknowledged revision. */
   #acknowledged = 0;
-  /** Whether a revision waits for attempts in flight. */
+  /** Whether a revision waits for attempts that are in flight. */
   #revisionWaits = false;
   #dueAt = 0;
   readonly #ticks = new PeriodicTask(
-    { maintains: 'a session of this process and its lease, which receipts of endpoints wait for' },
+    { maintains: 'the session of this process and its lease; receipts of endpoints wait for it' },
     TICK_MS,
     () => this.sync(),
     (error) => this.report(error),
@@ -118,11 +121,11 @@ export class DeliverySession {
     { webhooks: { timeoutMs } }: Config,
   ) {
     this.#attemptMs = timeoutMs + SLACK_MS;
-    // At least as long as a claim, so that a dead process delays receipts no longer than its messages.
+    // At least as long as a claim. So a process that ends unexpectedly delays receipts no longer than its messages.
     this.#leaseSeconds = Math.max(LEASE_MIN_SECONDS, Math.ceil((2 * timeoutMs + 5000) / 1000));
   }
 
-  /** @param onReady called when attempts become permitted */
+  /** @param onReady called when attempts become allowed */
   start(onReady: () => void): void {
     this.#onReady = onReady;
     this.#unsubscribe = this.feed.subscribe(({ scope }) => {
@@ -133,7 +136,7 @@ export class DeliverySession {
   }
 
   /**
-   * Permits no further attempt. Ends the session if no attempt is in flight; otherwise the session ends with its lease, because the process
+   * Stops allowing attempts. Ends the session if no attempt is in flight. Otherwise the session ends with its lease, because the process
    * may exit before its attempts end.
    */
   async stop(): Promise<void> {
@@ -146,13 +149,13 @@ export class DeliverySession {
     await this.send(effects).catch((error: unknown) => this.report(error));
   }
 
-  /** Whether an attempt that begins now ends before the lease does. */
+  /** Whether an attempt that begins now would end before the lease. */
   get maySend(): boolean {
     const now = this.now();
     return refusalToSign(this.#state, now) === undefined && leaseLeftMs(this.#state, now) >= this.#attemptMs;
   }
 
-  /** As {@link maySend}, but first registers the session or renews the lease if needed. Never throws. */
+  /** As {@link maySend}, but registers the session or renews its lease first if necessary. Never throws. */
   async ensureReady(): Promise<boolean> {
     if (this.#stopped) return false;
     if (this.maySend) return true;
@@ -160,15 +163,16 @@ export class DeliverySession {
     return this.maySend;
   }
 
-  /** As {@link ensureReady}, but waits while the process is starting, for some seconds at most (docs/adr/0047). */
+  /** As {@link ensureReady}, but waits for some seconds if the process is still starting (docs/adr/0047). */
   async whenReady(): Promise<boolean> {
     while (this.pulse.starting && !this.#stopped) await delay(STARTING_POLL_MS);
     return this.ensureReady();
   }
 
   /**
-   * Reads an endpoint with its signing keys for one attempt. Until {@link release}, no revision is acknowledged that changes the endpoint.
-   * @returns undefined when there is no such endpoint
+   * Reads an endpoint and its signing keys for one attempt. Until {@link release} is called, no revision that changes the endpoint is
+   * acknowledged.
+   * @returns undefined when the endpoint does not exist
    * @throws ApiFault `unavailable` when the database returns a revision older than the acknowledged one, or another epoch
    */
   async hold<T extends VersionedRead>(
@@ -179,18 +183,20 @@ export class DeliverySession {
       const found = await read();
       if (!found) return undefined;
       const { session } = this.#state;
-      // Revisions of different epochs are not comparable.
+      // Revisions of different epochs cannot be compared.
       if (session && session.epoch !== found.epoch) {
         void this.sync();
-        throw new ApiFault('unavailable', { detail: 'an operator has decided about a restore, and this process does not know it yet' });
+        throw new ApiFault('unavailable', {
+          detail: 'an operator has decided about a restore, but this process has not read the decision yet',
+        });
       }
-      // No await between this check and the registration of the attempt, so that no revision is acknowledged in between.
+      // There is no await between this check and the registration of the attempt, so no revision can be acknowledged in between.
       if (found.revision < this.#state.applied) continue;
       const held = { endpointId, revision: found.revision, sessionId: this.#state.session?.sessionId };
       this.#holds.add(held);
       return { read: found, held };
     }
-    throw new ApiFault('unavailable', { detail: 'the database answers with an older revision than it has committed' });
+    throw new ApiFault('unavailable', { detail: 'the database returned an older revision than it has committed' });
   }
 
   /** Whether the session in which the attempt read its keys still holds its lease. */
@@ -198,7 +204,7 @@ export class DeliverySession {
     return this.#state.session?.sessionId === sessionId && leaseLeftMs(this.#state, this.now()) > 0;
   }
 
-  /** Ends an attempt. Its request must no longer be able to leave. */
+  /** Ends an attempt. Must be called only when its request cannot leave this process any more. */
   release(held: AttemptHold): void {
     this.#holds.delete(held);
     if (this.#revisionWaits && !this.#stopped) void this.sync();
@@ -214,7 +220,7 @@ export class DeliverySession {
     return effects;
   }
 
-  /** Runs one round at a time; a call during a round causes and awaits another. */
+  /** Runs one round at a time. A call during a round starts another round and waits for it. */
   private sync(): Promise<void> {
     if (this.#syncing) {
       this.#syncAgain = true;
@@ -240,7 +246,7 @@ export class DeliverySession {
 
   private async syncOnce(): Promise<void> {
     if (!this.#state.session) {
-      // Retried on the next tick, so that short-lived commands do not wait.
+      // The next tick tries again, so that short-lived commands do not wait.
       if (this.pulse.starting) return;
       await this.register();
     }
@@ -251,7 +257,7 @@ export class DeliverySession {
     this.#dueAt = monotonicMs + (this.#leaseSeconds * 1000) / RENEWALS_PER_LEASE;
   }
 
-  /** Registers before any key is read, so that receipts include this process. Attempts of an earlier session still count. */
+  /** Registers the session before any key is read, so that receipts include this process. Attempts of an earlier session still count. */
   private async register(): Promise<void> {
     const sessionId = randomBytes(SESSION_BYTES).toString('hex');
     const registration = {
@@ -293,7 +299,7 @@ export class DeliverySession {
     this.#firstRevision = revision;
   }
 
-  /** Advances to the newest logged revision once no attempt in flight read its endpoint before it. */
+  /** Advances to the newest revision of the log when no attempt is in flight that read its endpoint before that revision. */
   private async apply(): Promise<void> {
     const { applied, synced } = this.#state;
     if (!synced) return this.takeEffect(this.#firstRevision, this.#holds.size);
@@ -305,7 +311,7 @@ export class DeliverySession {
     this.#revisionWaits = false;
     if (!last) return;
     const changedAt = new Map(rows.map(({ endpointId, revision }) => [endpointId, revision]));
-    // A gap in the log hides which endpoints changed, so every older attempt counts.
+    // A gap in the log hides which endpoints were changed, so all older attempts count.
     const isWhole = last.revision - applied === rows.length;
     const older = [...this.#holds].filter(
       ({ endpointId, revision }) => revision < (isWhole ? (changedAt.get(endpointId) ?? 0) : last.revision),
@@ -366,10 +372,10 @@ export class DeliverySession {
     return effects;
   }
 
-  /** The session has ended or belongs to another epoch: registers a new one before any further attempt. */
+  /** Handles a refusal: the session has ended or belongs to another epoch. A new session must be registered before any further attempt. */
   private refused(because: Refusal): void {
     if (because === 'repeated' || because === 'held') return;
-    this.#logger.warn(`delivery session refused (${because}): no delivery starts until a new session is registered`);
+    this.#logger.warn(`the delivery session was refused (${because}): no delivery starts until a new session is registered`);
     this.#state = newNode([]);
     this.#syncAgain = true;
   }
@@ -380,9 +386,10 @@ export class DeliverySession {
     return { ...gateway, leaseSeconds: this.#leaseSeconds };
   }
 
-  /** Logs once per outage. */
+  /** Logs one line per outage. */
   private report(error: unknown): void {
-    if (!this.#faulty) this.#logger.warn(`no delivery session, deliveries wait: ${error instanceof Error ? error.message : 'unknown'}`);
+    if (!this.#faulty)
+      this.#logger.warn(`there is no delivery session, so deliveries wait: ${error instanceof Error ? error.message : 'unknown'}`);
     this.#faulty = true;
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { type RunningAttempt, DeliveryShares } from './delivery-shares.js';
 
 const endpoint = (id: string, projectId = 'p') => ({ id, projectId });
-/** Adds as many messages to an endpoint as its share permits. */
+/** Adds as many messages to an endpoint as its share allows. */
 function fill(shares: DeliveryShares<string>, id: string, projectId = 'p'): number {
   const [room] = shares.capacities([endpoint(id, projectId)]);
   for (let i = 0; i < (room?.count ?? 0); i++) shares.add(endpoint(id, projectId), `${id}/${i}`, 0);
@@ -29,7 +29,7 @@ describe('the shares of a process', () => {
     expect(under).toHaveLength(10);
   });
 
-  it('let hanging receivers begin one attempt at a time, and do not count their attempts in flight', () => {
+  it('allow hanging receivers one new attempt at a time, and do not count their attempts in flight', () => {
     const shares = new DeliveryShares<string>(8);
     const hanging = Array.from({ length: 20 }, (_, i) => `hang-${i}`);
     for (let round = 0; round < 10; round++) {
@@ -43,7 +43,7 @@ describe('the shares of a process', () => {
     expect(begunNow(shares).map(({ lane }) => lane.id)).toEqual(['free', 'free']);
   });
 
-  it('grow again with the answers of a receiver that hung', () => {
+  it('grow again with the answers of a receiver that hung before', () => {
     const shares = new DeliveryShares<string>(40);
     fill(shares, 'a');
     for (const begun of begunNow(shares)) {
@@ -75,7 +75,7 @@ describe('the shares of a process', () => {
     expect(of).toHaveLength(10);
   });
 
-  it('permit claims only for attempts that can begin, except for fast receivers', () => {
+  it('allow claims only for attempts that can begin, except for fast receivers', () => {
     const shares = new DeliveryShares<string>(8);
     for (let i = 0; i < 4; i++) fill(shares, `new-${i}`);
     const under = begunNow(shares);
@@ -90,7 +90,7 @@ describe('the shares of a process', () => {
     expect(begunNow(shares)).toHaveLength(2);
   });
 
-  it('release claimed messages that have not begun after two seconds', () => {
+  it('release claimed messages whose attempt has not begun after two seconds', () => {
     const shares = new DeliveryShares<string>(1);
     shares.add(endpoint('a'), 'first', 0);
     shares.add(endpoint('a'), 'second', 0);

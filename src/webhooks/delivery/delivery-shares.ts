@@ -6,7 +6,7 @@ export interface DueEndpoint {
   projectId: string;
 }
 
-/** How many more messages may be claimed for an endpoint, and the pool of places that their attempts take. */
+/** How many more messages may be claimed for an endpoint, and the pool in which their attempts take places. */
 export interface Capacity extends DueEndpoint {
   count: number;
   pool: Pool;
@@ -20,20 +20,20 @@ export interface ClaimBudget {
 }
 
 /**
- * `answering`: places for receivers that answer, or have no history. `silent`: places for receivers that did not answer their last attempt
- * in time. `ahead`: prefetched without a place, for receivers that answer fast.
+ * `answering`: places for receivers that answer, or that have no history. `silent`: places for receivers that did not answer their last
+ * attempt in time. `ahead`: no place; messages that are claimed in advance for receivers that answer fast.
  */
 type Pool = 'answering' | 'silent' | 'ahead';
 
-/** How an attempt ended, for its receiver's share. `unanswered` includes refused connections. */
+/** How an attempt ended, as far as it affects the receiver's share. `unanswered` includes refused connections. */
 export type AttemptEnding = 'answered' | 'unanswered' | 'not made';
 
 /** The observed behaviour of a receiver. */
 interface ReceiverStats {
-  /** Concurrent attempts: grows by one per answered attempt, halves per unanswered one (AIMD). */
+  /** Maximum number of concurrent attempts. It grows by one with each answered attempt and halves with each unanswered one (AIMD). */
   window: number;
   silent: boolean;
-  /** Moving average, in milliseconds. */
+  /** Moving average of the latency, in milliseconds. */
   latencyMs: number;
 }
 
@@ -42,24 +42,24 @@ interface Lane<T> extends DueEndpoint {
   inFlight: number;
 }
 
-/** After this time without a response, an attempt moves from the answering to the silent pool. */
+/** An attempt without a response after this time moves from the answering pool to the silent pool. */
 export const SILENT_MS = 1000;
-/** Window of a receiver without history. */
+/** Window of a receiver without a history. */
 const FIRST_WINDOW = 2;
-/** Messages are prefetched for receivers with at most this mean latency, so that one claim brings many of them. */
+/** Messages are claimed in advance for receivers whose mean latency is at most this, so that one claim returns many of them. */
 const FAST_MS = 100;
 const PREFETCH_PER_PLACE = 8;
-/** Size of the silent pool, in multiples of the answering pool. A waiting attempt costs one socket. */
+/** Size of the silent pool, as a multiple of the answering pool. A waiting attempt occupies only one socket. */
 const SILENT_PLACES = 4;
 const CLAIM_MAX = 1024;
 const STATS_MAX = 10_000;
-/** Claimed messages that have not begun after this time are released, because another process may have capacity. */
+/** A claimed message whose attempt has not begun after this time is released, because another process may have capacity. */
 const STALE_MS = 2000;
 
 /**
- * Shares a process's concurrent attempts fairly among projects and their endpoints. The next attempt goes to the project with the fewest
- * attempts in flight, and in it to the endpoint with the fewest. Receivers that do not answer have a separate pool and a shrinking window, so
- * that they take no capacity from the others.
+ * Distributes the concurrent attempts of a process fairly among projects and their endpoints. The next attempt goes to the project with the
+ * fewest attempts in flight, and there to the endpoint with the fewest. Receivers that do not answer have a separate pool and a shrinking
+ * window, so that they take no capacity from the others.
  */
 export class DeliveryShares<T> {
   readonly #lanes = new Map<string, Lane<T>>();
@@ -71,7 +71,7 @@ export class DeliveryShares<T> {
   #waiting = 0;
   #inFlight = 0;
 
-  /** @param places concurrent attempts, at most a quarter of them to one endpoint */
+  /** @param places maximum number of concurrent attempts; at most a quarter of them go to one endpoint */
   constructor(places: number) {
     this.#windowMax = Math.max(1, Math.floor(places / 4));
     this.#places = { answering: places, silent: SILENT_PLACES * places };
@@ -81,7 +81,7 @@ export class DeliveryShares<T> {
     return this.#inFlight;
   }
 
-  /** What may be claimed: only what can begin now, plus a prefetch for fast receivers. */
+  /** What may be claimed: messages whose attempts can begin now, and a number in advance for fast receivers. */
   budget(): ClaimBudget {
     const waiting = { answering: 0, silent: 0 };
     for (const lane of this.#lanes.values()) {
@@ -97,7 +97,7 @@ export class DeliveryShares<T> {
     };
   }
 
-  /** Endpoints with free capacity, round-robin over projects; the fewest attempts in flight come first. */
+  /** Returns the endpoints with free capacity. Projects take turns, and the endpoints with the fewest attempts in flight come first. */
   capacities(due: readonly DueEndpoint[]): Capacity[] {
     const byProject = new Map<string, Capacity[]>();
     for (const endpoint of due) {
@@ -135,7 +135,7 @@ export class DeliveryShares<T> {
     const { window, silent, latencyMs } = this.statsOf(id);
     if (!silent && latencyMs <= FAST_MS) {
       const count = PREFETCH_PER_PLACE * window - claimed;
-      // Prefetches in large batches only.
+      // Claims in advance only in large batches.
       return { id, projectId, pool: 'ahead', count: count < 2 * window && claimed > 0 ? 0 : count };
     }
     return { id, projectId, pool: silent ? 'silent' : 'answering', count: window - claimed };
@@ -148,7 +148,7 @@ export class DeliveryShares<T> {
     this.#waiting++;
   }
 
-  /** Starts the next attempt and takes a place for it; undefined when none may begin. */
+  /** Begins the next attempt and takes a place for it; undefined when none may begin. */
   begin(): RunningAttempt<T> | undefined {
     let next: Lane<T> | undefined;
     for (const lane of this.#lanes.values()) {
@@ -168,7 +168,7 @@ export class DeliveryShares<T> {
     return { ...entry, lane: next, pool };
   }
 
-  /** Moves an attempt without a response for {@link SILENT_MS} to the silent pool. */
+  /** Moves an attempt to the silent pool that has had no response for {@link SILENT_MS}. */
   silent(begun: RunningAttempt<T>): void {
     const manners = this.statsOf(begun.lane.id);
     this.#stats.set(begun.lane.id, { ...manners, silent: true });
@@ -178,7 +178,7 @@ export class DeliveryShares<T> {
     begun.pool = 'silent';
   }
 
-  /** Ends an attempt. @param latencyMs time to the response or failure */
+  /** Ends an attempt. @param latencyMs time until the response or the failure */
   end(begun: RunningAttempt<T>, ending: AttemptEnding, latencyMs: number): void {
     const { lane } = begun;
     this.#taken[begun.pool]--;
@@ -191,7 +191,7 @@ export class DeliveryShares<T> {
     if (lane.inFlight === 0 && lane.waiting.length === 0) this.#lanes.delete(lane.id);
   }
 
-  /** Removes messages that have waited for {@link STALE_MS}; without an argument, all that wait. */
+  /** Removes the messages that have waited for {@link STALE_MS}; without an argument, removes all that wait. */
   releaseWaiting(nowMs = Number.POSITIVE_INFINITY): T[] {
     const given: T[] = [];
     for (const lane of this.#lanes.values()) {
@@ -200,7 +200,7 @@ export class DeliveryShares<T> {
       given.push(...lane.waiting.filter((entry) => !kept.includes(entry)).map(({ message }) => message));
       this.#waiting -= lane.waiting.length - kept.length;
       lane.waiting = kept;
-      // No prefetch until the receiver proves fast again.
+      // Claims nothing in advance until the receiver is fast again.
       this.#stats.set(lane.id, { ...this.statsOf(lane.id), latencyMs: FAST_MS + 1 });
       if (lane.inFlight === 0 && kept.length === 0) this.#lanes.delete(lane.id);
     }

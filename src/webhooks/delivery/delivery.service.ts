@@ -20,27 +20,27 @@ import { type DeliveryResponse, sendWebhook } from './webhook-sender.js';
 import { type ResolvedEndpoint, EndpointResolver } from './endpoint-resolver.js';
 
 const ATTEMPT_FAILED = 'the attempt could not be made';
-const HEADERS_DAMAGED = 'the stored headers of the message are damaged: send it again';
-/** Finds retries, and messages that another process accepted. */
+const HEADERS_DAMAGED = 'the stored headers of the message are damaged: send the message again';
+/** Interval of the poll that finds retries, and messages that another process accepted. */
 const POLL_MS = 500;
-/** Shortest poll interval for rate-limited endpoints. */
+/** Minimum poll interval for rate-limited endpoints. */
 const LIMITED_POLL_MS = 10;
-/** Random ids of two processes collide with a probability of about 10^-14. */
+/** With random ids up to this number, two processes have the same id with a probability of about 10^-14. */
 const HOLDER_MAX = 2 ** 48 - 1;
 const RECORD_MAX = 1024;
 /** Results are stored in batches, because a COMMIT on SQLite blocks the process. */
 const FLUSH_DELAY_MS = 25;
 const FLUSH_AT = 512;
-/** Payload bytes that this process holds; one payload has up to 1 MB. */
+/** Maximum payload bytes that this process holds in memory. One payload has up to 1 MB. */
 const HELD_MAX_BYTES = 64 * 1024 * 1024;
-/** Time reserved to store a result before the lease ends. */
+/** Time that is reserved for storing a result before the lease ends. */
 const RECORD_MS = 2000;
-/** How long a stop waits for attempts in flight. Messages of unfinished attempts become due again when their lease ends. */
+/** How long a shutdown waits for attempts in flight. Messages whose attempt has not ended become due again when their lease ends. */
 const STOP_MS = 5000;
 
 /**
- * Claims due messages, attempts them and stores the results. Processes share the work through the database. Delivery is at least once, also
- * when a process dies at any moment (docs/adr/0017).
+ * Claims due messages, attempts their delivery and stores the results. Processes share the work through the database. Each message is
+ * delivered at least once, even if a process ends at any moment (docs/adr/0017).
  */
 @Injectable()
 export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy {
@@ -50,22 +50,22 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
   readonly #lastUsed: LastUsed;
   readonly #shares: DeliveryShares<ClaimedMessage>;
 
-  /** Messages claimed by this process whose result is not stored yet. */
+  /** Messages that this process has claimed and whose result is not stored yet. */
   readonly #held = new Map<string, ClaimedMessage>();
   #heldBytes = 0;
   /**
-   * Endpoints with due messages and no capacity at the last claim, if nothing else was due: another claim is useless until one has
-   * capacity.
+   * Endpoints that had due messages but no capacity at the last claim, if nothing else was due. Another claim is useless until one of them
+   * has capacity.
    */
   #blocked: readonly DueEndpoint[] | undefined;
-  /** Endpoint → when its rate limit allows the next delivery, in Unix time in milliseconds. */
+  /** When an endpoint's rate limit allows the next delivery, by endpoint, as Unix time in milliseconds. */
   readonly #limited = new Map<string, number>();
   #results: DeliveryResult[] = [];
 
   #claiming: Promise<void> | undefined;
   #claimAgain = false;
   #recording: Promise<void> | undefined;
-  /** Unfinished writes that pause failing endpoints. */
+  /** Writes in progress that disable failing endpoints. */
   readonly #disabling = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #flushTimer: NodeJS.Timeout | undefined;
@@ -113,7 +113,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
     await this.session.stop();
   }
 
-  /** Claims due messages now instead of at the next poll. */
+  /** Claims due messages at once instead of at the next poll. */
   wake(): void {
     if (!this.#started || this.#stopped) return;
     if (this.#claiming) {
@@ -135,9 +135,9 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
     for (;;) {
       await this.#claiming;
       await this.claim();
-      // A concurrent poll may have claimed messages.
+      // Another poll may have claimed messages in the meantime.
       if (this.#claiming) continue;
-      // Pausing an endpoint decides about its next message.
+      // A write that disables an endpoint decides about the endpoint's next message.
       if (this.#disabling.size > 0) await Promise.all(this.#disabling);
       else if (this.#held.size === 0) return;
       while (this.#held.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -176,7 +176,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
     const now = this.clock.now();
     for (let begun = this.#stopped ? undefined : this.#shares.begin(); begun; begun = this.#shares.begin()) {
       if (begun.message.leaseUntil - now < this.config.webhooks.timeoutMs + RECORD_MS) {
-        // Too little of the lease is left for an attempt: releases the message to any process.
+        // Not enough of the lease is left for an attempt, so the message is released to any process.
         this.settle({ message: begun.message, back: 'due' });
         this.#shares.end(begun, 'not made', 0);
       } else void this.runAttempt(begun);
@@ -196,7 +196,8 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
       ending = await this.attempt(message);
     } catch (error) {
       this.report('an attempt could not be made', error);
-      // A temporary fault of the service is retried after the lease. Any other error would repeat for ever, so it counts as an attempt.
+      // A temporary fault of the service is retried after the lease. Any other error would occur again each time, so it counts as an
+      // attempt.
       if (error instanceof ApiFault && (error.kind === 'unavailable' || error.kind === 'held')) this.forget(message);
       else this.recordFailure(message, ATTEMPT_FAILED, began);
     }
@@ -207,12 +208,14 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
 
   /**
    * Makes one attempt outside the queue, signed with one key only. Stores nothing.
-   * @returns undefined when the endpoint has no such live key
-   * @throws ApiFault `unavailable` in a process that does not deliver, or without a lease
+   * @returns undefined when the endpoint has no such key, or the key has expired
+   * @throws ApiFault `unavailable` in a process that does not deliver, or that has no lease
    */
   async sendTest(endpointId: string, keyId: string, { id, body }: { id: string; body: Buffer }): Promise<DeliveryResponse | undefined> {
     if (!this.config.webhooks.delivery)
-      throw new ApiFault('unavailable', { detail: 'this process does not deliver webhooks: SIGNET_WEBHOOKS has delivery=off' });
+      throw new ApiFault('unavailable', {
+        detail: 'this process does not deliver webhooks, because SIGNET_WEBHOOKS contains delivery=off',
+      });
     await this.session.whenReady();
     const reading = await this.session.hold(endpointId, () => this.endpointResolver.read(endpointId));
     if (!reading) return undefined;
@@ -222,7 +225,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
       if (receiver.deleted || !signer) return undefined;
       const timestamp = Math.floor(this.clock.now() / 1000);
       const sent = headersOf({ id, body, timestamp }, signer, receiver.headers);
-      if (!this.session.maySend) throw new ApiFault('unavailable', { detail: 'this process may not deliver now: it has no lease' });
+      if (!this.session.maySend) throw new ApiFault('unavailable', { detail: 'this process may not deliver now, because it has no lease' });
       return await this.post(receiver.url, sent, body, reading.held);
     } finally {
       this.session.release(reading.held);
@@ -261,7 +264,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
       receiver.headers,
       own,
     );
-    // The lease must outlast the time-out of the request that follows.
+    // The lease must last longer than the time-out of the request that follows.
     if (!this.session.maySend) {
       this.settle({ message, back: 'due' });
       return 'not made';
@@ -277,19 +280,19 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
     return response.status === undefined ? 'unanswered' : 'answered';
   }
 
-  /** Checks the lease again once the connection is open, before the request is written. */
+  /** Checks the lease again when the connection is open, before the request is written. */
   private post(url: URL, headers: Record<string, string>, body: Buffer, held: AttemptHold): Promise<DeliveryResponse> {
     return sendWebhook(this.#connections, url, headers, body, this.config.webhooks.timeoutMs, () => this.session.stillHeld(held));
   }
 
-  /** Records a failed attempt without a request, so that the customer sees the reason and retries end. */
+  /** Records a failed attempt without a request, so that the customer sees the reason and the retries come to an end. */
   private recordFailure(message: ClaimedMessage, why: string, began: number): void {
     const now = this.clock.now();
     const times = { startedAt: now, endedAt: now, processingMs: this.clock.monotonic() - began };
     this.settle({ message, ...attemptOf(message, {}, notSent(why), times) });
   }
 
-  /** Decrypts the message's own headers; undefined when they are damaged. */
+  /** Decrypts the headers of the message; undefined when they are damaged. */
   private async decryptHeaders({ id, projectId, endpointId, headers }: ClaimedMessage): Promise<Record<string, string> | undefined> {
     if (headers === null) return {};
     const place = messageHeadersContext(projectId, endpointId, id);
@@ -330,7 +333,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
           return true;
         },
         (error: unknown) => {
-          // Retried at the next poll; when the lease ends, another process attempts the messages again.
+          // The next poll tries again. If the lease ends first, another process attempts the messages again.
           this.report('delivery results could not be stored', error);
           this.#results.unshift(...results);
           return false;
@@ -342,7 +345,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
       });
   }
 
-  /** Pauses endpoints whose attempts have all failed for `disableAfterHours`. */
+  /** Disables endpoints whose attempts have all failed for `disableAfterHours`. */
   private disableFailing(results: readonly DeliveryResult[]): void {
     const { disableAfterHours } = this.config.webhooks;
     if (disableAfterHours === 0) return;
@@ -356,7 +359,7 @@ export class DeliveryService implements OnApplicationBootstrap, OnModuleDestroy 
     for (const { projectId, endpointId, failingSince } of failing.values()) {
       const disabling = this.endpoints
         .disable({ projectId, endpointId }, failingSince ?? 0)
-        .catch((error: unknown) => this.report('a failing endpoint could not be paused', error))
+        .catch((error: unknown) => this.report('a failing endpoint could not be disabled', error))
         .finally(() => this.#disabling.delete(disabling));
       this.#disabling.add(disabling);
     }

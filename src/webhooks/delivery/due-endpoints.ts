@@ -1,13 +1,16 @@
 import { padded, placeholders, type Tx } from '../../platform/database/tx.js';
 
-/** Every transaction that makes a message due updates delivery_queues here, so that an endpoint is due no later than its first message. */
+/**
+ * Every transaction that makes a message due must update delivery_queues with these functions, so that an endpoint is due no later than its
+ * first message.
+ */
 
 /** `due_at` of an endpoint with a message due now; not before its rate limit allows. Two parameters, both the time now. */
 const DUE_NOW = 'CASE WHEN limited_until > ? THEN limited_until ELSE ? END';
 
 /**
- * Makes endpoints due now. An endpoint that is already due is only read, under a shared lock: concurrent senders do not wait for each other,
- * while {@link deferIdle} needs the exclusive lock.
+ * Makes endpoints due now. An endpoint that is already due is only read, under a shared lock. So concurrent senders do not wait for each
+ * other, while {@link deferIdle} needs the exclusive lock.
  */
 export async function makeDue(tx: Tx, endpointIds: Iterable<string>, now: number): Promise<void> {
   const idle = new Set(endpointIds);
@@ -33,7 +36,7 @@ export async function makeDueLater(tx: Tx, endpointId: string, dueAt: number): P
   ]);
 }
 
-/** Moves endpoints without due messages to their next message's time. Skips an endpoint for which a message is being accepted. */
+/** Moves endpoints without due messages to the time of their next message. Skips an endpoint for which a message is being accepted. */
 export async function deferIdle(tx: Tx, endpointIds: readonly string[], now: number): Promise<void> {
   const mariadb = tx.engine === 'mariadb';
   const all = padded(endpointIds);

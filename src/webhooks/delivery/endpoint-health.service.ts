@@ -21,13 +21,13 @@ interface Failing extends RowOf<typeof FAILING> {
 }
 
 /**
- * Warns about failing endpoints and disables them (docs/adr/0018). After half of the failure period the owner is warned. At its end one
- * waiting message is retried at once as a probe. If the probe fails, or has no result when its lease ends, the endpoint is disabled. If no
- * message waits, the next message decides.
+ * Warns about failing endpoints and disables them (docs/adr/0018). After half of the failure period, the owner is warned. At the end of the
+ * period, one waiting message is retried at once as a probe. If the probe fails, or has no result when its lease ends, the endpoint is
+ * disabled. If no message waits, the next message is the probe.
  *
  * Guarantees: The owner of a failing endpoint is warned once, and the endpoint is disabled once.
- * Condition: The write checks again, under the lock of the endpoint, that it still fails and was not warned about.
- * Degrades: While no process runs, both are late; the endpoint is retried as before.
+ * Condition: The write checks again, under the lock of the endpoint, that the endpoint still fails and that no warning was sent.
+ * Degrades: While no process runs, the warning and the disabling are late; deliveries to the endpoint are retried as before.
  */
 @Injectable()
 export class EndpointHealth extends LeasedTask<Failing> {
@@ -74,7 +74,7 @@ export class EndpointHealth extends LeasedTask<Failing> {
     } else if (now - probedAt >= this.queue.leaseMs) await this.endpoints.disable(scope, failingSince);
   }
 
-  /** Makes one message of the endpoint due. Skips messages on their last attempt, which is kept for when the endpoint is resumed. */
+  /** Makes one message of the endpoint due. Skips messages on their last attempt, which is kept until the endpoint is resumed. */
   private async probe(tx: Tx, { endpointId }: EndpointScope, now: number): Promise<void> {
     const [waiting] = await tx.rows<{ id: string }>(
       `SELECT id FROM messages WHERE endpoint_id = ? AND due_at > ? AND claim = 0 AND attempt_count - attempts_before < ${ATTEMPTS_MAX - 1}

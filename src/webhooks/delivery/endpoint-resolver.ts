@@ -18,19 +18,19 @@ import { signersOf } from './attempt.js';
 
 /** An endpoint with its signers, decrypted for one attempt. */
 export interface ResolvedEndpoint {
-  /** Revision of the delivery log at the time of the read. */
+  /** Revision of the delivery log when the endpoint was read. */
   revision: number;
-  /** The epoch of the revision; changes when a restored database is accepted. */
+  /** The epoch of the revision. It changes when an operator accepts a restored database. */
   epoch: string;
   projectId: string;
   url: URL;
   headers: Record<string, string>;
-  /** Ids of the live keys: one or two, or none if they are damaged. */
+  /** Ids of the keys that have not expired: one or two, or none if they are damaged. */
   keyIds: string[];
   signers: WebhookSigner[];
-  /** Key id → signers with this key only. */
+  /** Signers that use one key only, by the id of the key. */
   signersOfKey: ReadonlyMap<string, WebhookSigner[]>;
-  /** Why nothing can be sent; shown to the customer. */
+  /** Why nothing can be sent. The customer sees this text. */
   unusable?: string;
   paused: boolean;
   deleted: boolean;
@@ -57,14 +57,14 @@ const FROM = `FROM webhook_endpoints e LEFT JOIN signing_keys k ON k.endpoint_id
 
 /**
  * Reads an endpoint and its keys for each attempt, so that a pause or a deleted key applies to the next attempt. Batches concurrent reads:
- * requests that arrive during a read are answered together by the next one.
+ * requests that arrive during a read are all answered by the next read.
  */
 @Injectable()
 export class EndpointResolver {
   /** Requests for the next batch. */
   #pending = new Map<string, PromiseWithResolvers<ResolvedEndpoint | undefined>>();
   #reading = false;
-  /** Decrypted endpoints by their rows, because decryption costs more than the rest of an attempt. */
+  /** Decrypted endpoints by the text of their rows, because the decryption costs more than the rest of an attempt. */
   readonly #decrypted = new LRUCache<string, { text: string; keysSealed: SealedSigningKey[]; receiver: ResolvedEndpoint }>({
     max: DECRYPTED_MAX,
   });
@@ -75,7 +75,7 @@ export class EndpointResolver {
     private readonly clock: Clock,
   ) {}
 
-  /** Reads the database after the call, never a cached state; undefined when the endpoint does not exist. */
+  /** Reads the database after the call, never a cached state. @returns undefined when the endpoint does not exist */
   read(endpointId: string): Promise<ResolvedEndpoint | undefined> {
     const asked = this.#pending.get(endpointId) ?? Promise.withResolvers<ResolvedEndpoint | undefined>();
     this.#pending.set(endpointId, asked);
@@ -97,7 +97,7 @@ export class EndpointResolver {
     });
   }
 
-  /** Never rejects; each request gets its own result. */
+  /** Answers a batch of requests. Never rejects, because each request gets a result of its own. */
   private async answer(asked: readonly [id: string, answer: PromiseWithResolvers<ResolvedEndpoint | undefined>][]): Promise<void> {
     try {
       const ids = padded(asked.map(([id]) => id));
@@ -116,7 +116,7 @@ export class EndpointResolver {
     const { revision, epoch } = first;
     const text = JSON.stringify(rows.map((row) => ({ ...row, revision: 0, number: 0 })));
     const known = this.#decrypted.get(endpointId);
-    // The rows are unchanged, and no key has expired since.
+    // The rows are the same, and no key has expired since they were decrypted.
     if (known?.text === text && known.keysSealed.every((key) => isLive(key, now))) return { ...known.receiver, revision, epoch };
     const { projectId, url, sealedHeaders, headersVersion, paused, deletedAt } = first;
     const keysSealed = rows.flatMap(({ keyId, keyType, sealedSecret, expiresAt }) =>
@@ -124,7 +124,7 @@ export class EndpointResolver {
     );
     const live = keysSealed.filter((key) => isLive(key, now));
     const opened = await this.vault.openEach(projectId, live, openSigningKey, ({ sealedSecret }) => sealedSecret);
-    // A damaged key is skipped; the other one still signs.
+    // A damaged key is skipped; the other key still signs.
     const keys = opened.filter((key) => key !== undefined);
     const endpoint = { id: endpointId, projectId, sealedHeaders, headersVersion };
     const [headers] = await this.vault.openEach(projectId, [endpoint], openHeaders, () => sealedHeaders ?? '');
@@ -133,7 +133,7 @@ export class EndpointResolver {
       revision,
       epoch,
       projectId,
-      // The URL of a deleted endpoint is erased.
+      // The URL of a deleted endpoint has been erased.
       url: new URL(deletedAt === null ? url : 'https://deleted.invalid/'),
       headers: headers ?? {},
       keyIds: keys.map(({ id }) => id),
@@ -149,7 +149,7 @@ export class EndpointResolver {
 }
 
 /**
- * Rows of endpoints and keys. Refuses a restored database, in which deleted keys may exist again.
+ * Reads rows of endpoints and keys. Refuses a restored database, in which deleted keys may exist again.
  * @throws BeatDue; ApiFault `held` until an operator has decided about the restore
  */
 async function read(reads: Pick<Reads, 'rows'>, judge: RestoreCheck, ids: readonly string[]): Promise<Row[]> {
@@ -163,8 +163,8 @@ async function read(reads: Pick<Reads, 'rows'>, judge: RestoreCheck, ids: readon
   return rows;
 }
 
-/** Entries of a few kilobytes each. */
+/** Maximum number of entries, each with a few kilobytes. */
 const DECRYPTED_MAX = 2048;
 const BATCH_MAX = 64;
-const KEYS_DAMAGED = 'the stored signing keys of the endpoint are damaged: add one and delete them';
-const HEADERS_DAMAGED = 'the stored headers of the endpoint are damaged: set them anew';
+const KEYS_DAMAGED = 'the stored signing keys of the endpoint are damaged: add a new key and delete the damaged ones';
+const HEADERS_DAMAGED = 'the stored headers of the endpoint are damaged: set them again';

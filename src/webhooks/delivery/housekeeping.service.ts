@@ -10,32 +10,32 @@ import { DeliveryService } from './delivery.service.js';
 import { makeDue } from './due-endpoints.js';
 import { deletePayloads } from './message-store.js';
 
-/** Rows per transaction, so that other writers are not blocked for long. */
+/** Maximum number of rows per transaction, so that other writers are not blocked for long. */
 const STEP = 500;
-/** Transactions of one kind per run; the rest waits for the next run. */
+/** Maximum number of transactions of one kind per run. The next run does the rest. */
 const STEPS_MAX = 200;
 
 type Chore = 'requeueParked' | 'repairQueues' | 'deleteExpired' | 'deleteOld';
 
 interface Steps {
-  /** SELECT of row ids, at most {@link STEP}. */
+  /** A SELECT of at most {@link STEP} row ids. */
   find: string;
   params?: readonly number[];
-  /** SET clause; without it the rows are deleted. */
+  /** SET clause. Without it, the rows are deleted. */
   set?: string;
   values?: (now: number) => number[];
   /** Condition that is checked again under the lock. */
   still: string;
-  /** Further work in the same transaction. */
+  /** Additional work in the same transaction. */
   also?: (tx: Tx, ids: readonly string[], now: number) => Promise<void>;
 }
 
 /**
- * Deletes expired payloads and old messages. Repairs messages that were parked while their endpoint was resumed or deleted.
+ * Deletes expired payloads and old messages. Also repairs messages that were parked while their endpoint was being resumed or deleted.
  *
  * Guarantees: Payloads and messages are deleted within minutes after their retention.
  * Condition: One process runs, and the database accepts writes. Each statement repeats its condition under the lock.
- * Degrades: During an outage deletion is late; parked messages of a resumed endpoint wait until the next run.
+ * Degrades: During an outage, data is deleted late, and parked messages of a resumed endpoint wait until the next run.
  */
 @Injectable()
 export class HousekeepingService extends LeasedTask<Chore> {
@@ -48,7 +48,7 @@ export class HousekeepingService extends LeasedTask<Chore> {
     super(
       database,
       clock,
-      { maintains: 'deletes payloads and logs after their retention' },
+      { maintains: 'payloads and message logs, which are deleted after their retention' },
       { lease: 'messages', leaseMs: 120_000, everyMs: MINUTE_MS, fault: 'housekeeping of webhook messages failed' },
     );
   }
@@ -61,9 +61,9 @@ export class HousekeepingService extends LeasedTask<Chore> {
     return this[chore]();
   }
 
-  /** The contract promises a resumed endpoint its messages within minutes (docs/contracts/endpoints.md §1.4). */
+  /** Makes parked messages of resumed endpoints due again. The contract promises that within minutes (docs/contracts/endpoints.md §1.4). */
   private async requeueParked(): Promise<void> {
-    // Joins projects first, because the index on status begins with project_id; a scan of all messages would be too slow.
+    // Joins projects first, because the index on status begins with project_id. A scan of all messages would be too slow.
     const parked = (
       deleted: boolean,
     ) => `SELECT m.id FROM projects p CROSS JOIN messages m ON m.project_id = p.id JOIN webhook_endpoints e ON e.id = m.endpoint_id
@@ -89,7 +89,7 @@ export class HousekeepingService extends LeasedTask<Chore> {
     await this.steps({ find: parked(true), set: PARKED.deleted, values: (now) => parkedValues('deleted', now), still });
   }
 
-  /** Makes endpoints due that have due messages. Needed on a Galera cluster only, whose nodes do not see each other's row locks. */
+  /** Makes endpoints due that have due messages. Only needed on a Galera cluster, whose nodes do not see each other's row locks. */
   private async repairQueues(): Promise<void> {
     if (this.database.engine !== 'mariadb') return;
     const now = this.clock.now();
@@ -113,7 +113,7 @@ export class HousekeepingService extends LeasedTask<Chore> {
     });
   }
 
-  /** Deletes old messages without a payload, with their attempts. */
+  /** Deletes old messages without a payload, and their attempts. */
   private async deleteOld(): Promise<void> {
     const before = this.clock.now() - this.config.webhooks.logDays * DAY_MS;
     await this.steps({
@@ -124,7 +124,7 @@ export class HousekeepingService extends LeasedTask<Chore> {
     });
   }
 
-  /** Updates or deletes rows in small transactions. @returns how many rows */
+  /** Updates or deletes rows in small transactions. @returns the number of rows */
   private async steps({ find, params = [], set, values = () => [], still, also }: Steps): Promise<number> {
     let total = 0;
     for (let i = 0; i < STEPS_MAX && !this.stopped; i++) {

@@ -10,10 +10,10 @@ import { rowsPerInsert } from '../../platform/database/tx.js';
 import { insertMessages, type NewMessage } from './message-store.js';
 import { toUuid } from './message-row.js';
 
-/** An endpoint does not receive these events about itself: it is failing, so each would fail and cause another. */
+/** Events that an endpoint does not receive about itself: because it is failing, each event would fail too and cause another event. */
 const NOT_ABOUT_ITSELF: ReadonlySet<OperationalEvent['kind']> = new Set(['endpoint.failing', 'endpoint.disabled', 'message.dead']);
 
-/** Sends operational events as ordinary messages, stored in the transaction of the change that they report. */
+/** Sends operational events as ordinary messages. They are stored in the transaction of the change that they report. */
 @Injectable()
 export class MessageEvents extends OperationalEvents {
   constructor(private readonly config: Config) {
@@ -24,7 +24,7 @@ export class MessageEvents extends OperationalEvents {
     return this.tellEach(tx, [{ source, event }]);
   }
 
-  /** Sends several events; reads the subscribed endpoints once per project and kind. */
+  /** Sends several events. Reads the subscribed endpoints once per project and kind. */
   async tellEach(tx: Tx, told: readonly { source: EventSource; event: OperationalEvent }[]): Promise<void> {
     const subscribers = new Map<string, Subscriber[]>();
     const messages: NewMessage[] = [];

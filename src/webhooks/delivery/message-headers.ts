@@ -1,6 +1,6 @@
 import type { EncryptionContext } from '../../platform/vault/sealed.js';
 
-/** Encryption context of a message's own headers. The version is constant, because they never change. */
+/** The encryption context of a message's headers. The version is constant, because the headers never change. */
 export const messageHeadersContext = (projectId: string, endpointId: string, messageId: string): EncryptionContext => ({
   projectId,
   ownerId: endpointId,

@@ -25,14 +25,14 @@ const MESSAGE = columnsOf(Message, 'm').pick(
 const ENDPOINT = columnsOf(WebhookEndpoint, 'e').pick('url');
 const LAST_ATTEMPT = columnsOf(MessageAttempt, 'a').pick('responseStatus', 'responseLatencyMs');
 
-/** A message joined with its last attempt. */
+/** A message, joined with its last attempt. */
 export interface MessageRow extends RowOf<typeof MESSAGE>, RowOf<typeof ENDPOINT>, Omit<RowOf<typeof LAST_ATTEMPT>, 'responseLatencyMs'> {
   endpointDeleted: number;
   claimed: number;
   responseLatencyMs: number | null;
 }
 
-/** Excludes deleted messages. One parameter: the time now, because a claim counts only until its lease ends. */
+/** Excludes deleted messages. The parameter is the current time, because a claim counts only until its lease ends. */
 export const SELECT_MESSAGES = `SELECT ${MESSAGE.select}, ${ENDPOINT.select}, e.deleted_at IS NOT NULL AS endpointDeleted,
     CASE WHEN m.claim <> 0 AND m.due_at > ? THEN 1 ELSE 0 END AS claimed, ${LAST_ATTEMPT.select}
   FROM messages m JOIN webhook_endpoints e ON e.id = m.endpoint_id
@@ -41,14 +41,14 @@ export const SELECT_MESSAGES = `SELECT ${MESSAGE.select}, ${ENDPOINT.select}, e.
 
 export const statusOf = ({ status, claimed }: Pick<MessageRow, 'status' | 'claimed'>): MessageStatus => (claimed ? 'delivering' : status);
 
-/** SQL condition, with its values, for messages that show this status. @param now Unix time in milliseconds */
+/** Returns the SQL condition, with its values, for messages that have this status for callers. @param now Unix time in milliseconds */
 export function whereStatus(status: MessageStatus, now: number): { sql: string; values: (string | number)[] } {
   return status === 'delivering'
     ? { sql: 'm.claim <> 0 AND m.due_at > ?', values: [now] }
     : { sql: 'm.status = ? AND (m.claim = 0 OR m.due_at <= ?)', values: [status, now] };
 }
 
-/** A replayed message without an attempt since: it keeps its earlier success. */
+/** Matches a replayed message without an attempt since the replay. It keeps its earlier success. */
 const REPLAYED_AFTER_SUCCESS = 'delivered_at IS NOT NULL AND attempt_count = attempts_before';
 
 /** SET clauses for messages of a paused or deleted endpoint. */

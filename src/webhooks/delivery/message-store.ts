@@ -21,7 +21,7 @@ export interface NewMessage {
   dueAt: number | null;
   expiresAt: number;
   now: number;
-  /** Kind of the service's own event; absent for a message that a caller sent. */
+  /** Kind of an event of the service; absent for a message that a caller sent. */
   eventKind?: string;
 }
 
@@ -42,7 +42,7 @@ const BOUND = columnsOf(Message).pick(
   'updatedAt',
   'eventKind',
 );
-/** Counters start at a literal zero, which binds no parameter. */
+/** The counters begin with a literal zero, which binds no parameter. */
 const INSERT = BOUND.insertWith(columnsOf(Message).pick('attemptCount', 'attemptsBefore', 'replayCount'), '0');
 const PAYLOAD = columnsOf(MessagePayload).all();
 
@@ -51,7 +51,7 @@ const IDEMPOTENCY = { name: 'uq_messages_idempotency', columns: 'messages.endpoi
 
 const ROWS_MAX = 64;
 const BYTES_MAX = 4 * 1024 * 1024;
-/** Concurrent transactions: one commits while the next is filled. */
+/** Maximum number of concurrent transactions: one commits while the next is being filled. */
 const IN_FLIGHT_MAX = 2;
 
 interface PendingInsert {
@@ -59,7 +59,7 @@ interface PendingInsert {
   stored: PromiseWithResolvers<boolean>;
 }
 
-/** Stores messages with group commit: messages that arrive together share one transaction and one disk sync (docs/adr/0017). */
+/** Stores messages by group commit: messages that arrive together share one transaction and one sync to disk (docs/adr/0017). */
 @Injectable()
 export class MessageStore {
   readonly #queue: PendingInsert[] = [];
@@ -70,7 +70,7 @@ export class MessageStore {
 
   /**
    * Resolves when the message is committed.
-   * @returns false when a row with its id or its idempotency key exists
+   * @returns false when a row with its id or its idempotency key already exists
    */
   store(message: NewMessage): Promise<boolean> {
     const stored = Promise.withResolvers<boolean>();
@@ -110,7 +110,7 @@ export class MessageStore {
         for (const { stored } of batch) stored.resolve(true);
         return;
       } catch {
-        // A duplicate idempotency key, or a COMMIT with unknown outcome: each message is retried alone to find out.
+        // The idempotency key is a duplicate, or the outcome of the COMMIT is unknown. Each message is retried alone to find out which.
       }
     }
     await Promise.all(batch.map((waiter) => this.storeAlone(waiter)));
@@ -125,7 +125,7 @@ export class MessageStore {
   }
 }
 
-/** Inserts messages and makes their endpoints due. @param batch no more rows than one statement takes */
+/** Inserts messages and makes their endpoints due. @param batch at most as many rows as one statement accepts */
 export async function insertMessages(tx: Tx, batch: readonly NewMessage[]): Promise<void> {
   await tx.run(INSERT(batch.length), batch.flatMap(valuesOf));
   await tx.run(

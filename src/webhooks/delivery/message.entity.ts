@@ -1,7 +1,9 @@
 import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { WebhookEndpoint } from '../endpoints/endpoint.entity.js';
 
-/** `delivering` is not stored: it is derived from an unexpired claim, so that no message can be stuck in it. */
+/**
+ * `delivering` is not a stored status. It is derived from a claim whose lease has not ended, so that no message can stay in this status.
+ */
 export type StoredStatus = 'queued' | 'succeeded' | 'pending_retry' | 'failed_permanent' | 'paused';
 
 /** Statuses shown to callers (docs/contracts/endpoints.md §1.4, §1.7). */
@@ -31,54 +33,54 @@ export class Message {
   @Column({ type: 'varchar', length: 16 })
   status: StoredStatus;
 
-  /** Encrypted JSON object of the message's own headers, which may hold secrets. Null: none. */
+  /** The message's headers as an encrypted JSON object, because they may contain secrets. Null: no headers. */
   @Column({ type: 'text', nullable: true, select: false })
   headers: string | null;
 
   @Column({ name: 'size_bytes', type: 'int' })
   sizeBytes: number;
 
-  /** Hex SHA-256 of the payload as it was accepted. */
+  /** SHA-256 of the payload as it was accepted, in hex. */
   @Column({ name: 'payload_sha256', type: 'varchar', length: 64 })
   payloadSha256: string;
 
   @Column({ name: 'idempotency_key', type: 'varchar', length: 255, nullable: true })
   idempotencyKey: string | null;
 
-  /** Kind of the service's own event; null for a message that a caller sent. A dead event creates no further event. */
+  /** Kind of an event of the service; null for a message that a caller sent. A failed event creates no further event. */
   @Column({ name: 'event_kind', type: 'varchar', length: 32, nullable: true })
   eventKind: string | null;
 
-  /** Hex SHA-256 of the payload's canonical form (payload-text.ts), where there is an idempotency key. */
+  /** SHA-256 of the payload's canonical form (payload-text.ts), in hex. Only set for messages with an idempotency key. */
   @Column({ name: 'canonical_sha256', type: 'varchar', length: 64, nullable: true })
   canonicalSha256: string | null;
 
-  /** 0: the payload is deleted as soon as the message is delivered. */
+  /** How long the payload is stored. 0: until the message is delivered. */
   @Column({ name: 'retention_hours', type: 'int' })
   retentionHours: number;
 
   @Column({ name: 'attempt_count', type: 'int' })
   attemptCount: number;
 
-  /** Attempts before the last replay, which started a new retry schedule. */
+  /** Number of attempts before the last replay, which began a new retry schedule. */
   @Column({ name: 'attempts_before', type: 'int' })
   attemptsBefore: number;
 
   @Column({ name: 'replay_count', type: 'int' })
   replayCount: number;
 
-  /** Time of the next attempt, or the end of the lease of the claiming process. Null for finished and paused messages. */
+  /** Time of the next attempt, or the end of the lease if a process has claimed the message. Null for finished and paused messages. */
   @Column({ name: 'due_at', type: 'bigint', nullable: true })
   dueAt: number | null;
 
   /**
-   * Random id of the process that makes an attempt; 0 for none. Expires at {@link dueAt}. Not nullable, so that InnoDB updates the row in
-   * place.
+   * Random id of the process that has claimed the message; 0 if none has. The claim ends at {@link dueAt}. Not nullable, so that InnoDB
+   * updates the row in place.
    */
   @Column({ type: 'bigint', default: 0 })
   claim: number;
 
-  /** When the payload is deleted; null once it is. */
+  /** When the payload will be deleted; null after the deletion. */
   @Column({ name: 'expires_at', type: 'bigint', nullable: true })
   expiresAt: number | null;
 
@@ -104,7 +106,7 @@ export class Message {
   deletedBy: string | null;
 }
 
-/** The payload of a message, in a separate table because the message's row is updated often. */
+/** The payload of a message. It has a separate table, because the row of a message is updated often. */
 @Entity({ name: 'message_payloads' })
 export class MessagePayload {
   @ForeignKey(() => Message, { name: 'fk_message_payloads_message', onDelete: 'CASCADE', onUpdate: 'NO ACTION' })
@@ -112,8 +114,8 @@ export class MessagePayload {
   messageId: string;
 
   /**
-   * The accepted bytes, which are signed and sent unchanged. Deleted with the message, or when the retention ends. The migration drops the
-   * check of MariaDB's JSON type, which rejects some valid payloads.
+   * The accepted bytes, which are signed and sent unchanged. They are deleted together with the message, or when their retention ends. The
+   * migration removes the CHECK of MariaDB's JSON type, which refuses some valid payloads.
    */
   @Column({ type: 'json' })
   payload: string;

@@ -4,7 +4,7 @@ import { PendingMessages } from '../endpoints/pending-messages.js';
 import { PendingMessagesService } from './pending-messages.service.js';
 import { MessageEvents } from './message-events.js';
 
-/** Gives lower layers (endpoints, identity) access to messages without an import of the messages module. */
+/** Gives lower layers (endpoints, identity) access to messages, so that they need not import the messages module. */
 @Global()
 @Module({
   providers: [

@@ -9,7 +9,7 @@ import { columnsOf } from '../../platform/database/columns.js';
 
 const NEW_QUEUE = columnsOf(EndpointQueue).pick('endpointId', 'projectId', 'limitedUntil', 'theoreticalArrival');
 
-/** Updates an endpoint's queue row and unfinished messages. An attempt in flight continues, and its result is recorded. */
+/** Updates the queue row and the unfinished messages of an endpoint. An attempt in flight continues, and its result is recorded. */
 @Injectable()
 export class PendingMessagesService extends PendingMessages {
   async createQueue(write: Write, endpointId: string): Promise<void> {
@@ -17,7 +17,7 @@ export class PendingMessagesService extends PendingMessages {
     await write.run(NEW_QUEUE.insert(), NEW_QUEUE.values(row));
   }
 
-  /** Claimed messages are skipped: the process that holds the claim parks them if their attempt fails. */
+  /** Skips claimed messages: the process that has claimed them parks them if their attempt fails. */
   async pause(write: Write, endpointId: string): Promise<void> {
     await write.run(
       `UPDATE messages SET ${PARKED.paused}
@@ -31,7 +31,7 @@ export class PendingMessagesService extends PendingMessages {
       `UPDATE messages SET status = ${STATUS_BEFORE_PARKING}, due_at = ?, updated_at = ? WHERE project_id = ? AND status = 'paused' AND endpoint_id = ?`,
       [write.now, write.now, write.projectId, endpointId],
     );
-    // The failure period starts again from zero.
+    // The failure period begins again.
     await write.run(`UPDATE delivery_queues SET ${FAILURE_CLEARED} WHERE endpoint_id = ?`, [endpointId]);
     if (affected > 0) await makeDue(write, [endpointId], write.now);
     return affected;
@@ -46,5 +46,5 @@ export class PendingMessagesService extends PendingMessages {
   }
 }
 
-/** The status that a parked message returns to. */
+/** The status to which a parked message returns. */
 export const STATUS_BEFORE_PARKING = `CASE WHEN attempt_count > attempts_before THEN 'pending_retry' ELSE 'queued' END`;

@@ -5,7 +5,7 @@ import { gcra } from './rate-limit.js';
 const NOW = 1_763_800_000_000;
 
 describe('a rate limit', () => {
-  it('permits a burst at once and further deliveries one by one', () => {
+  it('allows a burst at once, and then one delivery after the other', () => {
     const rate = { perSecond: 10, burst: 5 };
     const first = gcra(rate, 0, 8, NOW);
     expect(first).toMatchObject({ count: 5, nextAtMs: NOW + 100 });
@@ -15,7 +15,7 @@ describe('a rate limit', () => {
     expect(gcra(rate, first.theoreticalArrival, 9, NOW + 60_000).count).toBe(5);
   });
 
-  it('never permits more than burst plus rate, and is not slower than its rate', () => {
+  it('never allows more than burst plus rate, and is not slower than its rate', () => {
     fc.assert(
       fc.property(
         fc.record({ perSecond: fc.integer({ min: 1, max: 1000 }), burst: fc.integer({ min: 1, max: 100 }) }),

@@ -83,7 +83,7 @@ describe('Retry-After', () => {
     expect(parseRetryAfter(['120', 'soon'], NOW)).toBe(120);
   });
 
-  it('asks for nothing if it is absent', () => {
+  it('asks for no delay if it is absent', () => {
     expect(parseRetryAfter(undefined, NOW)).toBeUndefined();
     expect(parseRetryAfter([], NOW)).toBeUndefined();
   });

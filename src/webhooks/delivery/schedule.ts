@@ -1,4 +1,7 @@
-/** docs/contracts/endpoints.md §1.13: short delays after 429, long ones after any other failure, which may last for days. */
+/**
+ * Delays between attempts: short ones after 429, and long ones after any other failure, which may last for days
+ * (docs/contracts/endpoints.md §1.13).
+ */
 const DELAYS_SECONDS = {
   fast: [30, 60, 120, 240, 300],
   slow: [30 * 60, 2 * 3600, 6 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 72 * 3600],
@@ -7,14 +10,15 @@ const DELAYS_SECONDS = {
 export type RetryType = keyof typeof DELAYS_SECONDS;
 
 /**
- * Attempts per schedule; a replay starts a new one. The contract says "at most 8" attempts and lists 8 delays, of which the last is unused.
+ * Maximum number of attempts per schedule; a replay begins a new schedule. The contract states "at most 8" attempts and lists 8 delays, so
+ * the last delay is never used.
  */
 export const ATTEMPTS_MAX = 8;
 
-/** Upper bound of a receiver's `Retry-After`. */
+/** Maximum of a receiver's `Retry-After`. */
 export const RETRY_AFTER_MAX_SECONDS = 24 * 3600;
 
-/** The result of one attempt: the response status, or the reason why there was no response. */
+/** The outcome of an attempt: the status of the response, or the reason why there was no response. */
 export type Outcome = { status: number; retryAfter?: readonly string[] | undefined } | { error: string };
 
 /** The next state of the message. */
@@ -24,9 +28,9 @@ export type RetryDecision =
   | { status: 'pending_retry'; retryType: RetryType; delayMs: number; retryAfterSeconds: number | undefined };
 
 /**
- * Decides what follows an attempt (docs/contracts/endpoints.md §1.13): 2xx succeeds; 408, 429, 5xx and no response are retried; any other
- * status fails for good. Redirects fail too, because following one would send the payload to a URL that was never registered.
- * @param attempt number in this schedule, from 1
+ * Decides what follows an attempt (docs/contracts/endpoints.md §1.13). 2xx is a success. 408, 429, 5xx and no response are retried. Any
+ * other status fails for good. This includes redirects: to follow one would send the payload to a URL that was never registered.
+ * @param attempt number of the attempt in this schedule, from 1
  * @param now Unix time in milliseconds, for a `Retry-After` that is a date
  */
 export function decideRetry(outcome: Outcome, attempt: number, now: number): RetryDecision {
@@ -38,25 +42,25 @@ export function decideRetry(outcome: Outcome, attempt: number, now: number): Ret
   const delays = DELAYS_SECONDS[retryType];
   const scheduled = delays[Math.min(attempt, delays.length) - 1] as number;
   const retryAfterSeconds = 'status' in outcome ? parseRetryAfter(outcome.retryAfter, now) : undefined;
-  // Retry-After can only lengthen the delay.
+  // Retry-After can only make the delay longer.
   const seconds = Math.max(scheduled, Math.min(retryAfterSeconds ?? 0, RETRY_AFTER_MAX_SECONDS));
   return { status: 'pending_retry', retryType, delayMs: seconds * 1000, retryAfterSeconds };
 }
 
-/** The three forms of a date (RFC 9110 §5.6.7): IMF-fixdate, RFC 850, asctime. */
+/** The three formats of a date (RFC 9110 §5.6.7): IMF-fixdate, RFC 850, asctime. */
 const IMF_DATE = /^[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}:\d{2}:\d{2}) GMT$/;
 const RFC850_DATE = /^[A-Z][a-z]{5,8}, (\d{2})-([A-Z][a-z]{2})-(\d{2}) (\d{2}:\d{2}:\d{2}) GMT$/;
 const ASCTIME_DATE = /^[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d{2}:\d{2}:\d{2}) (\d{4})$/;
 const SECONDS = /^\d{1,15}$/;
 
 /**
- * Parses `Retry-After` (RFC 9110 §10.2.3). The longest of several values counts.
- * @param values one per header in the response
+ * Parses `Retry-After` (RFC 9110 §10.2.3). If there are several values, the longest counts.
+ * @param values one value for each header in the response
  * @param now Unix time in milliseconds
- * @returns whole seconds, at most what an `int` column holds; undefined without a valid value
+ * @returns whole seconds, limited to what an `int` column can store; undefined if no value is valid
  */
 export function parseRetryAfter(values: readonly string[] | undefined, now: number): number | undefined {
-  // A proxy may have joined several headers with commas; the comma after a weekday belongs to a date.
+  // A proxy may have joined several headers with commas. The comma after a weekday belongs to a date.
   const all = (values ?? []).flatMap((value) => value.split(/,(?!\s*\d{2}[ -][A-Z])/)).map((value) => secondsOf(value.trim(), now));
   const understood = all.filter((seconds) => seconds !== undefined);
   return understood.length === 0 ? undefined : Math.min(Math.max(...understood), INT_MAX);
@@ -76,7 +80,7 @@ function dateOf(text: string, now: number): number {
   if (asctime) return Date.parse(`${asctime[2]?.trim()} ${asctime[1]} ${asctime[4]} ${asctime[3]} GMT`);
   const [, day, month, year, time] = RFC850_DATE.exec(text) ?? [];
   if (year === undefined) return Number.NaN;
-  // RFC 9110 §5.6.7: a two-digit year more than 50 years ahead belongs to the previous century.
+  // A two-digit year more than 50 years in the future belongs to the previous century (RFC 9110 §5.6.7).
   const thisYear = new Date(now).getUTCFullYear();
   const inCentury = thisYear - (thisYear % 100) + Number(year);
   return Date.parse(`${day} ${month} ${inCentury > thisYear + 50 ? inCentury - 100 : inCentury} ${time} GMT`);

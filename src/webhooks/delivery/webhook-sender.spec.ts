@@ -12,7 +12,7 @@ import { ConnectionPool } from './connection-pool.js';
 import { type DeliveryResponse, sendWebhook } from './webhook-sender.js';
 
 const LOOPBACK = { SIGNET_WEBHOOKS: 'http=allow', SIGNET_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8' };
-/** Reached only where a test says so. */
+/** A time limit that is only reached if a test makes it pass. */
 const LIMIT_MS = 60_000;
 const BODY = Buffer.from('{"event":"order.created","order_id":"ord_123"}');
 
@@ -44,7 +44,7 @@ function connections(env: Record<string, string> = LOOPBACK, resolver: DnsResolv
 const send = (to: ConnectionPool, url: URL, timeoutMs = LIMIT_MS, mayLeave = () => true): Promise<DeliveryResponse> =>
   sendWebhook(to, url, { 'content-type': 'application/json', 'x-one': '1' }, BODY, timeoutMs, mayLeave);
 
-/** What comes of a POST whose time limit passes when the condition holds. */
+/** The result of a POST whose time limit passes when the condition is true. */
 async function late(to: ConnectionPool, url: URL, condition: Promise<unknown>): Promise<DeliveryResponse> {
   const timers = new HeldTimers(LIMIT_MS);
   try {
@@ -57,7 +57,7 @@ async function late(to: ConnectionPool, url: URL, condition: Promise<unknown>): 
   }
 }
 
-/** The next answer whose headers a client of this process has. */
+/** Resolves when a client of this process has received the headers of its next response. */
 function answerBegun(): Promise<void> {
   return new Promise((resolve) => {
     const begun = () => {
@@ -90,7 +90,7 @@ describe('a POST', () => {
     expect(await send(to, url)).toMatchObject({ status: 201, reused: true });
   });
 
-  it('uses the answer that follows an unrequested 100 Continue or early hint', async () => {
+  it('uses the response that follows an unrequested 100 Continue or early hint', async () => {
     const server = createTcpServer((socket) => {
       socket.once('data', () => {
         socket.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n');
@@ -134,17 +134,17 @@ describe('a POST', () => {
     expect(trap.connections()).toBe(0);
   });
 
-  it('ends with an error if no answer comes in time', async () => {
+  it('ends with an error if no response arrives in time', async () => {
     const { url, server } = await receiver(() => undefined);
     expect(await late(connections(), url, once(server, 'request'))).toMatchObject({ error: 'no answer within 60 s', truncated: false });
   });
 
-  it('uses the status of an answer whose body does not end, within the usual time limit', async () => {
+  it('uses the status of a response whose body does not end, within the usual time limit', async () => {
     const { url } = await receiver((_, response) => void response.writeHead(200).write('slow'));
     expect(await late(connections(), url, answerBegun())).toMatchObject({ status: 200, truncated: true });
   });
 
-  it('reads no more of an answer’s body than it needs', async () => {
+  it('reads no more of a response body than necessary', async () => {
     const closed = Promise.withResolvers<void>();
     const { url } = await receiver((_, response) => {
       response.on('close', () => closed.resolve());
@@ -156,9 +156,9 @@ describe('a POST', () => {
     await closed.promise;
   });
 
-  it('reports a reset, a refusal, an answer that is not HTTP and an unknown name as the reason', async () => {
+  it('reports a reset, a refusal, a response that is not HTTP and an unknown name as the reason', async () => {
     const reset = await receiver((request) => request.socket.resetAndDestroy());
-    expect(await send(connections(), reset.url)).toMatchObject({ error: 'the connection was closed before an answer came' });
+    expect(await send(connections(), reset.url)).toMatchObject({ error: 'the connection was closed before a response arrived' });
     const gone = await receiver(() => undefined);
     gone.server.close();
     expect(await send(connections(), gone.url)).toMatchObject({ error: 'connection refused' });
@@ -166,7 +166,7 @@ describe('a POST', () => {
     await once(tcp, 'listening');
     open.push(() => void tcp.close());
     const ssh = new URL(`http://127.0.0.1:${(tcp.address() as AddressInfo).port}/`);
-    expect(await send(connections(), ssh)).toMatchObject({ error: 'the answer is not HTTP' });
+    expect(await send(connections(), ssh)).toMatchObject({ error: 'the response is not HTTP' });
     expect(await send(connections(), new URL('http://nowhere.invalid/'))).toMatchObject({
       error: 'the host of the endpoint does not resolve',
     });
@@ -205,8 +205,8 @@ describe('the reported reason', () => {
   const kept: Socket[] = [];
   afterEach(() => kept.splice(0).forEach((socket) => socket.destroy()));
 
-  it('for an address that does not answer is that there was no connection', async () => {
-    // Linux drops connection requests if the queue is full, and a sleeping process never empties the queue.
+  it('for an address that does not answer is the missing connection', async () => {
+    // Linux drops connection requests when the queue is full, and a sleeping process never empties its queue.
     const sleeper = `const s = require('net').createServer().listen(0, '127.0.0.1', 1, () => {
       process.stdout.write(String(s.address().port) + '\\n'); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60000) })`;
     const child = spawn(process.execPath, ['-e', sleeper], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -220,7 +220,7 @@ describe('the reported reason', () => {
       });
   });
 
-  it('for a handshake that hangs or is cut off is the handshake', async () => {
+  it('for a TLS handshake that hangs or is cut off is the handshake', async () => {
     const greeted = Promise.withResolvers<void>();
     const hangs = await tcp((socket) => {
       kept.push(socket);
@@ -238,10 +238,10 @@ describe('the reported reason', () => {
   it('for https to a port without TLS is the missing TLS', async () => {
     const { url } = await receiver((_, response) => response.end());
     const { error } = await send(connections(), new URL(url.href.replace('http:', 'https:')));
-    expect(error).toMatch(/^TLS failed: the port answers without TLS \(\w+\)$/);
+    expect(error).toMatch(/^TLS failed: the server answered without TLS \(\w+\)$/);
   });
 
-  it('for a name that no server resolves is the name', async () => {
+  it('for a name that no server resolves is the missing address', async () => {
     class Silent extends DnsResolver {
       override addresses = () => new Promise<string[]>(() => undefined);
     }
@@ -250,10 +250,10 @@ describe('the reported reason', () => {
     });
   });
 
-  it.each(['000', '099'])('for a status %s is that the answer is not HTTP, and the attempt is repeated', async (status) => {
+  it.each(['000', '099'])('for a status %s is that the response is not HTTP, and the attempt is repeated', async (status) => {
     const port = await tcp((socket) => socket.once('data', () => socket.end(`HTTP/1.1 ${status} Nothing\r\ncontent-length: 0\r\n\r\n`)));
     const response = await send(connections(), new URL(`http://127.0.0.1:${port}/`));
-    expect(response).toMatchObject({ error: 'the answer is not HTTP' });
+    expect(response).toMatchObject({ error: 'the response is not HTTP' });
     expect(response.status).toBeUndefined();
   });
 
@@ -278,7 +278,7 @@ describe('the reported reason', () => {
     expect(await send(to, url)).toMatchObject({ status: 200, reused: false });
   });
 
-  it('comes with each Retry-After of the answer', async () => {
+  it('contains each Retry-After of the response', async () => {
     const { url } = await receiver((_, response) =>
       response
         .writeHead(429, [
@@ -292,7 +292,7 @@ describe('the reported reason', () => {
 });
 
 describe('a connection', () => {
-  it('is checked by the current address of the name, and not by its address when the endpoint was created', async () => {
+  it('is checked by the current address of the name, not by the address when the endpoint was created', async () => {
     const trap = await receiver((_, response) => response.end());
     let address = '93.184.216.34';
     const names = new Names(() => [address]);

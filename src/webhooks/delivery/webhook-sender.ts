@@ -6,42 +6,43 @@ import type { ConnectionPool, ConnectionInfo, Phase } from './connection-pool.js
 
 /** The result of one POST. Times are in milliseconds. */
 export interface DeliveryResponse {
-  /** HTTP status; absent when there was no response, and then `error` gives the reason. */
+  /** HTTP status. Absent when there was no response; `error` then contains the reason. */
   status?: number;
-  /** Shown to the customer: holds no secret and no internal address. */
+  /** The reason that the customer sees. Contains no secret and no internal address. */
   error?: string;
   headers: Record<string, string>;
-  /** One value per `Retry-After` header in the response. */
+  /** The values of all `Retry-After` headers of the response. */
   retryAfter?: readonly string[];
   /**
-   * The attempt has no outcome: a reused connection broke too late for another, or this process lost its lease. Not counted as an attempt.
+   * True if the attempt has no outcome: a reused connection broke too late for another try, or this process has lost its lease. Such an
+   * attempt does not count.
    */
   unfinished?: boolean;
-  /** Time from the start, connecting included, to the response headers or the failure. */
+  /** Time from the start, including the connection, to the response headers or the failure. */
   latencyMs: number;
   /** Time from the last byte of the request to the response headers. */
   ttfbMs?: number;
-  /** Duration of the response body. */
+  /** Duration of the transfer of the response body. */
   transferMs?: number;
-  /** The response body exceeded {@link RESPONSE_MAX_BYTES}, failed or timed out. */
+  /** Whether the response body exceeded {@link RESPONSE_MAX_BYTES}, failed or timed out. */
   truncated: boolean;
   reused: boolean;
   connection?: ConnectionInfo;
 }
 
-/** Response body bytes that are read and discarded, so that the connection can be reused. */
+/** Number of bytes of a response body that are read and discarded, so that the connection can be reused. */
 const RESPONSE_MAX_BYTES = 16_384;
 const HEADERS_MAX_BYTES = 16_384;
-/** A second try needs at least this fraction (1/n) of the time-out; with less, a time-out would not be the receiver's fault. */
+/** A second try needs at least this fraction (1/n) of the time-out. If less is left, a time-out would not be the receiver's fault. */
 const SECOND_TRY_FRACTION = 4;
 
-/** The peer closed the connection before the response. */
+/** The receiver closed the connection before it responded. */
 const CLOSED_CODES = new Set(['ECONNRESET', 'EPIPE']);
 
 /**
- * POSTs to a receiver. Never throws: every failure is a result. Discards the response body and does not follow redirects.
- * @param timeoutMs total, connecting included
- * @param maySend checked once the connection is open, immediately before the request is written
+ * Sends a POST to a receiver. Never throws: a failure is a result. Discards the response body and does not follow redirects.
+ * @param timeoutMs total time limit, including the connection
+ * @param maySend checked when the connection is open, immediately before the request is written
  */
 export async function sendWebhook(
   connections: ConnectionPool,
@@ -52,8 +53,8 @@ export async function sendWebhook(
   maySend: () => boolean,
 ): Promise<DeliveryResponse> {
   const first = await sendOnce(connections, url, headers, body, { timeoutMs, wholeMs: timeoutMs, maySend });
-  // The receiver may close an idle connection while the request is on its way. Retries on a new connection: delivery is at least once, and
-  // receivers detect duplicates by the message id.
+  // The receiver may close an idle connection while the request is on its way. Then the request is retried on a new connection: delivery is
+  // at least once, and receivers recognise duplicates by the message id.
   if (!first.reused || first.status !== undefined || !first.closed) return first;
   const leftMs = timeoutMs - first.latencyMs;
   if (leftMs < timeoutMs / SECOND_TRY_FRACTION) return { ...first, unfinished: true };
@@ -128,7 +129,7 @@ function sendOnce(
     });
     request.once('response', (response: IncomingMessage) => {
       if (over) return void response.destroy();
-      // Status codes below 100 are not HTTP.
+      // A status code below 100 is not HTTP.
       if ((response.statusCode ?? 0) < 100) return failed(Object.assign(new Error('no status'), { code: 'HPE_INVALID_STATUS' }));
       answered = performance.now();
       result.status = response.statusCode ?? 0;
@@ -149,10 +150,10 @@ function sendOnce(
     });
     request.once('upgrade', (_response, socket) => {
       socket.destroy();
-      failed(Object.assign(new Error('unrequested protocol upgrade'), { code: 'HPE_UNEXPECTED_UPGRADE' }));
+      failed(Object.assign(new Error('the receiver upgraded the protocol without a request'), { code: 'HPE_UNEXPECTED_UPGRADE' }));
     });
     request.on('error', failed);
-    // Fallback for a close without an error. Deferred, because an error of the connection may follow.
+    // Handles a close without an error. Deferred, because an error of the connection may follow.
     request.once('close', () => {
       if (answered === undefined) setImmediate(() => failed(Object.assign(new Error('closed'), { code: 'ECONNRESET' })));
     });
@@ -162,7 +163,7 @@ function sendOnce(
       Object.assign(result, { unfinished: true, error: 'this process may not deliver any more' });
       end(false);
     };
-    // The request is written here, and not before.
+    // The request is written here, never earlier.
     request.once('socket', (socket) => {
       if (connection.phase === 'answer') write(socket);
       else socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => write(socket));
@@ -175,7 +176,7 @@ const codeOf = (error: unknown): string => {
   return typeof code === 'string' ? code : '';
 };
 
-/** Start of the time-out message, by phase. */
+/** The beginning of the time-out message, by phase. */
 const TIMEOUT_REASON: Record<Phase, string> = {
   name: 'no address of the host',
   connect: 'no connection',
@@ -183,18 +184,18 @@ const TIMEOUT_REASON: Record<Phase, string> = {
   answer: 'no answer',
 };
 
-/** The reason of a failure for the customer, without message contents or internal network details. */
+/** Returns the reason of a failure for the customer, without message contents or details of the internal network. */
 function reasonOf(error: Error, phase: Phase): string {
   if (error instanceof ApiError) return error.message;
   const code = codeOf(error) || codeOf(error.cause);
   if (code === 'ETIMEDOUT') return phase === 'handshake' ? 'no TLS handshake in time' : 'no connection in time';
   if (code === 'ECONNREFUSED') return 'connection refused';
   if (CLOSED_CODES.has(code))
-    return phase === 'handshake' ? 'TLS failed: the connection was closed' : 'the connection was closed before an answer came';
-  // OpenSSL reports these in the error message only.
+    return phase === 'handshake' ? 'TLS failed: the connection was closed' : 'the connection was closed before a response arrived';
+  // OpenSSL reports these errors only in the message.
   if (/wrong.version.number|packet.length.too.long/i.test(`${code} ${error.message}`))
-    return `TLS failed: the port answers without TLS (${code})`;
+    return `TLS failed: the server answered without TLS (${code})`;
   if (/^(CERT|ERR_TLS|ERR_SSL|EPROTO|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME)/.test(code)) return `TLS failed (${code})`;
-  if (code.startsWith('HPE_')) return 'the answer is not HTTP';
+  if (code.startsWith('HPE_')) return 'the response is not HTTP';
   return code === '' ? 'the connection failed' : `the connection failed (${code})`;
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { DnsResolver } from './dns-resolver.js';
 
-/** A name server that resolves `there.test` and `four.test`, does not answer for `silent.*`, and reports all other names as unknown. */
+/** A name server. It resolves `there.test` and `four.test`, does not answer for `silent.*`, and reports every other name as unknown. */
 let server: Socket;
 let servers: string[];
 let folder: string;
@@ -52,7 +52,7 @@ function questionOf(query: Buffer): { name: string; type: number; end: number } 
   return { name: labels.join('.'), type: query.readUInt16BE(at + 1), end: at + 5 };
 }
 
-/** An answer as in RFC 1035 §4: the question, then one record, no record for an existing name, or an unknown name. */
+/** A response as in RFC 1035 §4: the question, and then one record, no record for an existing name, or an unknown name. */
 function answerTo(query: Buffer, address: number[] | undefined, exists: boolean): Buffer {
   const { type, end } = questionOf(query);
   const header = Buffer.from(query.subarray(0, 12));
@@ -71,7 +71,7 @@ it('the resolver finds every IPv4 and IPv6 address of a name', async () => {
   expect(await resolver().addresses('four.test')).toEqual(['192.0.2.8']);
 });
 
-it('the resolver reads /etc/hosts first, also after the file changes, and knows localhost', async () => {
+it('the resolver reads /etc/hosts first, even after the file changes, and resolves localhost', async () => {
   const own = resolver();
   asked.length = 0;
   expect(await own.addresses('OWN.test')).toEqual(['10.0.0.1', '::1']);
@@ -82,13 +82,13 @@ it('the resolver reads /etc/hosts first, also after the file changes, and knows 
   expect(await own.addresses('own.test')).toEqual(['10.0.0.22']);
 });
 
-it('the resolver treats names as absolute and applies no search list', async () => {
+it('the resolver treats names as absolute and uses no search list', async () => {
   asked.length = 0;
   await expect(resolver().addresses('nowhere')).rejects.toThrow();
   expect(new Set(asked)).toEqual(new Set([`nowhere ${A}`, `nowhere ${AAAA}`]));
 });
 
-it('the resolver gives up in time if no name server answers, and delays no file access meanwhile', async () => {
+it('the resolver stops in time if no name server answers, and delays no file access meanwhile', async () => {
   const lookups = Array.from({ length: 32 }, (_, i) =>
     resolver(1500)
       .addresses(`silent-${i}.test`)
@@ -103,7 +103,7 @@ it('the resolver gives up in time if no name server answers, and delays no file 
   expect(new Set(await Promise.all(lookups))).toEqual(new Set(['gave up']));
 }, 30_000);
 
-it('the resolver sends one query for a name that is looked up many times at once', async () => {
+it('the resolver sends one query for a name that is looked up several times at once', async () => {
   asked.length = 0;
   const own = resolver();
   await Promise.all(Array.from({ length: 20 }, () => own.addresses('there.test')));

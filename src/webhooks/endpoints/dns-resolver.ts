@@ -7,19 +7,19 @@ export interface DnsResolverOptions {
   /** Addresses of name servers, with optional ports; default: those of the operating system. */
   servers?: readonly string[];
   hostsFile?: string;
-  /** For a whole look-up, retries included. */
+  /** Time limit of a whole look-up, including retries. */
   timeoutMs?: number;
 }
 
 const TIMEOUT_MS = 5000;
-/** An unanswered query is sent once more. */
+/** Number of tries per query. */
 const TRIES = 2;
 /** The operating system's list of name servers is read again after this time. */
 const SERVERS_MS = 60_000;
 
 /**
- * DNS resolver with a time limit per look-up. Does not use `getaddrinfo`, which has no time limit and blocks a thread of libuv's pool. The
- * hosts file takes precedence. Names are absolute: no search list applies. Injectable, so that tests can fake DNS.
+ * DNS resolver with a time limit per look-up. It does not use `getaddrinfo`, which has no time limit and blocks a thread of libuv's pool.
+ * The hosts file takes precedence. Names are absolute: no search list applies. Injectable, so that tests can fake DNS.
  */
 @Injectable()
 export class DnsResolver {
@@ -32,7 +32,10 @@ export class DnsResolver {
     this.#options = options ?? {};
   }
 
-  /** All addresses of a name. Concurrent look-ups of one name are merged. @throws when there is none, or on a time-out */
+  /**
+   * Returns all addresses of a name. Concurrent look-ups of one name are merged. @throws Error when there is no address, or after a
+   * time-out
+   */
   addresses(name: string): Promise<string[]> {
     const wanted = name.toLowerCase().replace(/\.$/, '');
     let underway = this.#inFlight.get(wanted);
@@ -71,7 +74,7 @@ export class DnsResolver {
     return this.#dns.resolver;
   }
 
-  /** Entries of the hosts file, cached until it changes. `localhost` always resolves to loopback (RFC 6761). */
+  /** Returns the entries of the hosts file, which are cached until the file changes. `localhost` always resolves to loopback (RFC 6761). */
   private async hosts(): Promise<Map<string, string[]>> {
     const { hostsFile = '/etc/hosts' } = this.#options;
     const { mtimeMs, size } = await stat(hostsFile).catch(() => ({ mtimeMs: 0, size: 0 }));

@@ -2,7 +2,7 @@ import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import type { EventKind } from '../../platform/common/events.js';
 import { WebhookEndpoint } from './endpoint.entity.js';
 
-/** Subscription of an endpoint to operational events of one kind (docs/webhooks.md "Events"). */
+/** The subscription of an endpoint to one kind of operational events (docs/webhooks.md "Events"). */
 @Entity({ name: 'endpoint_events' })
 @Index('ix_endpoint_events_kind', ['projectId', 'kind'])
 export class EndpointEvent {

@@ -21,7 +21,7 @@ export class EndpointReceiptsController {
     200,
     EndpointReceiptView,
     'ShowEndpointReceipt',
-    'Show which processes still deliver with the state before a write of an endpoint',
+    'Show which processes may still deliver with the state before a write of an endpoint',
     [
       ...ENDPOINT_ERRORS.one,
       invalid('epoch', { where: 'query' }),

@@ -1,7 +1,7 @@
 import { ApiProperty, OmitType } from '@nestjs/swagger';
 import { SignersReceiptView } from '../../platform/receipts/receipt.dto.js';
 
-/** Receipt of an endpoint; its signers are the processes that deliver. */
+/** A receipt of an endpoint. Its signers are the processes that deliver. */
 export class EndpointReceiptView extends OmitType(SignersReceiptView, ['instance_id'] as const) {
   @ApiProperty({ description: 'Endpoint' }) endpoint_id: string;
 }

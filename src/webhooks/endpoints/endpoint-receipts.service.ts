@@ -5,15 +5,18 @@ import { DELIVERIES, loggedThrough } from '../delivery-log/delivery-log.js';
 import { ENDPOINT_ID, EndpointNotFound, type EndpointScope } from '../delivery-log/endpoint-scope.js';
 import { type EndpointReceiptView, toReceiptView } from './endpoint-receipts.dto.js';
 
-/** Receipts of endpoints: which processes still deliver with the state before a write. Also for deleted endpoints. */
+/**
+ * Receipts of endpoints: they show which processes may still deliver with the state before a write. Deleted endpoints have receipts too.
+ */
 @Injectable()
 export class EndpointReceipts {
   constructor(private readonly receipts: ReceiptsService) {}
 
   /**
-   * @param revision of the endpoint, as text from the path
+   * @param revision the revision of the endpoint, as text in the path
    * @param epoch the epoch of the revision; default: the current one
-   * @throws EndpointNotFound; ApiFault `not_found` for a revision without a receipt or in the future; ReceiptExpired; ReceiptSuperseded
+   * @throws EndpointNotFound; ApiFault `not_found` for a revision that has no receipt or is in the future; ReceiptExpired;
+   * ReceiptSuperseded
    */
   async get({ projectId, endpointId }: EndpointScope, revision: string, epoch?: string): Promise<EndpointReceiptView> {
     const wanted = revisionIn(revision);

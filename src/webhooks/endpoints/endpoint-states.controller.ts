@@ -20,7 +20,7 @@ export class EndpointStatesController {
     200,
     EndpointStateView,
     'ShowEndpointState',
-    'Show since when an endpoint has failed, and why it was disabled',
+    'Show since when deliveries to an endpoint fail, and why the endpoint was disabled',
     ENDPOINT_ERRORS.one,
   )
   show(@InCallersProject() scope: ProjectScope, @Param('id') endpointId: string): Promise<EndpointStateView> {

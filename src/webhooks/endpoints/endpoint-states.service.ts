@@ -17,7 +17,7 @@ import { TooManyEventEndpoints } from './endpoints.errors.js';
 import { WebhookEndpoint } from './endpoint.entity.js';
 import { EndpointEvent } from './endpoint-event.entity.js';
 
-/** Per project, because each event creates one message per subscribed endpoint. */
+/** Maximum number of subscribed endpoints per project, because each event creates one message per subscribed endpoint. */
 const EVENT_ENDPOINTS_MAX = 10;
 
 const SUBSCRIPTION = columnsOf(EndpointEvent).all();
@@ -51,7 +51,7 @@ export class EndpointStatesService {
   }
 
   /**
-   * Replaces the endpoint's event subscriptions. Holds the project's lock, which makes the limit of subscribed endpoints exact.
+   * Replaces the endpoint's event subscriptions. Holds the lock of the project, so that the limit of subscribed endpoints is exact.
    * @throws EndpointNotFound, TooManyEventEndpoints
    */
   async setEvents(scope: EndpointScope, { events }: EndpointStatePatch, caller: Caller): Promise<EndpointStateView> {
@@ -76,7 +76,7 @@ export class EndpointStatesService {
   }
 
   /**
-   * Warns the owner that the endpoint will be disabled, once per failure period. Called by a periodic task.
+   * Warns the owner, once per failure period, that the endpoint will be disabled. Called by a periodic task.
    * @param failingSince Unix time in milliseconds
    * @throws EndpointNotFound
    */
@@ -93,7 +93,8 @@ export class EndpointStatesService {
   }
 
   /**
-   * Pauses an endpoint whose deliveries have failed for days; does nothing if it is already paused. Called by a periodic task and by deliveries.
+   * Disables an endpoint whose deliveries have failed for days. Does nothing if the endpoint is already paused. Called by a periodic task
+   * and by deliveries.
    * @param failingSince Unix time in milliseconds
    * @throws EndpointNotFound
    */
@@ -112,7 +113,10 @@ export class EndpointStatesService {
     });
   }
 
-  /** The endpoint's state if the failure period still lasts and the endpoint is not paused; else undefined. @throws EndpointNotFound */
+  /**
+   * Returns the endpoint's state if the failure period has not ended and the endpoint is not paused; otherwise undefined. @throws
+   * EndpointNotFound
+   */
   private async stillFailing(write: Write, { projectId, endpointId }: EndpointScope, failingSince: number): Promise<StateRow | undefined> {
     const [row] = await write.rows<StateRow>(STATE, [projectId, endpointId]);
     if (!row) throw new EndpointNotFound();

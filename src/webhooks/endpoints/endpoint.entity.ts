@@ -2,7 +2,8 @@ import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm
 import { Project } from '../../identity/projects/project.entity.js';
 
 /**
- * A webhook endpoint of a project (docs/contracts/endpoints.md §1.4). Its change counter is the lock for its signing keys (docs/adr/0015).
+ * A webhook endpoint of a project (docs/contracts/endpoints.md §1.4). Its change counter serves as the lock for its signing keys
+ * (docs/adr/0015).
  */
 @Entity({ name: 'webhook_endpoints' })
 @Index('uq_webhook_endpoints_url', ['projectId', 'urlHash'], { unique: true })
@@ -17,38 +18,41 @@ export class WebhookEndpoint {
   @Column({ name: 'project_id', type: 'varchar', length: 64 })
   projectId: string;
 
-  /** As the caller wrote it. */
+  /** The URL as the caller wrote it. */
   @Column({ type: 'varchar', length: 2048 })
   url: string;
 
-  /** Hex SHA-256 of the normalised URL, because an index cannot hold 2048 characters. Null once deleted, which frees the URL. */
+  /**
+   * SHA-256 of the normalised URL, in hex, because an index cannot contain 2048 characters. Null after the deletion, so that the URL can be
+   * used again.
+   */
   @Column({ name: 'url_hash', type: 'varchar', length: 64, nullable: true })
   urlHash: string | null;
 
   @Column({ type: 'varchar', length: 500 })
   description: string;
 
-  /** Deliveries a second; 0 is no limit. */
+  /** Maximum number of deliveries per second; 0 means no limit. */
   @Column({ name: 'rate_limit_rps', type: 'int' })
   rateLimitRps: number;
 
-  /** Null: as {@link rateLimitRps}. */
+  /** Maximum number of deliveries at once; null means the same as {@link rateLimitRps}. */
   @Column({ type: 'int', nullable: true })
   burst: number | null;
 
-  /** Encrypted JSON object of the headers added to every delivery, which may hold secrets. Null: none. */
+  /** Headers that are added to every delivery, as an encrypted JSON object, because they may contain secrets. Null: no headers. */
   @Column({ type: 'text', nullable: true, select: false })
   headers: string | null;
 
-  /** Version of the headers, part of their encryption context. */
+  /** Version of the headers, which is part of their encryption context. */
   @Column({ name: 'headers_version', type: 'int' })
   headersVersion: number;
 
-  /** Messages are accepted and stored, but not delivered. */
+  /** True if messages are accepted and stored, but not delivered. */
   @Column({ type: 'boolean' })
   paused: boolean;
 
-  /** When the service paused the endpoint after days of failure; null if a caller paused it, or if it is not paused. */
+  /** When the service disabled the endpoint after days of failure. Null if a caller paused the endpoint, or if it is not paused. */
   @Column({ name: 'disabled_at', type: 'bigint', nullable: true })
   disabledAt: number | null;
 
@@ -65,7 +69,9 @@ export class WebhookEndpoint {
   @Column({ name: 'updated_at', type: 'bigint' })
   updatedAt: number;
 
-  /** Soft deletion: messages and audit records stay; look-ups no longer return the endpoint. */
+  /**
+   * When the endpoint was deleted. The row stays, because messages and audit records refer to it, but look-ups do not return it any more.
+   */
   @Column({ name: 'deleted_at', type: 'bigint', nullable: true })
   deletedAt: number | null;
 }

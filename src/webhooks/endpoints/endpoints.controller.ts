@@ -88,7 +88,7 @@ export class EndpointsController {
     200,
     PausedWebhookEndpointView,
     'PauseEndpoint',
-    'Stop deliveries; messages are still accepted and stored',
+    'Stop the deliveries of an endpoint; messages are still accepted and stored',
     ENDPOINT_ERRORS.one,
     RECEIPT_HEADERS,
   )
@@ -103,7 +103,13 @@ export class EndpointsController {
 
   @Post(':id/resume')
   @ForProject('webhooks:endpoints:resume')
-  @AnswersEnvelope(200, ResumedWebhookEndpointView, 'ResumeEndpoint', 'Resume deliveries; stored messages first', ENDPOINT_ERRORS.one)
+  @AnswersEnvelope(
+    200,
+    ResumedWebhookEndpointView,
+    'ResumeEndpoint',
+    'Resume the deliveries of an endpoint, beginning with stored messages',
+    ENDPOINT_ERRORS.one,
+  )
   resume(
     @InCallersProject() scope: ProjectScope,
     @Param('id') endpointId: string,

@@ -27,10 +27,10 @@ const headersField = {
   type: 'object',
   additionalProperties: { type: 'string' },
   description:
-    'Headers that are added to every delivery, at most 50 with 8 KB in total. Headers of the connection, the signature and HTTP itself are forbidden',
+    'Headers that are added to every delivery: at most 50, with at most 8 KB in total. Headers of the connection, of the signature and of HTTP itself are not allowed',
 } as const;
 
-/** Mutable fields of an endpoint (docs/contracts/endpoints.md §1.4). `null` counts as absent. */
+/** The fields of an endpoint that can be changed (docs/contracts/endpoints.md §1.4). `null` counts as absent. */
 class EndpointFields {
   // PHP clients encode an empty map as `[]`.
   static readonly emptyList = true;
@@ -57,7 +57,7 @@ class EndpointFields {
     type: 'integer',
     minimum: 0,
     maximum: BURST_MAX,
-    description: 'Maximum number of deliveries at once; rate_limit_rps if omitted',
+    description: 'Maximum number of deliveries at once. Default: rate_limit_rps',
   })
   @Max(BURST_MAX)
   @Min(0)
@@ -71,7 +71,7 @@ class EndpointFields {
   @IsOptional()
   headers?: object | null;
 
-  @ApiPropertyOptional({ type: Boolean, description: 'Accepted for clients that send it; deliveries are always signed' })
+  @ApiPropertyOptional({ type: Boolean, description: 'Accepted because clients send it, but ignored: deliveries are always signed' })
   @IsBoolean()
   @IsOptional()
   hmac_enabled?: boolean | null;
@@ -82,7 +82,7 @@ const urlField = {
   format: 'uri',
   minLength: URL_LENGTH_MIN,
   maxLength: URL_LENGTH_MAX,
-  description: 'URL of the receiver: HTTPS, at a public address',
+  description: 'URL of the receiver: HTTPS, with a public address',
 } as const;
 
 export class EndpointInput extends EndpointFields {
@@ -109,24 +109,24 @@ export class EndpointQuery {
 
 export class ListedWebhookEndpointView {
   @ApiProperty({ pattern: '^ep_[a-f0-9]{32}$', description: 'Endpoint' }) id: string;
-  @ApiProperty({ description: 'Where webhooks go' }) url: string;
+  @ApiProperty({ description: 'URL to which webhooks are sent' }) url: string;
   @ApiProperty({ description: 'A description for people; may be empty' }) description: string;
-  @ApiProperty({ description: 'Whether messages are accepted but not delivered' }) paused: boolean;
-  @ApiProperty({ format: 'date-time', description: 'When it was created' }) created_at: string;
+  @ApiProperty({ description: 'Whether messages are accepted without being delivered' }) paused: boolean;
+  @ApiProperty({ format: 'date-time', description: 'When the endpoint was created' }) created_at: string;
 }
 
 export class WebhookEndpointView extends ListedWebhookEndpointView {
   @ApiProperty({ type: 'integer', description: 'Maximum number of deliveries per second; 0 means no limit' }) rate_limit_rps: number;
-  @ApiProperty({ type: 'integer', description: 'Deliveries at once' }) burst: number;
-  @ApiProperty({ type: 'object', additionalProperties: { type: 'string' }, description: 'Added to every delivery' })
+  @ApiProperty({ type: 'integer', description: 'Maximum number of deliveries at once' }) burst: number;
+  @ApiProperty({ type: 'object', additionalProperties: { type: 'string' }, description: 'Headers that are added to every delivery' })
   headers: Record<string, string>;
   @ApiProperty({ enum: [true], description: 'Always true' }) hmac_enabled: true;
-  @ApiProperty({ format: 'date-time', description: 'When it was last changed' }) updated_at: string;
+  @ApiProperty({ format: 'date-time', description: 'When the endpoint was last changed' }) updated_at: string;
 }
 
 /** Not part of the contract. */
 export class EndpointStatePatch {
-  @ApiProperty({ enum: EVENT_KINDS, isArray: true, description: 'Events that the endpoint subscribes to; replaces the earlier list' })
+  @ApiProperty({ enum: EVENT_KINDS, isArray: true, description: 'Events to which the endpoint subscribes, in place of the earlier list' })
   @IsIn(EVENT_KINDS, { each: true })
   @ArrayUnique()
   @ArrayMaxSize(EVENT_KINDS.length)
@@ -137,12 +137,12 @@ export class EndpointStatePatch {
 
 export class EndpointStateView {
   @ApiProperty({ description: 'Endpoint' }) id: string;
-  @ApiProperty({ description: 'Whether messages are accepted but not delivered' }) paused: boolean;
+  @ApiProperty({ description: 'Whether messages are accepted without being delivered' }) paused: boolean;
   @ApiProperty({
     type: 'string',
     format: 'date-time',
     nullable: true,
-    description: 'First failed attempt since the last success',
+    description: 'Time of the first failed attempt since the last success',
   })
   failing_since: string | null;
   @ApiProperty({
@@ -156,21 +156,23 @@ export class EndpointStateView {
     type: 'string',
     format: 'date-time',
     nullable: true,
-    description: 'From this time on the next failed attempt disables the endpoint',
+    description: 'Time from which on the next failed attempt disables the endpoint',
   })
   disables_at: string | null;
   @ApiProperty({
     type: 'string',
     format: 'date-time',
     nullable: true,
-    description: 'When the service paused the endpoint; null if it did not',
+    description: 'When the service disabled the endpoint; null if it did not',
   })
   disabled_at: string | null;
-  @ApiProperty({ type: 'string', nullable: true, description: 'Why the service paused the endpoint' }) disabled_reason: string | null;
-  @ApiProperty({ enum: EVENT_KINDS, isArray: true, description: 'Events that the endpoint subscribes to' }) events: EventKind[];
+  @ApiProperty({ type: 'string', nullable: true, description: 'Why the service disabled the endpoint' }) disabled_reason: string | null;
+  @ApiProperty({ enum: EVENT_KINDS, isArray: true, description: 'Events to which the endpoint subscribes' }) events: EventKind[];
 }
 
-/** Response of update: `updated`, which the contract prints, and the endpoint, which clients read (docs/contracts/endpoints.md §1.15). */
+/**
+ * Response of update: `updated`, which the contract specifies, and the endpoint, which clients read (docs/contracts/endpoints.md §1.15).
+ */
 export class UpdatedWebhookEndpointView extends WebhookEndpointView {
   @ApiProperty({ enum: [true], description: 'Always true' }) updated: true;
 }
@@ -178,7 +180,7 @@ export class UpdatedWebhookEndpointView extends WebhookEndpointView {
 /** Response of create. */
 export class NewWebhookEndpointView extends WebhookEndpointView {
   @ApiProperty({ pattern: '^sk_[a-f0-9]{32}$', description: 'The first signing key of the endpoint' }) signing_key_id: string;
-  @ApiProperty({ description: 'The secret of the first signing key; it is not shown again' }) signing_secret: string;
+  @ApiProperty({ description: 'The secret of the first signing key; not shown again' }) signing_secret: string;
   @ApiProperty({ minLength: 4, maxLength: 4, description: 'Last four characters of the secret' }) key_hint: string;
 }
 

@@ -2,24 +2,24 @@ import { ContractError } from '../../platform/common/api-error.js';
 import { EndpointNotFound } from '../delivery-log/endpoint-scope.js';
 import { EndpointBlocked, EndpointUnreachable, InvalidEndpoint } from './ssrf-guard.errors.js';
 
-/** The project has another endpoint with this URL that is not deleted. */
+/** The project has another endpoint with this URL, which is not deleted. */
 export class DuplicateUrl extends ContractError {
   constructor() {
     super(409, 'DUPLICATE_URL', 'An endpoint with this URL already exists in the project');
   }
 }
 
-/** docs/contracts/endpoints.md §1.2: a forbidden or malformed header. */
+/** A header is malformed or not allowed (docs/contracts/endpoints.md §1.2). */
 export class InvalidHeaders extends ContractError {
   constructor(message: string) {
     super(400, 'INVALID_HEADERS', message);
   }
 }
 
-/** The stored headers do not decrypt. */
+/** The stored headers cannot be decrypted. */
 export class EndpointHeadersDamaged extends ContractError {
   constructor() {
-    super(409, 'CONFLICT', 'The stored headers of the endpoint are damaged: set them anew');
+    super(409, 'CONFLICT', 'The stored headers of the endpoint are damaged: set them again');
   }
 }
 
@@ -28,11 +28,11 @@ const FORBIDDEN_HEADER = new InvalidHeaders("header 'Host' is forbidden and cann
 /** Not part of the contract. */
 export class TooManyEventEndpoints extends ContractError {
   constructor() {
-    super(409, 'TOO_MANY_EVENT_ENDPOINTS', 'At most 10 endpoints of a project can ask for events');
+    super(409, 'TOO_MANY_EVENT_ENDPOINTS', 'At most 10 endpoints of a project can subscribe to events');
   }
 }
 
-/** Errors by operation, without those that every operation can return (docs/contracts/endpoints.md §1.4, §1.5, §1.9). */
+/** Errors by operation, without those that all operations have in common (docs/contracts/endpoints.md §1.4, §1.5, §1.9). */
 export const ENDPOINT_ERRORS = {
   create: [new InvalidEndpoint(), new EndpointBlocked(), new EndpointUnreachable(), FORBIDDEN_HEADER, new DuplicateUrl()],
   update: [

@@ -17,10 +17,12 @@ import { SsrfGuard } from './ssrf-guard.js';
 import { WebhookProjectsController } from '../projects/webhook-projects.controller.js';
 import { WebhookProjectsService } from '../projects/webhook-projects.service.js';
 
-/** Webhook endpoints, their signing keys, API keys and projects. */
+/** Webhook endpoints with their signing keys, and API keys and projects. */
 @Module({})
 export class EndpointsModule {
-  /** @param pendingMessages module that exports `PendingMessages`; imported here, because messages depend on endpoints */
+  /**
+   * @param pendingMessages the module that exports `PendingMessages`. It is a parameter, because the messages module depends on this one
+   */
   static with(...pendingMessages: NonNullable<ModuleMetadata['imports']>): DynamicModule {
     return {
       module: EndpointsModule,

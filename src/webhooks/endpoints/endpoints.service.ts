@@ -92,7 +92,7 @@ interface EndpointRow extends RowOf<typeof ENDPOINT> {
 const SELECT = `SELECT ${ENDPOINT.select}
   FROM webhook_endpoints WHERE project_id = ? AND deleted_at IS NULL`;
 
-/** Encryption context of an endpoint's headers. */
+/** The encryption context of an endpoint's headers. */
 const headersContext = (projectId: string, endpointId: string, version: number): EncryptionContext => ({
   projectId,
   ownerId: endpointId,
@@ -110,7 +110,10 @@ export const openHeaders = (
     ? {}
     : (JSON.parse(box.open(headersContext(projectId, id, headersVersion), fromColumn(sealedHeaders))) as Record<string, string>);
 
-/** The headers before an update; undefined if they are damaged and the patch replaces them. @throws DecryptionFailed if it does not */
+/**
+ * Returns the headers before an update; undefined if they are damaged and the patch replaces them. @throws DecryptionFailed if they are
+ * damaged and the patch does not replace them
+ */
 function openUnlessReplaced(box: ProjectCipher, row: EndpointRow, { headers }: EndpointPatch): Record<string, string> | undefined {
   try {
     return openHeaders(box, row);
@@ -120,7 +123,7 @@ function openUnlessReplaced(box: ProjectCipher, row: EndpointRow, { headers }: E
   }
 }
 
-/** Webhook endpoints: docs/contracts/endpoints.md §1.4. */
+/** Webhook endpoints (docs/contracts/endpoints.md §1.4). */
 @Injectable()
 export class EndpointsService {
   constructor(
@@ -176,7 +179,7 @@ export class EndpointsService {
     });
   }
 
-  /** One page of a project's endpoints, newest first. @throws ApiFault 400 for an invalid cursor */
+  /** Returns one page of a project's endpoints, newest first. @throws ApiFault 400 for an invalid cursor */
   async list({ projectId }: ProjectScope, { limit, cursor }: EndpointQuery): Promise<Enveloped<ListedWebhookEndpointView[]>> {
     const before = cursor === undefined ? undefined : positionOf(cursor, ENDPOINT_ID);
     const rows = await this.database.rows<RowOf<typeof LISTED>>(
@@ -198,7 +201,7 @@ export class EndpointsService {
 
   /**
    * Changes the given fields only.
-   * @throws EndpointNotFound; EndpointHeadersDamaged unless the patch replaces the headers; the errors of {@link create}
+   * @throws EndpointNotFound; EndpointHeadersDamaged, unless the patch replaces the headers; the errors of {@link create}
    */
   async update(scope: EndpointScope, patch: EndpointPatch, caller: Caller): Promise<Committed<UpdatedWebhookEndpointView>> {
     const lock = inEndpoint(scope);
@@ -255,14 +258,14 @@ export class EndpointsService {
   }
 
   /**
-   * Deletes an endpoint: erases its URL, headers and keys, frees the URL, and fails waiting messages permanently. The row stays for the audit
-   * log and the message log.
+   * Deletes an endpoint: erases its URL, headers and keys, so that the URL can be used again, and fails waiting messages for good. The row
+   * stays for the audit trail and the message log.
    * @throws EndpointNotFound
    */
   async delete(scope: EndpointScope, caller: Caller): Promise<Committed<void>> {
     return writtenOfEndpoint(this.changes, this.database, scope, async (write) => {
       const { id } = await this.lock(write);
-      // Erases the URL, because many receivers authenticate by a secret in it.
+      // Erases the URL, because many receivers authenticate senders by a secret in the URL.
       const sql = `UPDATE webhook_endpoints SET url = '', url_hash = NULL, headers = NULL, deleted_at = ?, updated_at = ? WHERE id = ?`;
       await write.run(sql, [write.now, write.now, id]);
       await write.run('DELETE FROM endpoint_events WHERE endpoint_id = ?', [id]);
@@ -278,7 +281,7 @@ export class EndpointsService {
     });
   }
 
-  /** Stops deliveries; messages are still accepted. Idempotent. @throws EndpointNotFound */
+  /** Stops deliveries. Messages are still accepted. Idempotent. @throws EndpointNotFound */
   async pause(scope: EndpointScope, caller: Caller): Promise<Committed<PausedWebhookEndpointView>> {
     return writtenOfEndpoint(this.changes, this.database, scope, async (write): Promise<PausedWebhookEndpointView> => {
       const { id, paused } = await this.lock(write);
@@ -292,7 +295,7 @@ export class EndpointsService {
     });
   }
 
-  /** Resumes deliveries and requeues parked messages. Idempotent. @throws EndpointNotFound */
+  /** Resumes deliveries and makes parked messages due. Idempotent. @throws EndpointNotFound */
   async resume(scope: EndpointScope, caller: Caller): Promise<ResumedWebhookEndpointView> {
     return this.changes.write(inEndpoint(scope), async (write) => {
       const { id, paused } = await this.lock(write);
@@ -308,7 +311,7 @@ export class EndpointsService {
     });
   }
 
-  /** Reads the endpoint of a write, which holds its lock. @throws EndpointNotFound */
+  /** Reads the endpoint of a write, which holds the endpoint's lock. @throws EndpointNotFound */
   private async lock(write: Write): Promise<EndpointRow> {
     const [row] = await write.rows<EndpointRow>(`${SELECT} AND id = ?`, [write.projectId, write.scope.id]);
     if (!row) throw new EndpointNotFound();

@@ -1,16 +1,16 @@
 import { InvalidHeaders } from './endpoints.errors.js';
 
-/** docs/contracts/endpoints.md §1.6. The byte limit counts names and values. */
+/** Limits of the headers (docs/contracts/endpoints.md §1.6). The limit of bytes counts names and values. */
 const HEADERS_MAX = 50;
 const HEADERS_MAX_BYTES = 8192;
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** Visible ASCII, with inner spaces and tabs. Excludes line breaks, NUL and characters whose encoding is ambiguous. */
+/** Visible ASCII with spaces and tabs inside. Excludes line breaks, NUL and characters whose encoding is ambiguous. */
 const VALUE = /^(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?$/;
 
-/** Headers of the connection, the signed message, the sender's identity or a proxy. */
+/** Headers that belong to the connection, the signature, the identity of the sender, or a proxy. */
 const FORBIDDEN = new Set([
-  // Assignment would set the prototype of the object.
+  // An assignment to this name would set the prototype of the object.
   '__proto__',
   'authorization',
   'connection',
@@ -45,10 +45,10 @@ export function assertHeaders(headers: object): asserts headers is Record<string
     const lower = name.toLowerCase();
     if (FORBIDDEN.has(lower) || FORBIDDEN_PREFIX.test(lower))
       throw new InvalidHeaders(`header '${name}' is forbidden and cannot be overridden`);
-    if (seen.has(lower)) throw new InvalidHeaders(`header '${name}' stands twice`);
+    if (seen.has(lower)) throw new InvalidHeaders(`header '${name}' occurs more than once`);
     seen.add(lower);
     if (typeof value !== 'string') throw new InvalidHeaders(`header '${name}' must be a string`);
-    if (!VALUE.test(value)) throw new InvalidHeaders(`header '${name}' must be visible ASCII without line breaks`);
+    if (!VALUE.test(value)) throw new InvalidHeaders(`header '${name}' must contain only visible ASCII without line breaks`);
     bytes += name.length + value.length;
   }
   if (bytes > HEADERS_MAX_BYTES) throw new InvalidHeaders(`headers must have at most ${HEADERS_MAX_BYTES} bytes in total`);

@@ -4,7 +4,7 @@ import { EndpointBlocked, EndpointUnreachable, InvalidEndpoint } from './ssrf-gu
 import { DnsResolver } from './dns-resolver.js';
 import { SsrfGuard } from './ssrf-guard.js';
 
-/** A fake name service. Names that it does not contain do not exist. */
+/** A fake DNS resolver. Names that it does not contain do not exist. */
 class Names extends DnsResolver {
   asked: string[] = [];
   constructor(readonly table: Record<string, string[]> = { 'example.com': ['93.184.216.34'] }) {
@@ -29,7 +29,8 @@ const refused = async (url: string, env: Record<string, string> = {}, names: Dns
     );
 
 /**
- * At least one address of each range in docs/contracts/endpoints.md §1.14 with its additions, and the ends of ranges that are not obvious.
+ * At least one address of each range in docs/contracts/endpoints.md §1.14 and of Signet's additions, and the ends of ranges that are not
+ * obvious.
  */
 const REFUSED_V4 = [
   ['0.0.0.0', '0.255.255.255', '10.0.0.1', '10.255.255.255', '100.64.0.1', '100.127.255.255', '127.0.0.1', '127.255.255.254'],
@@ -93,7 +94,7 @@ describe('a target', () => {
     ['no host', 'https:///////'],
     ['too short', 'https://a.b'],
     ['too long', `https://example.com/${'a'.repeat(2048)}`],
-    ['too long once encoded', `https://example.com/${'é'.repeat(1000)}`],
+    ['a URL that is too long after encoding', `https://example.com/${'é'.repeat(1000)}`],
     ['a password', 'https://user:pass@example.com/'],
     ['a user', 'https://user@example.com/'],
     ['a fragment', 'https://example.com/#a'],
@@ -107,7 +108,7 @@ describe('a target', () => {
     expect(await refused(url)).toBe(InvalidEndpoint);
   });
 
-  it('is normalised, so that two spellings are one URL', async () => {
+  it('is normalised, so that two spellings of a URL are equal', async () => {
     expect((await targets().validate('HTTPS://EXAMPLE.com:443/a/../hook?x=1')).href).toBe('https://example.com/hook?x=1');
   });
 
@@ -116,7 +117,7 @@ describe('a target', () => {
     expect(await refused('https://example.com/', {}, names)).toBe(EndpointBlocked);
   });
 
-  it('is unreachable if its name has no address, unless the operator’s switch allows that', async () => {
+  it('is unreachable if its name has no address, unless the operator allows that', async () => {
     expect(await refused('https://nowhere.example/')).toBe(EndpointUnreachable);
     const names = new Names({});
     expect(await refused('https://nowhere.example/', { SIGNET_WEBHOOKS: 'check-dns=off' }, names)).toBeUndefined();
@@ -127,7 +128,7 @@ describe('a target', () => {
     expect(await refused('https://signet.example.com/v3', { SIGNET_PUBLIC_URL: 'https://signet.example.com' })).toBe(EndpointBlocked);
   });
 
-  it('is accepted over http, or in a private range, only if the operator allows that', async () => {
+  it('is accepted with http, or in a private range, only if the operator allows that', async () => {
     const env = { SIGNET_WEBHOOKS: 'http=allow', SIGNET_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8,fd00::/16' };
     expect(await refused('http://127.0.0.1:9000/hook', env)).toBeUndefined();
     expect(await refused('http://[::ffff:127.0.0.1]/hook', env)).toBeUndefined();
@@ -140,8 +141,8 @@ describe('a target', () => {
   });
 });
 
-describe('the name service', () => {
-  it('is that of the operating system', async () => {
+describe('the DNS resolver', () => {
+  it('uses the name servers of the operating system', async () => {
     expect(await new DnsResolver().addresses('localhost')).toEqual(expect.arrayContaining([expect.stringMatching(/^(127\.0\.0\.1|::1)$/)]));
     await expect(new DnsResolver().addresses('does-not-exist.invalid')).rejects.toThrow();
   });

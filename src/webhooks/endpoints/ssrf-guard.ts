@@ -7,19 +7,22 @@ import { EndpointBlocked, EndpointUnreachable, InvalidEndpoint } from './ssrf-gu
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Range = [Address, number];
 
-/** docs/contracts/endpoints.md §1.4, §1.14. */
+/** Limits of the length of a URL (docs/contracts/endpoints.md §1.4, §1.14). */
 export const URL_LENGTH_MIN = 12;
 export const URL_LENGTH_MAX = 2048;
 
-/** IPv6 global unicast. Every other range (IPv4-mapped, NAT64, local, multicast …) is not public. */
+/** IPv6 global unicast. All other ranges (IPv4-mapped, NAT64, local, multicast …) are not public. */
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
-/** Special-use names of the local host or network (RFC 6761, RFC 6762, RFC 9476, ICANN 2024). */
+/** Special-use names of the local host or the local network (RFC 6761, RFC 6762, RFC 9476, ICANN 2024). */
 const LOCAL_NAMES = /(^|\.)(localhost|local|internal|home\.arpa|alt)$/;
-/** Whitespace and control characters, which URL parsers silently drop. */
+/** Whitespace and control characters, which URL parsers drop without an error. */
 // oxlint-disable-next-line no-control-regex -- matches control characters on purpose
 const CONTROL_OR_SPACE = /[\u0000-\u0020\u007f]/;
 
-/** Ports of other protocols, against cross-protocol attacks: the Fetch standard's list (fetch.spec.whatwg.org, "bad port"). */
+/**
+ * Ports of other protocols, which are blocked against cross-protocol attacks. The list is that of the Fetch standard
+ * (fetch.spec.whatwg.org, "bad port").
+ */
 const BAD_PORTS: ReadonlySet<number> = new Set([
   0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110, 111, 113, 115, 117,
   119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636,
@@ -27,8 +30,8 @@ const BAD_PORTS: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Protects against server-side request forgery (docs/contracts/endpoints.md §1.14). The URL and its addresses are checked when an endpoint is
- * created or changed; the address is checked again for every connection, because DNS may have changed.
+ * Protects against server-side request forgery (docs/contracts/endpoints.md §1.14). The URL and its addresses are checked when an endpoint
+ * is created or changed. The address is checked again for every connection, because DNS may have changed.
  */
 @Injectable()
 export class SsrfGuard {
@@ -48,7 +51,7 @@ export class SsrfGuard {
    * @returns the normalised URL
    * @throws InvalidEndpoint for an invalid URL
    * @throws EndpointBlocked for a blocked host, port or address
-   * @throws EndpointUnreachable when the host has no address (unless `SIGNET_WEBHOOKS` has `check-dns=off`)
+   * @throws EndpointUnreachable when the host has no address, unless `SIGNET_WEBHOOKS` contains `check-dns=off`
    */
   async validate(text: string): Promise<URL> {
     const url = this.parse(text);
@@ -60,7 +63,7 @@ export class SsrfGuard {
   /**
    * Checks the text only, without DNS.
    * @throws InvalidEndpoint
-   * @throws EndpointBlocked for a blocked port, for this service's own host, and for local names while no CIDR is allowed
+   * @throws EndpointBlocked for a blocked port, for the host of this service, and for local names unless an address range is allowed
    */
   parse(text: string): URL {
     if (text.length < URL_LENGTH_MIN || text.length > URL_LENGTH_MAX)
@@ -69,9 +72,9 @@ export class SsrfGuard {
     const url = new URL(text);
     const { allowHttp } = this.config.webhooks;
     if (url.protocol !== 'https:' && !(allowHttp && url.protocol === 'http:')) throw new InvalidEndpoint();
-    if (url.username || url.password) throw new InvalidEndpoint('url must not hold a user name or a password');
+    if (url.username || url.password) throw new InvalidEndpoint('url must not contain a user name or a password');
     if (text.includes('#')) throw new InvalidEndpoint('url must not have a fragment');
-    if (url.href.length > URL_LENGTH_MAX) throw new InvalidEndpoint(`url must have at most ${URL_LENGTH_MAX} characters once encoded`);
+    if (url.href.length > URL_LENGTH_MAX) throw new InvalidEndpoint(`url must have at most ${URL_LENGTH_MAX} characters after encoding`);
     const host = hostOf(url);
     if (url.port !== '' && BAD_PORTS.has(Number(url.port))) throw new EndpointBlocked();
     if (url.host === this.#ownHost || (LOCAL_NAMES.test(host) && this.#allowed.length === 0)) throw new EndpointBlocked();
@@ -79,7 +82,7 @@ export class SsrfGuard {
   }
 
   /**
-   * Resolves a host. One blocked address blocks the whole host, because the next connection may use it.
+   * Resolves a host. If one of its addresses is blocked, the whole host is blocked, because the next connection may use that address.
    * @param host a name, or an IP address without brackets
    * @throws EndpointBlocked
    * @throws EndpointUnreachable
@@ -91,15 +94,15 @@ export class SsrfGuard {
     return addresses;
   }
 
-  /** Whether requests to this address are allowed: it is public, or in a CIDR that the operator allows. */
+  /** Whether requests to this address are allowed: the address is public, or it is in a range that the operator allows. */
   permits(address: string): boolean {
     if (!ipaddr.isValid(address)) return false;
-    // Unwraps IPv4-mapped IPv6 addresses.
+    // Converts IPv4-mapped IPv6 addresses.
     const ip = ipaddr.process(address);
     if (this.#allowed.some(([range, bits]) => range.kind() === ip.kind() && ip.match(range, bits))) return true;
     return ip.range() === 'unicast' && (ip.kind() === 'ipv4' || ip.match(GLOBAL_UNICAST));
   }
 }
 
-/** Host without brackets and without the trailing dot. `URL` has already normalised all spellings of IP addresses. */
+/** Returns the host without brackets and without a trailing dot. `URL` has already normalised all notations of IP addresses. */
 const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');

@@ -10,7 +10,7 @@ import { SigningKeyNotFound } from '../signing-keys/signing-keys.errors.js';
 import { EndpointMetricsView, EndpointReplayInput, EndpointReplayView, KeyTestView, WindowQuery } from './endpoint-operations.dto.js';
 import { EndpointOperationsService } from './endpoint-operations.service.js';
 
-/** Operations on one endpoint's deliveries; not part of the contract. */
+/** Operations on the deliveries of one endpoint. They are not part of the contract. */
 @ApiTags('Webhook messages')
 @Controller('/signet/v1/endpoints/:id')
 export class EndpointOperationsController {
@@ -18,7 +18,7 @@ export class EndpointOperationsController {
 
   @Post('signing-keys/:keyId/test')
   @ForProject('webhooks:signingKeys:test')
-  @Answers(200, KeyTestView, 'TestSigningKey', 'Send one test message signed with this key only, and return the result', [
+  @Answers(200, KeyTestView, 'TestSigningKey', 'Send one test message that is signed with this key only, and return the result', [
     new EndpointNotFound(),
     new SigningKeyNotFound(),
     new ApiFault('conflict'),
@@ -34,7 +34,7 @@ export class EndpointOperationsController {
 
   @Post('replay')
   @ForProject('webhooks:messages:replay')
-  @Answers(200, EndpointReplayView, 'ReplayEndpointMessages', 'Replay the messages accepted in a time range, or count them', [
+  @Answers(200, EndpointReplayView, 'ReplayEndpointMessages', 'Replay the messages that were accepted in a time range, or count them', [
     new EndpointNotFound(),
     invalid('from'),
     invalid('to'),
@@ -49,7 +49,7 @@ export class EndpointOperationsController {
 
   @Get('metrics')
   @ForProject('webhooks:messages:getMetrics')
-  @Answers(200, EndpointMetricsView, 'GetEndpointMetrics', 'Show delivery metrics of an endpoint', [new EndpointNotFound()])
+  @Answers(200, EndpointMetricsView, 'GetEndpointMetrics', 'Show the delivery metrics of an endpoint', [new EndpointNotFound()])
   metrics(
     @InCallersProject() scope: ProjectScope,
     @Param('id') endpointId: string,

@@ -22,7 +22,7 @@ import { instantOf, MessageLogsService, WINDOW_MS } from './message-logs.service
 import { toUuid } from '../delivery/message-row.js';
 import type { Window } from './messages.dto.js';
 
-/** Tests a signing key, replays a time range and reports metrics of one endpoint; not part of the contract. */
+/** Tests a signing key, replays the messages of a time range, and reports metrics of one endpoint. Not part of the contract. */
 @Injectable()
 export class EndpointOperationsService {
   /** Endpoints with a test in progress. */
@@ -39,7 +39,8 @@ export class EndpointOperationsService {
   ) {}
 
   /**
-   * Sends one test message, signed with this key only. The message is audited before it is sent; it is not stored, retried or counted.
+   * Sends one test message that is signed with this key only. The message is audited before it is sent. It is not stored, retried or
+   * counted.
    * @throws EndpointNotFound, SigningKeyNotFound; ApiFault `conflict` while another test of the endpoint is in progress
    */
   async test(scope: EndpointScope, keyId: string, caller: Caller): Promise<KeyTestView> {

@@ -34,12 +34,12 @@ import {
 
 const DELETED = columnsOf(Message).pick('deletedAt');
 
-/** Replays per message: stops clients that replay in a loop. */
+/** Maximum number of replays per message. It stops clients that replay in a loop. */
 const REPLAYS_MAX = 100;
 
 /**
- * Replays, retries, cancels and deletes messages (docs/contracts/endpoints.md §1.7). Each action runs in one transaction under the row
- * lock.
+ * Replays, retries, cancels and deletes messages (docs/contracts/endpoints.md §1.7). Each action runs in one transaction that locks the
+ * row.
  */
 @Injectable()
 export class MessageActionsService {
@@ -50,8 +50,8 @@ export class MessageActionsService {
   ) {}
 
   /**
-   * Delivers a finished message again, delivered or failed.
-   * @throws MessageNotFound, SendEndpointNotFound once the endpoint is deleted, DeliveryInProgress, RetryInProgress, RetentionExpired,
+   * Delivers a finished message again, whether it was delivered or failed.
+   * @throws MessageNotFound, SendEndpointNotFound for a deleted endpoint, DeliveryInProgress, RetryInProgress, RetentionExpired,
    * PayloadUnavailable, ReplayLimitExceeded
    */
   async replay(scope: ProjectScope, messageId: string): Promise<ReplayedView> {
@@ -66,7 +66,7 @@ export class MessageActionsService {
     return { message_id: messageId, status: 'queued' };
   }
 
-  /** Makes the next attempt now. @throws MessageNotFound, InvalidStatus */
+  /** Makes the next attempt due now. @throws MessageNotFound, InvalidStatus */
   async retryNow(scope: ProjectScope, messageId: string): Promise<ActedMessageView> {
     const view = await this.actOnRetry(scope, messageId, async (tx, row, now) => {
       await tx.run('UPDATE messages SET claim = 0, due_at = ?, updated_at = ? WHERE id = ?', [now, now, messageId]);
@@ -111,14 +111,14 @@ export class MessageActionsService {
     };
   }
 
-  /** Replays the messages that can be replayed; each of the others gets an error code. */
+  /** Replays those messages that can be replayed. Each of the others gets an error code. */
   async replayBatch(scope: ProjectScope, messageIds: readonly string[]): Promise<ReplayedBatchView> {
     const results = await this.replayMany(scope, [...new Set(messageIds)]);
     return { ...countResults(results), results };
   }
 
   /**
-   * Deletes a message and its payload, ends its delivery and frees its idempotency key. An attempt in flight is not aborted.
+   * Deletes a message and its payload, ends its delivery, and frees its idempotency key. An attempt in flight is not aborted.
    * @throws MessageNotFound
    */
   async delete(scope: ProjectScope, messageId: string, caller: Caller): Promise<DeletedMessageView> {
@@ -142,8 +142,8 @@ export class MessageActionsService {
   }
 
   /**
-   * Runs an action on a message in `pending_retry`. Actions reset the claim, so that a late result of an attempt with an expired lease does
-   * not overwrite them.
+   * Runs an action on a message in `pending_retry`. The action resets the claim, so that the late result of an attempt whose lease has
+   * ended does not overwrite it.
    */
   private async actOnRetry(
     scope: ProjectScope,
@@ -166,7 +166,7 @@ export class MessageActionsService {
     return row;
   }
 
-  /** Locks the rows before it reads them, so that no claim or other action comes between the read and the decision. */
+  /** Locks the rows before it reads them, so that no claim or other action happens between the read and the decision. */
   private async lockAll(tx: Tx, projectId: string, messageIds: readonly string[], now: number): Promise<MessageRow[]> {
     const ids = padded([...messageIds].sort());
     const these = `IN (${placeholders(ids)})`;
@@ -197,7 +197,7 @@ export class MessageActionsService {
     return results;
   }
 
-  /** Starts a new retry schedule. If the endpoint is paused, the next claim parks the message. */
+  /** Begins a new retry schedule. If the endpoint is paused, the next claim parks the message. */
   private async pruneTo(tx: Tx, rows: readonly MessageRow[], now: number): Promise<void> {
     if (rows.length === 0) return;
     const ids = padded(rows.map(({ id }) => id));
@@ -216,7 +216,7 @@ export class MessageActionsService {
 
 const forUpdate = (tx: Tx) => (tx.engine === 'mariadb' ? 'FOR UPDATE' : '');
 
-/** Why a message cannot be replayed; undefined when it can. */
+/** Returns why a message cannot be replayed; undefined when it can. */
 function replayError(row: MessageRow): ContractError | undefined {
   const status = statusOf(row);
   if (row.endpointDeleted) return new SendEndpointNotFound();

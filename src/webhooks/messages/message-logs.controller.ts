@@ -34,28 +34,33 @@ export class MessageLogsController {
 
   @Get('metrics')
   @ForProject('webhooks:messages:getMetrics')
-  @AnswersEnvelope(200, MetricsView, 'GetMetrics', 'Count the messages of a window')
+  @AnswersEnvelope(200, MetricsView, 'GetMetrics', 'Count the messages that were accepted in a window of time')
   metrics(@InCallersProject() scope: ProjectScope, @Query() query: MetricsQuery): Promise<MetricsView> {
     return this.logs.metrics(scope, query);
   }
 
   @Get('metrics/timeseries')
   @ForProject('webhooks:messages:getMetrics')
-  @AnswersEnvelope(200, TimeSeriesView, 'GetTimeSeriesMetrics', 'Count the messages of a window per bucket')
+  @AnswersEnvelope(200, TimeSeriesView, 'GetTimeSeriesMetrics', 'Count the messages that were accepted in a window of time, per bucket')
   timeSeries(@InCallersProject() scope: ProjectScope, @Query() query: MetricsQuery): Promise<TimeSeriesView> {
     return this.logs.timeSeries(scope, query);
   }
 
   @Get('dlq/messages')
   @ForProject('webhooks:messages:list')
-  @AnswersEnvelope(200, DeadLettersView, 'ListDLQMessages', 'List permanently failed messages, newest first; the paging is in data')
+  @AnswersEnvelope(
+    200,
+    DeadLettersView,
+    'ListDLQMessages',
+    'List messages that failed for good, newest first; the fields for paging are in data',
+  )
   deadLetters(@InCallersProject() scope: ProjectScope, @Query() query: DeadLetterQuery): Promise<DeadLettersView> {
     return this.logs.deadLetters(scope, query);
   }
 
   @Post('dlq/replay/:id')
   @ForProject('webhooks:messages:replay')
-  @AnswersEnvelope(200, ReplayedView, 'ReplayFromDLQ', 'Replay a permanently failed message', MESSAGE_ERRORS.replay)
+  @AnswersEnvelope(200, ReplayedView, 'ReplayFromDLQ', 'Replay a message that failed for good', MESSAGE_ERRORS.replay)
   replay(@InCallersProject() scope: ProjectScope, @Param('id') messageId: string): Promise<ReplayedView> {
     return this.actions.replay(scope, messageId);
   }

@@ -31,7 +31,7 @@ export const WINDOW_MS: Record<Window, readonly [window: number, bucket: number]
 };
 
 const POSITION = /^\d{1,15}\.[0-9a-f-]{36}$/;
-/** RFC 3339; the offset is required. */
+/** RFC 3339. The offset is required. */
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i;
 
 const POSITION_OF = columnsOf(Message, 'm').pick('createdAt', 'id');
@@ -45,14 +45,14 @@ interface Counts {
   failed: number;
   retrying: number;
   retries: number;
-  /** Messages whose last attempt was answered, and the sum of its latencies in milliseconds. */
+  /** Number of messages whose last attempt got a response, and the sum of its latencies in milliseconds. */
   answered: number;
   latency: number;
 }
 
 const ZERO: Counts = { total: 0, succeeded: 0, failed: 0, retrying: 0, retries: 0, answered: 0, latency: 0 };
 const SUMS = Object.keys(ZERO) as (keyof Counts)[];
-/** As the driver returns it: MariaDB returns sums as text. */
+/** The row as the driver returns it. MariaDB returns sums as text. */
 type CountsRow = Record<keyof Counts | 'bucket', number | string>;
 
 const COUNTS = `COUNT(*) AS total, SUM(CASE WHEN m.status = 'succeeded' THEN 1 ELSE 0 END) AS succeeded,
@@ -63,7 +63,7 @@ const COUNTS = `COUNT(*) AS total, SUM(CASE WHEN m.status = 'succeeded' THEN 1 E
   SUM(CASE WHEN a.response_status IS NULL THEN 0 ELSE a.response_latency_ms END) AS latency
   FROM messages m LEFT JOIN message_attempts a ON a.message_id = m.id AND a.attempt_no = m.attempt_count`;
 
-/** Messages counted per statement. Small on SQLite, which blocks the process while it counts. */
+/** Number of messages that one statement counts. It is small on SQLite, which blocks the process while it counts. */
 const COUNT_BATCH = { sqlite: 1000, mariadb: 50_000 };
 
 /** Message log, dead letters and metrics (docs/contracts/endpoints.md §1.8). */
@@ -74,7 +74,7 @@ export class MessageLogsService {
     private readonly clock: Clock,
   ) {}
 
-  /** One page, newest first. @throws ApiFault 400 for an invalid time or cursor */
+  /** Returns one page, newest first. @throws ApiFault 400 for an invalid time or cursor */
   async logs(scope: ProjectScope, query: LogQuery): Promise<Enveloped<LogEntryView[]>> {
     const [from, to] = [maybeInstant('start_time', query.start_time), maybeInstant('end_time', query.end_time)];
     const status = query.status && whereStatus(query.status, this.clock.now());
@@ -88,7 +88,9 @@ export class MessageLogsService {
     return pageOf(rows, query.limit, positionOfRow, toLogEntry);
   }
 
-  /** Permanently failed messages, newest first. The contract puts the paging into `data`, unlike in other lists. */
+  /**
+   * Returns the messages that failed for good, newest first. Unlike in other lists, the contract has the fields for paging inside `data`.
+   */
   async deadLetters(scope: ProjectScope, { limit, cursor }: DeadLetterQuery): Promise<DeadLettersView> {
     const rows = await this.page(scope, [[`m.status = 'failed_permanent'`, []]], limit, cursor);
     const { data, more } = pageOf(rows, limit, positionOfRow, toLogEntry);
@@ -112,7 +114,7 @@ export class MessageLogsService {
     };
   }
 
-  /** Metrics by the time of acceptance, empty buckets included. */
+  /** Returns the metrics by time of acceptance, including empty buckets. */
   async timeSeries(scope: ProjectScope, { window = '24h', endpoint_id }: MetricsQuery): Promise<TimeSeriesView> {
     const [length, size] = WINDOW_MS[window];
     const now = this.clock.now();
@@ -125,8 +127,8 @@ export class MessageLogsService {
   /**
    * Counts messages per bucket in several statements, so that a long window does not block the process.
    * @param since Unix time in milliseconds
-   * @param size of a bucket, in milliseconds
-   * @returns start of the bucket → counts
+   * @param size the length of a bucket in milliseconds
+   * @returns the counts of each bucket, by the start of the bucket
    */
   private async count({ projectId }: ProjectScope, since: number, size: number, endpointId?: string): Promise<Map<number, Counts>> {
     const counted = new Map<number, Counts>();
@@ -189,7 +191,7 @@ export function instantOf(parameter: string, text: string, where: 'query' | 'bod
   return instant;
 }
 
-/** An integer, because an official client rejects fractions (docs/contracts/endpoints.md §2.3). */
+/** Rounded to an integer, because an official client rejects fractions (docs/contracts/endpoints.md §2.3). */
 const meanOf = ({ latency, answered }: Counts): number => (answered === 0 ? 0 : Math.round(latency / answered));
 
 const bucketOf = (start: number, counts: Counts): BucketView => ({

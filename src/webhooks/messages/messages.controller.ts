@@ -32,7 +32,7 @@ export class MessagesController {
 
   @Post('replay-all')
   @ForProject('webhooks:messages:replay')
-  @AnswersEnvelope(200, ReplayedAllView, 'ReplayAllMessages', 'Replay messages in a status, oldest first', [], ACTION)
+  @AnswersEnvelope(200, ReplayedAllView, 'ReplayAllMessages', 'Replay the messages in a status, oldest first', [], ACTION)
   async replayAll(@InCallersProject() scope: ProjectScope, @Query() query: AllQuery): Promise<Enveloped<ReplayedAllView>> {
     const view = await this.actions.replayAll(scope, query);
     return new Enveloped(view, { message: replayedWords(view) });
@@ -79,7 +79,7 @@ export class MessagesController {
 
   @Post(':id/retry-now')
   @ForProject('webhooks:messages:retryNow')
-  @AnswersEnvelope(200, ActedMessageView, 'RetryMessageNow', 'Make the next attempt now', MESSAGE_ERRORS.waiting, ACTION)
+  @AnswersEnvelope(200, ActedMessageView, 'RetryMessageNow', 'Make the next attempt due now', MESSAGE_ERRORS.waiting, ACTION)
   async retryNow(@InCallersProject() scope: ProjectScope, @Param('id') messageId: string): Promise<Enveloped<ActedMessageView>> {
     return new Enveloped(await this.actions.retryNow(scope, messageId), { message: 'Retry scheduled for immediate pickup' });
   }
@@ -93,13 +93,7 @@ export class MessagesController {
 
   @Delete(':id')
   @ForProject('webhooks:messages:delete')
-  @AnswersEnvelope(
-    200,
-    DeletedMessageView,
-    'DeleteMessage',
-    'Delete a message and its payload; nothing more is delivered',
-    MESSAGE_ERRORS.one,
-  )
+  @AnswersEnvelope(200, DeletedMessageView, 'DeleteMessage', 'Delete a message and its payload, and end its delivery', MESSAGE_ERRORS.one)
   delete(@InCallersProject() scope: ProjectScope, @Param('id') messageId: string, @CallerOf() caller: Caller): Promise<DeletedMessageView> {
     return this.actions.delete(scope, messageId, caller);
   }

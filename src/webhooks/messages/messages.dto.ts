@@ -26,16 +26,18 @@ export class MessageView {
   @ApiProperty({ enum: ['application/json'], description: 'Content type of the payload' }) content_type: 'application/json';
   @ApiProperty({ type: 'integer', description: 'Size of the payload' }) size_bytes: number;
   @ApiProperty({ description: 'Hex SHA-256 of the payload' }) payload_sha256: string;
-  @ApiProperty(nullable('string', 'The idempotency key, as it was sent')) idempotency_key: string | null;
-  @ApiProperty(maybeInstant('When it is attempted again')) next_attempt_at: string | null;
-  @ApiProperty(nullable('string', 'Why the last attempt failed')) last_error: string | null;
+  @ApiProperty(nullable('string', 'The idempotency key, as the client sent it')) idempotency_key: string | null;
+  @ApiProperty(maybeInstant('Time of the next attempt')) next_attempt_at: string | null;
+  @ApiProperty(nullable('string', 'Reason why the last attempt failed')) last_error: string | null;
   @ApiProperty(nullable('integer', 'HTTP status of the last attempt')) response_status: number | null;
-  @ApiProperty(nullable('integer', 'Time to the response headers of the last attempt')) response_latency_ms: number | null;
+  @ApiProperty(nullable('integer', 'Time until the response headers of the last attempt, in milliseconds')) response_latency_ms:
+    | number
+    | null;
   @ApiProperty({ type: 'integer', description: 'How long the payload is stored; 0 means until the message is delivered' })
   retention_hours: number;
-  @ApiProperty(maybeInstant('When the payload is deleted; null after that')) payload_expires_at: string | null;
-  @ApiProperty(instant('When it was accepted')) created_at: string;
-  @ApiProperty(instant('When it last changed')) updated_at: string;
+  @ApiProperty(maybeInstant('When the payload will be deleted; null after the deletion')) payload_expires_at: string | null;
+  @ApiProperty(instant('When the message was accepted')) created_at: string;
+  @ApiProperty(instant('When the message last changed')) updated_at: string;
 }
 
 export const toView = (row: MessageRow): MessageView => ({
@@ -59,7 +61,10 @@ export const toView = (row: MessageRow): MessageView => ({
   updated_at: toMilliseconds(row.updatedAt),
 });
 
-/** `message_id`, which the contract prints, and the message, which an official client reads (docs/contracts/endpoints.md §1.15). */
+/**
+ * Fields of a message after an action: `message_id`, which the contract specifies, and the message, which an official client reads
+ * (docs/contracts/endpoints.md §1.15).
+ */
 export class ActedMessageView extends MessageView {
   @ApiProperty({ format: 'uuid', description: 'Message' }) message_id: string;
 }
@@ -67,33 +72,33 @@ export class ActedMessageView extends MessageView {
 export class AttemptView {
   @ApiProperty({ format: 'uuid', description: 'Attempt' }) id: string;
   @ApiProperty({ type: 'integer', minimum: 1, description: 'Number of the attempt, counted across replays' }) attempt_no: number;
-  @ApiProperty(nullable('integer', 'HTTP status; null when there was no answer')) response_status: number | null;
-  @ApiProperty({ type: 'integer', description: 'Time to the response headers in milliseconds, connecting included' })
+  @ApiProperty(nullable('integer', 'HTTP status; null if there was no response')) response_status: number | null;
+  @ApiProperty({ type: 'integer', description: 'Time until the response headers in milliseconds, including the connection' })
   response_latency_ms: number;
   @ApiProperty({ type: 'integer', description: 'Duration of the whole attempt in milliseconds' }) processing_ms: number;
-  @ApiProperty(nullable('string', 'Why it failed')) error_text: string | null;
+  @ApiProperty(nullable('string', 'Reason why the attempt failed')) error_text: string | null;
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' }, nullable: true, description: 'Headers of the response' })
   response_headers: Record<string, string> | null;
-  @ApiProperty({ enum: ['fast', 'slow'], type: 'string', nullable: true, description: 'Which schedule the next attempt follows' })
+  @ApiProperty({ enum: ['fast', 'slow'], type: 'string', nullable: true, description: 'Retry schedule of the next attempt' })
   retry_type: 'fast' | 'slow' | null;
-  @ApiProperty(nullable('integer', 'Delay from Retry-After')) retry_after_seconds: number | null;
-  @ApiProperty(nullable('string', 'Address that was connected to')) resolved_ip: string | null;
+  @ApiProperty(nullable('integer', 'Delay that the receiver requested by Retry-After')) retry_after_seconds: number | null;
+  @ApiProperty(nullable('string', 'IP address of the receiver')) resolved_ip: string | null;
   @ApiProperty({
     type: 'object',
     additionalProperties: { type: 'string' },
-    description: 'Headers of the request; the values of your own headers are shown as `***`',
+    description: 'Headers of the request; the values of headers that you have added are shown as `***`',
   })
   request_headers: Record<string, string>;
-  @ApiProperty(nullable('integer', 'Duration of the look-up; null on a reused connection')) dns_ms: number | null;
-  @ApiProperty(nullable('integer', 'Duration of connecting; null on a reused connection')) tcp_connect_ms: number | null;
+  @ApiProperty(nullable('integer', 'Duration of the DNS look-up; null on a reused connection')) dns_ms: number | null;
+  @ApiProperty(nullable('integer', 'Duration of the TCP connection; null on a reused connection')) tcp_connect_ms: number | null;
   @ApiProperty(nullable('integer', 'Duration of the TLS handshake')) tls_handshake_ms: number | null;
-  @ApiProperty(nullable('integer', 'Time from the request to the beginning of the answer')) ttfb_ms: number | null;
+  @ApiProperty(nullable('integer', 'Time from the end of the request to the beginning of the response')) ttfb_ms: number | null;
   @ApiProperty(nullable('integer', 'Duration of the transfer of the response body')) transfer_ms: number | null;
   @ApiProperty({ description: 'Whether a connection was reused' }) conn_reused: boolean;
   @ApiProperty(nullable('string', 'Always null: response bodies are not stored')) response_body_url: null;
   @ApiProperty({ description: 'Whether the response body exceeded the size or time limit' })
   response_body_truncated: boolean;
-  @ApiProperty(instant('When it began')) created_at: string;
+  @ApiProperty(instant('When the attempt began')) created_at: string;
 }
 
 export const toAttemptView = (row: AttemptRow): AttemptView => ({
@@ -119,20 +124,22 @@ export const toAttemptView = (row: AttemptRow): AttemptView => ({
   created_at: toMilliseconds(row.createdAt),
 });
 
-/** A row of the log, and of the dead-letter list (docs/contracts/endpoints.md §1.8). */
+/** A row of the message log and of the dead-letter list (docs/contracts/endpoints.md §1.8). */
 export class LogEntryView {
   @ApiProperty({ format: 'uuid', description: 'Message' }) message_id: string;
-  @ApiProperty({ description: 'URL of the endpoint; empty once it is deleted' }) endpoint: string;
+  @ApiProperty({ description: 'URL of the endpoint; empty if the endpoint was deleted' }) endpoint: string;
   @ApiProperty({ description: 'Endpoint' }) endpoint_id: string;
   @ApiProperty(status) status: MessageStatus;
   @ApiProperty({ type: 'integer', description: 'Finished attempts' }) attempt_count: number;
-  @ApiProperty(instant('When it was accepted')) created_at: string;
-  @ApiProperty(maybeInstant('When it was delivered')) delivered_at: string | null;
-  @ApiProperty(maybeInstant('When it failed permanently')) failed_at: string | null;
-  @ApiProperty(maybeInstant('When it is attempted again')) next_attempt_at: string | null;
+  @ApiProperty(instant('When the message was accepted')) created_at: string;
+  @ApiProperty(maybeInstant('When the message was delivered')) delivered_at: string | null;
+  @ApiProperty(maybeInstant('When the message failed for good')) failed_at: string | null;
+  @ApiProperty(maybeInstant('Time of the next attempt')) next_attempt_at: string | null;
   @ApiProperty(nullable('integer', 'HTTP status of the last attempt')) response_status: number | null;
-  @ApiProperty(nullable('integer', 'Time to the response headers of the last attempt')) response_latency_ms: number | null;
-  @ApiProperty(nullable('string', 'Why the last attempt failed')) last_error: string | null;
+  @ApiProperty(nullable('integer', 'Time until the response headers of the last attempt, in milliseconds')) response_latency_ms:
+    | number
+    | null;
+  @ApiProperty(nullable('string', 'Reason why the last attempt failed')) last_error: string | null;
 }
 
 export const toLogEntry = (row: MessageRow): LogEntryView => ({
@@ -153,7 +160,9 @@ export const toLogEntry = (row: MessageRow): LogEntryView => ({
 export class DeadLettersView {
   @ApiProperty({ type: [LogEntryView] }) messages: LogEntryView[];
   @ApiProperty({ description: 'Whether there is a next page' }) has_more: boolean;
-  @ApiProperty({ type: 'string', nullable: true, description: 'Cursor of the next page; null at the end' }) next_cursor: string | null;
+  @ApiProperty({ type: 'string', nullable: true, description: 'Cursor of the next page; null on the last page' }) next_cursor:
+    | string
+    | null;
 }
 
 export class DeadLetterQuery {
@@ -180,14 +189,14 @@ export class LogQuery extends Selection {
   @IsOptional()
   status?: MessageStatus;
 
-  @ApiPropertyOptional({ format: 'date-time', description: 'Only messages accepted at this time or later' })
+  @ApiPropertyOptional({ format: 'date-time', description: 'Only messages that were accepted at this time or later' })
   @EmptyIsAbsent()
   @MaxLength(40)
   @IsString()
   @IsOptional()
   start_time?: string;
 
-  @ApiPropertyOptional({ format: 'date-time', description: 'Only messages accepted before this time' })
+  @ApiPropertyOptional({ format: 'date-time', description: 'Only messages that were accepted before this time' })
   @EmptyIsAbsent()
   @MaxLength(40)
   @IsString()
@@ -214,13 +223,18 @@ export class MetricsQuery extends Selection {
 
 export class MetricsView {
   @ApiProperty({ enum: WINDOWS, description: 'Length of the window' }) window: Window;
-  @ApiProperty({ type: 'integer', description: 'Messages accepted in the window' }) total_messages: number;
+  @ApiProperty({ type: 'integer', description: 'Number of messages that were accepted in the window' }) total_messages: number;
   @ApiProperty({ type: 'integer', description: 'Delivered messages' }) succeeded: number;
-  @ApiProperty({ type: 'integer', description: 'Permanently failed messages' }) failed: number;
-  @ApiProperty({ type: 'integer', description: 'Attempts after the first' }) retries: number;
-  @ApiProperty({ type: 'number', minimum: 0, maximum: 1, description: 'Delivered part of the finished messages; 0 if none is finished' })
+  @ApiProperty({ type: 'integer', description: 'Number of messages that failed for good' }) failed: number;
+  @ApiProperty({ type: 'integer', description: 'Number of attempts after the first attempts' }) retries: number;
+  @ApiProperty({
+    type: 'number',
+    minimum: 0,
+    maximum: 1,
+    description: 'Share of the finished messages that were delivered; 0 if none is finished',
+  })
   success_rate: number;
-  @ApiProperty({ type: 'integer', description: 'Mean latency of answered last attempts in milliseconds; 0 if none was answered' })
+  @ApiProperty({ type: 'integer', description: 'Mean latency of last attempts with a response, in milliseconds; 0 if there is none' })
   avg_latency_ms: number;
 }
 
@@ -228,9 +242,9 @@ export class BucketView {
   @ApiProperty(instant('Beginning of the bucket')) timestamp: string;
   @ApiProperty({ type: 'integer', description: 'Delivered' }) succeeded: number;
   @ApiProperty({ type: 'integer', description: 'Permanently failed' }) failed: number;
-  @ApiProperty({ type: 'integer', description: 'Waiting for a retry' }) retrying: number;
+  @ApiProperty({ type: 'integer', description: 'Number of messages that wait for a retry' }) retrying: number;
   @ApiProperty({ type: 'integer', description: 'Accepted' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Mean latency of answered last attempts in milliseconds; 0 if none was answered' })
+  @ApiProperty({ type: 'integer', description: 'Mean latency of last attempts with a response, in milliseconds; 0 if there is none' })
   avg_latency_ms: number;
 }
 
@@ -264,8 +278,12 @@ export class AllQuery extends Selection {
 
 export class ReplayedAllView {
   @ApiProperty({ type: 'integer', description: 'Requeued' }) replayed: number;
-  @ApiProperty({ type: 'integer', description: 'Not replayable: the payload is deleted, or the replay limit is reached' }) failed: number;
-  @ApiProperty({ type: 'integer', description: 'Not finished, so not replayed' }) stuck: number;
+  @ApiProperty({
+    type: 'integer',
+    description: 'Number of messages that cannot be replayed, because the payload was deleted or the limit of replays is reached',
+  })
+  failed: number;
+  @ApiProperty({ type: 'integer', description: 'Number of messages that were not replayed, because they are not finished' }) stuck: number;
   @ApiProperty({ type: [String] }) replayed_message_ids: string[];
   @ApiProperty({ type: [String] }) stuck_message_ids: string[];
 }
@@ -273,23 +291,23 @@ export class ReplayedAllView {
 export class BatchResultView {
   @ApiProperty({ description: 'Message' }) message_id: string;
   @ApiProperty({ enum: ['queued', 'stuck', 'failed'], description: 'Result' }) status: 'queued' | 'stuck' | 'failed';
-  @ApiPropertyOptional({ description: 'Error code, if the message was not requeued' }) error?: string;
+  @ApiPropertyOptional({ description: 'Error code, if the message was not replayed' }) error?: string;
 }
 
 export class ReplayedBatchView {
   @ApiProperty({ type: 'integer', description: 'Requeued' }) replayed: number;
   @ApiProperty({ type: 'integer', description: 'Not replayable' }) failed: number;
-  @ApiProperty({ type: 'integer', description: 'Not finished, so not replayed' }) stuck: number;
+  @ApiProperty({ type: 'integer', description: 'Number of messages that were not replayed, because they are not finished' }) stuck: number;
   @ApiProperty({ type: [BatchResultView] }) results: BatchResultView[];
 }
 
 export class ReplayedView {
   @ApiProperty({ format: 'uuid', description: 'Message' }) message_id: string;
-  @ApiProperty({ enum: ['queued'], description: 'Requeued for delivery' }) status: 'queued';
+  @ApiProperty({ enum: ['queued'], description: 'Number of messages that will be delivered again' }) status: 'queued';
 }
 
 export class DeletedMessageView {
   @ApiProperty({ format: 'uuid', description: 'Message' }) message_id: string;
-  @ApiProperty(instant('When it was deleted')) deleted_at: string;
+  @ApiProperty(instant('When the message was deleted')) deleted_at: string;
   @ApiProperty({ description: 'Whether the message was already deleted' }) already_deleted: boolean;
 }

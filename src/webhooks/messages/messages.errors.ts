@@ -1,6 +1,9 @@
 import { ContractError } from '../../platform/common/api-error.js';
 
-/** Same error for a missing message, a deleted one, and one of another project (docs/contracts/endpoints.md §1.2). */
+/**
+ * The message does not exist, was deleted, or belongs to another project. All three cases have the same error
+ * (docs/contracts/endpoints.md §1.2).
+ */
 export class MessageNotFound extends ContractError {
   constructor() {
     super(404, 'NOT_FOUND', 'Message not found');
@@ -8,8 +11,8 @@ export class MessageNotFound extends ContractError {
 }
 
 /**
- * docs/contracts/endpoints.md §1.6: for send, and for a replay to a deleted endpoint. The official tests require 404 also for a malformed
- * endpoint id.
+ * The endpoint of a send does not exist, or the endpoint of a replay was deleted (docs/contracts/endpoints.md §1.6). The official tests
+ * require 404 for a malformed endpoint id too.
  */
 export class SendEndpointNotFound extends ContractError {
   constructor() {
@@ -17,7 +20,7 @@ export class SendEndpointNotFound extends ContractError {
   }
 }
 
-/** docs/contracts/endpoints.md §1.2: 400 and not 413. */
+/** The payload is too large. The status is 400 instead of 413 (docs/contracts/endpoints.md §1.2). */
 export class PayloadTooLarge extends ContractError {
   constructor() {
     super(400, 'PAYLOAD_TOO_LARGE', 'payload must be at most 1 MB');
@@ -30,7 +33,7 @@ export class IdempotencyMismatch extends ContractError {
   }
 }
 
-/** docs/contracts/endpoints.md §1.2. @param current status of the message */
+/** The action is not allowed in the status of the message (docs/contracts/endpoints.md §1.2). @param current the status of the message */
 export class InvalidStatus extends ContractError {
   constructor(current: string) {
     super(400, 'INVALID_STATUS', `Message is not in pending_retry status (current: ${current})`);
@@ -52,20 +55,20 @@ export class RetryInProgress extends ContractError {
 /** The payload was deleted at the end of its retention. */
 export class RetentionExpired extends ContractError {
   constructor() {
-    super(410, 'RETENTION_EXPIRED', 'The retention of the payload is over');
+    super(410, 'RETENTION_EXPIRED', 'The retention of the payload has ended');
   }
 }
 
 /** The payload was deleted on delivery, because retention_hours was 0. */
 export class PayloadUnavailable extends ContractError {
   constructor() {
-    super(410, 'PAYLOAD_UNAVAILABLE', 'The payload was not kept');
+    super(410, 'PAYLOAD_UNAVAILABLE', 'The payload was deleted when the message was delivered');
   }
 }
 
 export class ReplayLimitExceeded extends ContractError {
   constructor() {
-    super(429, 'REPLAY_LIMIT_EXCEEDED', 'Message has been replayed as often as it can be');
+    super(429, 'REPLAY_LIMIT_EXCEEDED', 'Message has reached the maximum number of replays');
   }
 }
 
@@ -79,7 +82,7 @@ const REPLAY = [
   new ReplayLimitExceeded(),
 ];
 
-/** Errors by operation, without those that every operation can return (docs/contracts/endpoints.md §1.6–§1.8). */
+/** Errors by operation, without those that all operations have in common (docs/contracts/endpoints.md §1.6–§1.8). */
 export const MESSAGE_ERRORS = {
   one: [new MessageNotFound()],
   waiting: [new MessageNotFound(), new InvalidStatus('{status}')],

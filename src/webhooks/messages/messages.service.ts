@@ -27,12 +27,15 @@ const DESTINATION = columnsOf(WebhookEndpoint).pick('projectId', 'paused');
 const FIRST = columnsOf(Message).pick('id', 'canonicalSha256');
 
 const PAYLOAD_MAX_BYTES = 1024 * 1024;
-/** A try fails only if another message took the idempotency key and was deleted in the same moment. */
+/**
+ * Maximum number of tries to store a message. A try fails only if another message had the idempotency key and was deleted at the same
+ * moment.
+ */
 const STORE_TRIES = 5;
-/** docs/contracts/endpoints.md §1.7. */
+/** Maximum number of attempts in a response (docs/contracts/endpoints.md §1.7). */
 const ATTEMPTS_SHOWN_MAX = 200;
 
-/** What send reads of an endpoint. */
+/** The fields of an endpoint that a send reads. */
 interface Destination {
   projectId: string;
   paused: number;
@@ -53,8 +56,8 @@ export class MessagesService {
   ) {}
 
   /**
-   * Accepts a message; it is committed when this resolves. A second send with the same idempotency key and payload returns the first message,
-   * also for concurrent sends: the unique index decides which is first.
+   * Accepts a message. It is committed when this method resolves. A second send with the same idempotency key and payload returns the first
+   * message, even if both are sent at the same time: the unique index decides which one is first.
    * @throws PayloadTooLarge, SendEndpointNotFound, IdempotencyMismatch
    */
   async send({ projectId }: ProjectScope, input: AcceptedInput): Promise<SentView> {
@@ -97,11 +100,11 @@ export class MessagesService {
     };
     for (let tries = 0; tries < STORE_TRIES; tries++) {
       if (await this.store.store(message)) break;
-      // Either an earlier COMMIT with unknown outcome stored this message, or another message has the idempotency key.
+      // Either an earlier COMMIT with an unknown outcome has stored this message, or another message has the idempotency key.
       const first = idempotencyKey === null ? undefined : await this.first(endpointId, idempotencyKey, canonicalSha256);
       if (first) return first;
       if (await this.isStored(id)) break;
-      // The other message was deleted between the two reads, so the key is free: tries again.
+      // The other message was deleted between the two reads, so the key can be used: try again.
       if (tries === STORE_TRIES - 1) throw new ApiFault('unavailable');
     }
     this.delivery.wake();
@@ -117,7 +120,7 @@ export class MessagesService {
     return toView(await this.find(scope, messageId));
   }
 
-  /** The first 200 attempts, oldest first; empty for a missing message (docs/contracts/endpoints.md §1.7). */
+  /** Returns the first 200 attempts, oldest first; an empty list for a missing message (docs/contracts/endpoints.md §1.7). */
   async attempts({ projectId }: ProjectScope, messageId: string): Promise<{ attempts: AttemptView[]; more: boolean }> {
     if (!MESSAGE_ID.test(messageId)) return { attempts: [], more: false };
     const rows = await this.database.rows<AttemptRow>(
@@ -137,14 +140,14 @@ export class MessagesService {
     return row;
   }
 
-  /** Never stale: a call during a read joins the next read. */
+  /** Reads the endpoint. Never returns stale data: a call during a read joins the next read. */
   private async destination(endpointId: string): Promise<Destination | undefined> {
     if (!ENDPOINT_ID.test(endpointId)) return undefined;
     const sql = `SELECT ${DESTINATION.select} FROM webhook_endpoints WHERE id = ? AND deleted_at IS NULL`;
     return this.#destinations.read(endpointId, async () => (await this.database.rows<Destination>(sql, [endpointId]))[0]);
   }
 
-  /** The message that has an idempotency key. @throws IdempotencyMismatch if its payload differs */
+  /** Returns the message that has an idempotency key. @throws IdempotencyMismatch if its payload differs */
   private async first(endpointId: string, key: string, canonicalSha256: string | null): Promise<SentView | undefined> {
     const sql = `SELECT ${FIRST.select} FROM messages WHERE endpoint_id = ? AND idempotency_key = ?`;
     const [row] = await this.database.rows<RowOf<typeof FIRST>>(sql, [endpointId, key]);

@@ -2,12 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { canonicalJson, cutPayload } from './payload-text.js';
 
-/** The JSON text of a value, with blanks between its tokens. */
+/** The JSON text of a value, with spaces between its tokens. */
 const spaced = (value: unknown, blank: string): string =>
   JSON.stringify(value, null, blank.length > 0 ? 1 : 0).replaceAll('\n', `\n${blank}`);
 
 describe('the payload of a request', () => {
-  it('is found at any position, and is the text that JSON.parse uses', () => {
+  it('is found at any position, and is the text from which JSON.parse reads the value', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.dictionary(fc.string(), fc.jsonValue()), fc.constantFrom('', ' ', '\t'), (payload, others, blank) => {
         const member = `"payload"${blank}:${blank}${spaced(payload, blank)}`;
@@ -29,14 +29,14 @@ describe('the payload of a request', () => {
     expect(cutPayload(`{"other":[[[[[]]]]],"payload":${payload},"more":[[[[[]]]]]}`)).toEqual({ text: payload, depth });
   });
 
-  it('is absent if no member of the first level has its name', () => {
+  it('is absent if no member at the first level has this name', () => {
     for (const body of ['{}', '{"a":"payload"}', '{"a":{"payload":1}}', '{"a":["payload"]}', '{"payloads":1}', '{"a":{},"b":"payload"}'])
       expect(cutPayload(body)).toBeUndefined();
   });
 });
 
 describe('the canonical form', () => {
-  it('is one text for equal values, with the same meaning, and its own canonical form', () => {
+  it('is equal for equal values, keeps the meaning, and is its own canonical form', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
         const canonical = canonicalJson(JSON.stringify(value));
@@ -65,7 +65,7 @@ describe('the canonical form', () => {
   });
 });
 
-/** The JSON text of a value, with its members in reverse order. */
+/** Returns the JSON text of a value with its members in reverse order. */
 function reversed(value: unknown): string {
   if (Array.isArray(value)) return `[ ${value.map(reversed).join(' , ')} ]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

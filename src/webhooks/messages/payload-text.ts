@@ -1,17 +1,18 @@
 import { createScanner, type JSONScanner } from 'jsonc-parser';
 
-/** Token kinds of `jsonc-parser`, whose const enum cannot be imported under `isolatedModules`. */
+/** Kinds of tokens of `jsonc-parser`. Its const enum cannot be imported under `isolatedModules`. */
 const TOKEN = { openBrace: 1, closeBrace: 2, openBracket: 3, closeBracket: 4, comma: 5, string: 10, number: 11, end: 17 } as const;
 
 export interface PayloadText {
-  /** The value exactly as sent, with its whitespace, escapes and digits. */
+  /** The value exactly as it was sent, with its whitespace, escapes and digits. */
   text: string;
   /** Nesting depth; 1 for a flat object. */
   depth: number;
 }
 
 /**
- * Extracts the text of the `payload` member of a request body. The last of several members counts, as in `JSON.parse`.
+ * Returns the text of the `payload` member of a request body. If there are several members of this name, the last one counts, as in
+ * `JSON.parse`.
  * @param body the text of a JSON object that `JSON.parse` has accepted
  */
 export function cutPayload(body: string): PayloadText | undefined {
@@ -47,9 +48,9 @@ export function cutPayload(body: string): PayloadText | undefined {
 }
 
 /**
- * Canonical JSON for comparing payloads: RFC 8785, but lossless. Numbers that a double cannot represent keep their digits, zero keeps its
- * sign, and duplicate members stay in their order.
- * @param text JSON that `JSON.parse` has accepted; recursion limits its depth
+ * Returns canonical JSON, for comparing payloads: RFC 8785, but without loss. Numbers that a double cannot represent keep their digits,
+ * zero keeps its sign, and duplicate members keep their order.
+ * @param text JSON that `JSON.parse` has accepted. The function is recursive; the depth of payloads is limited
  */
 export function canonicalJson(text: string): string {
   const scanner = createScanner(text, true);
@@ -57,7 +58,7 @@ export function canonicalJson(text: string): string {
   return canonicalValue(scanner);
 }
 
-/** Canonical text of the value at the scanner's token; leaves the scanner at the value's last token. */
+/** Returns the canonical text of the value that begins at the scanner's token. Leaves the scanner at the last token of the value. */
 function canonicalValue(scanner: JSONScanner): string {
   const token: number = scanner.getToken();
   if (token === TOKEN.string) return JSON.stringify(scanner.getTokenValue());
@@ -77,7 +78,7 @@ function canonicalValue(scanner: JSONScanner): string {
     scanner.scan();
     members.push({ name, value: canonicalValue(scanner) });
   }
-  // By UTF-16 code units; the sort is stable.
+  // Sorts by UTF-16 code units. The sort is stable.
   members.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   return `{${members.map(({ name, value }) => `${JSON.stringify(name)}:${value}`).join(',')}}`;
 }
@@ -91,7 +92,7 @@ function canonicalNumber(text: string): string {
   return Number.isFinite(Number(text)) && decimalOf(double) === exact ? double : exact;
 }
 
-/** Normalises a JSON number to sign, significant digits and exponent, so that equal values have equal texts. */
+/** Normalises a JSON number to sign, significant digits and exponent, so that equal numbers have equal texts. */
 function decimalOf(text: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
   const digits = whole + fraction;

@@ -28,7 +28,7 @@ export class SendController {
   @ForProject('webhooks:messages:send')
   @routeConfig(KEEPS_BODY_TEXT)
   @ApiBody({ type: SendInput })
-  @AnswersEnvelope(202, SentView, 'SendWebhook', 'Accept a message for delivery; it is committed before the response', ERRORS)
+  @AnswersEnvelope(202, SentView, 'SendWebhook', 'Accept a message for delivery; the message is committed before the response', ERRORS)
   send(@InCallersProject() scope: ProjectScope, @SendBody() input: AcceptedInput): Promise<SentView> {
     return this.messages.send(scope, input);
   }

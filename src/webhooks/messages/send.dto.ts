@@ -5,7 +5,7 @@ import { ApiFault, invalid } from '../../platform/common/api-error.js';
 import { assertHeaders } from '../endpoints/header-rules.js';
 import { cutPayload } from './payload-text.js';
 
-/** Nesting depth: bounds recursion over a payload. */
+/** Maximum nesting depth of a payload, which limits the recursion over it. */
 const PAYLOAD_DEPTH_MAX = 30;
 const IDEMPOTENCY_KEY = /^[a-zA-Z0-9_-]{1,255}$/;
 
@@ -16,14 +16,14 @@ export class SendInput {
   @ApiProperty({
     type: 'object',
     additionalProperties: true,
-    description: 'Stored, signed and delivered byte for byte as in the request; at most 1 MB',
+    description: 'Stored, signed and delivered byte by byte as in the request; at most 1 MB',
   })
   payload: object;
 
   @ApiPropertyOptional({
     type: 'object',
     additionalProperties: { type: 'string' },
-    description: 'Headers that are added to this delivery and override those of the endpoint, at most 50 with 8 KB in total',
+    description: 'Headers that are added to this delivery and override those of the endpoint: at most 50, with at most 8 KB in total',
   })
   headers?: Record<string, string>;
 
@@ -37,19 +37,19 @@ export class SendInput {
     type: 'integer',
     minimum: 0,
     description:
-      'How long the payload is stored; 0 means until the message is delivered. The retention of the service is the maximum and the default',
+      'Number of hours for which the payload is stored; 0 means until the message is delivered. The retention of the service is the maximum and the default',
   })
   retention_hours?: number;
 }
 
 /** A validated send. */
 export interface AcceptedInput extends Omit<SendInput, 'payload'> {
-  /** JSON text of an object, exactly as sent. */
+  /** JSON text of an object, exactly as it was sent. */
   payload: string;
 }
 
 /**
- * Parameter decorator: the validated body of send. Validated without the pipe, which would copy the whole payload.
+ * Parameter decorator: the validated body of a send. It is validated without the pipe, which would copy the whole payload.
  * @throws ApiFault, InvalidHeaders
  */
 export const SendBody = createParamDecorator((_: unknown, context: ExecutionContext) => {
@@ -58,8 +58,8 @@ export const SendBody = createParamDecorator((_: unknown, context: ExecutionCont
 });
 
 /**
- * @param body parsed JSON of any kind
- * @param text what it was parsed from
+ * @param body any parsed JSON value
+ * @param text the text from which it was parsed
  * @throws ApiFault, InvalidHeaders
  */
 function readSend(body: unknown, text: string): AcceptedInput {
@@ -92,7 +92,7 @@ function readSend(body: unknown, text: string): AcceptedInput {
   };
 }
 
-/** @returns the payload's text exactly as sent, except that PHP's empty list becomes `{}` */
+/** @returns the text of the payload exactly as it was sent, except that PHP's empty list becomes `{}` */
 function payloadOf(payload: unknown, text: string): string {
   if (isEmptyList(payload)) return '{}';
   if (typeof payload !== 'object' || Array.isArray(payload)) throw invalid('payload', { rule: 'payload must be a JSON object' });
@@ -103,7 +103,7 @@ function payloadOf(payload: unknown, text: string): string {
   return cut.text;
 }
 
-/** PHP clients encode an empty map as `[]` (docs/contracts/endpoints.md §2.3). */
+/** Whether the value is an empty list, which PHP clients send for an empty map (docs/contracts/endpoints.md §2.3). */
 const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
 
 export class SentView {

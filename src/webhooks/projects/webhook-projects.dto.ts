@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsDefined, IsInt, IsOptional, IsString, Max, MaxLength, Min, MinLength } from 'class-validator';
 import { toMilliseconds } from '../../platform/common/clock.js';
 
-/** Effective value of a limit of 0 (docs/contracts/endpoints.md §1.10). */
+/** The value that a limit of 0 means (docs/contracts/endpoints.md §1.10). */
 const RATE_LIMIT_DEFAULT = 1000;
 const RATE_LIMIT_MAX = 1_000_000;
 
@@ -13,7 +13,7 @@ class WebhookProjectFields {
     type: 'integer',
     minimum: 0,
     maximum: RATE_LIMIT_MAX,
-    description: `Requests per minute, informational: the operator sets the effective limits. 0 means ${RATE_LIMIT_DEFAULT}`,
+    description: `Requests per minute, for information only: the operator sets the effective limits. 0 means ${RATE_LIMIT_DEFAULT}`,
   })
   @Max(RATE_LIMIT_MAX)
   @Min(0)
@@ -44,14 +44,14 @@ export class WebhookProjectPatch extends WebhookProjectFields {
 
 export class WebhookProjectView {
   @ApiProperty({ description: 'Project' }) id: string;
-  @ApiProperty({ description: 'The domain that owns it' }) tenant_id: string;
+  @ApiProperty({ description: 'Id of the domain of the project' }) tenant_id: string;
   @ApiProperty({ description: 'Name' }) name: string;
   @ApiProperty({ enum: ['active'], description: 'Always active' }) status: 'active';
   @ApiProperty({ type: 'integer', description: 'Requests per minute' }) rate_limit_default: number;
-  @ApiProperty({ format: 'date-time', description: 'When it was created' }) created_at: string;
+  @ApiProperty({ format: 'date-time', description: 'When the project was created' }) created_at: string;
 }
 
-/** A project joined with its webhook fields. */
+/** A project, joined with its webhook fields. */
 export interface WebhookProjectRow {
   id: string;
   domainId: string;

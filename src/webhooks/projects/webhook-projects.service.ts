@@ -26,7 +26,7 @@ import { RoleAssignment } from '../../identity/iam/user.entity.js';
 import { GroupRoleAssignment } from '../../identity/iam/user-group.entity.js';
 import { Policy } from '../../identity/iam/policy.entity.js';
 
-/** Callers with this permission see every project of their domain; others see only their credential's project. */
+/** Callers with this permission see all projects of their domain. Others see only the project of their credential. */
 const SEES_DOMAIN = 'iam:projects:createProject';
 
 const OWN_ROLE = columnsOf(RoleAssignment, 'a').pick('role', 'policyId');
@@ -39,7 +39,7 @@ const SELECT = `SELECT ${PROJECT.select}, ${SHOWN.select}, ${proof('projects', '
   FROM projects p LEFT JOIN webhook_projects w ON w.project_id = p.id WHERE p.enabled = 1`;
 const OF_PROJECT = { p: 'projects' } as const;
 
-/** Projects as the webhook contract presents them (docs/contracts/endpoints.md §1.10). */
+/** Projects in the format of the webhook contract (docs/contracts/endpoints.md §1.10). */
 @Injectable()
 export class WebhookProjectsService {
   constructor(
@@ -51,7 +51,7 @@ export class WebhookProjectsService {
     private readonly macs: RowMacs,
   ) {}
 
-  /** The projects that the caller can see, newest first. */
+  /** Returns the projects that the caller can see, newest first. */
   async list({ principal }: Caller): Promise<WebhookProjectView[]> {
     const { sql, values } = await this.visibleTo(principal);
     const rows = await this.database.rows<WebhookProjectRow>(`${SELECT} AND ${sql} ORDER BY p.id DESC`, values);
@@ -64,15 +64,15 @@ export class WebhookProjectsService {
   }
 
   /**
-   * Creates a project in the caller's domain and copies the caller's roles from its token's project. A name that is not valid in URLs becomes
-   * the display name only.
-   * @throws ApiFault `forbidden` for an API key, `conflict` when the domain has a project of this name
+   * Creates a project in the caller's domain, and copies the caller's roles in the project of its token to the new project. A name that is
+   * not valid in URLs is used as the display name only.
+   * @throws ApiFault `forbidden` for an API key, `conflict` when the domain has a project with this name
    */
   async create(input: WebhookProjectInput, caller: Caller): Promise<WebhookProjectView> {
     const { domainId, userId, projectId } = personOf(caller);
     const name = PROJECT_NAME.test(input.name) ? input.name : `webhooks-${newId()}`;
     const { id } = await this.projects.create(domainId, { name, description: '' }, caller, async (write) => {
-      // Copies roles of groups too, so that a Deny that comes with a group also applies in the new project.
+      // Copies roles of groups too, so that a Deny that the caller has through a group also applies in the new project.
       for (const [role, policyId] of await this.rolesIn(write, userId, projectId ?? '')) {
         const row = { user_id: userId, project_id: write.projectId, role, policy_id: policyId };
         await this.macs.insert(write, 'role_assignments', row);
@@ -105,8 +105,8 @@ export class WebhookProjectsService {
   }
 
   /**
-   * Deletes a project and its API keys. The disabled row stays for the audit log.
-   * @throws WebhookProjectNotFound, WebhookProjectInUse while it has endpoints or gateways; ApiFault `forbidden` for an API key
+   * Deletes a project and its API keys. The row stays for the audit trail, but is disabled.
+   * @throws WebhookProjectNotFound, WebhookProjectInUse while the project has endpoints or gateways; ApiFault `forbidden` for an API key
    */
   async delete(projectId: string, caller: Caller): Promise<void> {
     personOf(caller);
@@ -122,14 +122,14 @@ export class WebhookProjectsService {
       );
       if (used.length > 0) throw new WebhookProjectInUse();
       await write.run('DELETE FROM api_keys WHERE project_id = ?', [id]);
-      // Renames the row, which frees the project's name.
+      // Renames the row, so that the name of the project can be used again.
       if (!(await this.macs.update(write, 'projects', { id }, { enabled: 0, name: id }))) throw new WebhookProjectNotFound();
       await this.record(write, caller, 'DeleteProject', before.name);
       write.change('project', id, 'deleted');
     });
   }
 
-  /** @throws WebhookProjectNotFound also for a project that the caller may not see */
+  /** @throws WebhookProjectNotFound, also for a project that the caller may not see */
   private async find(projectId: string, principal: Principal): Promise<WebhookProjectRow> {
     const { sql, values } = await this.visibleTo(principal);
     const rows = await this.database.rows<WebhookProjectRow>(`${SELECT} AND ${sql} AND p.id = ?`, [...values, projectId]);
@@ -144,7 +144,8 @@ export class WebhookProjectsService {
   }
 
   /**
-   * An administrator of one project sees all projects of the domain, but may change only those in which it holds the action.
+   * Checks that the caller may change the project. An administrator of one project sees all projects of the domain, but may change only
+   * those in which it has the action.
    * @throws ApiFault `forbidden`
    */
   private async assertMayChange({ principal }: Caller, projectId: string, action: string): Promise<void> {
@@ -160,7 +161,7 @@ export class WebhookProjectsService {
     if (!(await this.permissions.of({ domainId: principal.domainId, roles })).allows(action)) throw new ApiFault('forbidden');
   }
 
-  /** Roles of a user in a project, direct and by groups: role → policy id. */
+  /** Returns the roles of a user in a project, direct and through groups: the id of the policy, by the name of the role. */
   private async rolesIn(reads: Rows, userId: string, projectId: string): Promise<Map<string, string | null>> {
     type Held = RowOf<typeof OWN_ROLE>;
     const own = await reads.rows<Held>(
@@ -190,7 +191,10 @@ export class WebhookProjectsService {
   }
 }
 
-/** Only people create, change and delete projects, so that a leaked API key cannot act beyond its project. @throws ApiFault `forbidden` */
+/**
+ * Returns the principal if it is a person. Only people may create, change and delete projects, so that a leaked API key cannot act outside
+ * its project. @throws ApiFault `forbidden`
+ */
 function personOf({ principal }: Caller): Principal {
   if (principal.apiKeyMode !== undefined) throw new ApiFault('forbidden');
   return principal;

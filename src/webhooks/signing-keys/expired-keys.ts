@@ -9,7 +9,7 @@ import { SigningKey } from './signing-key.entity.js';
 
 const ENDPOINT = columnsOf(SigningKey).pick('projectId', 'endpointId');
 const BATCH = 100;
-/** How long before its expiry a key is announced. */
+/** How long before its expiry a key is announced as expiring. */
 const ANNOUNCED_MS = DAY_MS;
 
 interface Ending {
@@ -18,12 +18,13 @@ interface Ending {
 }
 
 /**
- * Announces expiring signing keys and deletes expired ones, to destroy their secrets. An expired key never signs, deleted or not.
+ * Announces signing keys that expire soon, and deletes expired ones to destroy their secrets. An expired key never signs, whether or not it
+ * is deleted.
  *
  * Guarantees: The secret of an expired key is deleted within seconds, and its expiry is announced once.
  * Condition: The write checks again, under the lock of the endpoint, that the key is still due.
- * Degrades: While no process runs, the secret stays encrypted in its row longer; an expired key never signs, because readers compare its
- *   expiry.
+ * Degrades: While no process runs, the secret stays in its row, encrypted. The expired key does not sign, because every reader checks the
+ * expiry.
  */
 @Injectable()
 export class ExpiredKeys extends LeasedTask<Ending> {

@@ -17,11 +17,11 @@ export interface SealedSigningKey {
 export interface LiveSigningKey {
   id: string;
   type: SigningKeyType;
-  /** Prefixed text: `whsec_…`, or `whsk_…` for an ed25519 key, which signs in the `standard` dialect only. */
+  /** Secret with its prefix: `whsec_…`, or `whsk_…` for an ed25519 key, which signs in the `standard` dialect only. */
   secret: string;
 }
 
-/** Encryption context of a key's secret. The version is constant, because the secret never changes. */
+/** The encryption context of a key's secret. The version is constant, because the secret never changes. */
 export const secretContext = (projectId: string, endpointId: string, keyId: string): EncryptionContext => ({
   projectId,
   ownerId: endpointId,
@@ -30,7 +30,7 @@ export const secretContext = (projectId: string, endpointId: string, keyId: stri
   version: 1,
 });
 
-/** Whether a key signs at this time. Expiry takes effect by the clock, before the row is deleted. */
+/** Whether a key signs at this time. A key stops signing at its expiry, before its row is deleted. */
 export const isLive = ({ expiresAt }: { expiresAt: number | null }, now: number): boolean => expiresAt === null || expiresAt > now;
 
 /** @throws DecryptionFailed */

@@ -10,7 +10,7 @@ import { SIGNING_KEY_ERRORS } from './signing-keys.errors.js';
 import { NewSigningKeyDetailView, SigningKeyDetailView, SigningKeyInput, SigningKeyListView, SigningKeyPatch } from './signing-keys.dto.js';
 import { SigningKeysService } from './signing-keys.service.js';
 
-/** Imported keys, Ed25519 keys, expiry and usage of signing keys; not part of the contract. */
+/** Imported keys, Ed25519 keys, expiry and usage of signing keys. Not part of the contract. */
 @ApiTags('Signing keys')
 @Controller('/signet/v1/endpoints/:id/signing-keys')
 export class SigningKeyDetailsController {
@@ -18,14 +18,20 @@ export class SigningKeyDetailsController {
 
   @Get()
   @ForProject('webhooks:signingKeys:list')
-  @Answers(200, SigningKeyListView, 'ListSigningKeyDetails', 'List the signing keys of an endpoint in full', SIGNING_KEY_ERRORS.list)
+  @Answers(
+    200,
+    SigningKeyListView,
+    'ListSigningKeyDetails',
+    'List the signing keys of an endpoint with all their fields',
+    SIGNING_KEY_ERRORS.list,
+  )
   list(@InCallersProject() scope: ProjectScope, @Param('id') endpointId: string): Promise<SigningKeyListView> {
     return this.keys.listDetails({ ...scope, endpointId });
   }
 
   @Post()
   @ForProject('webhooks:signingKeys:create')
-  @Answers(201, NewSigningKeyDetailView, 'AddSigningKey', 'Add a signing key of any kind', SIGNING_KEY_ERRORS.add, RECEIPT_HEADERS)
+  @Answers(201, NewSigningKeyDetailView, 'AddSigningKey', 'Add a signing key of any type', SIGNING_KEY_ERRORS.add, RECEIPT_HEADERS)
   @WithReceipt()
   create(
     @InCallersProject() scope: ProjectScope,

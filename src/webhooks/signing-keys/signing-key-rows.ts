@@ -26,7 +26,7 @@ const NEW_KEY = columnsOf(SigningKey).pick(
 /** A signing key without its secret. */
 export type SigningKeyRow = RowOf<typeof SIGNING_KEY>;
 
-/** Data of a key in operational events. */
+/** The data about a key in operational events. */
 export const eventOf = (endpointId: string, { id, type, keyHint }: Pick<SigningKeyRow, 'id' | 'type' | 'keyHint'>) => ({
   endpoint_id: endpointId,
   signing_key_id: id,
@@ -34,30 +34,33 @@ export const eventOf = (endpointId: string, { id, type, keyHint }: Pick<SigningK
   key_hint: keyHint,
 });
 
-/** Newest first. One parameter: the endpoint's id. */
+/** Selects the keys of an endpoint, newest first. The parameter is the id of the endpoint. */
 export const LIST_SIGNING_KEYS = `SELECT ${SIGNING_KEY.select}
   FROM signing_keys WHERE endpoint_id = ? ORDER BY id DESC`;
 
-/** Keys that have not expired at the time of the write, newest first. */
+/** Returns the keys that have not expired at the time of the write, newest first. */
 export async function liveKeysOf(write: Write): Promise<SigningKeyRow[]> {
   const rows = await write.rows<SigningKeyRow>(LIST_SIGNING_KEYS, [write.scope.id]);
   return rows.filter((row) => isLive(row, write.now));
 }
 
-/** The public attributes of a key. */
+/** Returns the public attributes of a key. */
 export const describeKey = ({ secret, publicKey }: WebhookKeyText): Pick<SigningKeyRow, 'type' | 'publicKey' | 'keyHint'> => ({
   type: publicKey === null ? 'hmac' : 'ed25519',
   publicKey,
   keyHint: (publicKey ?? secret).slice(-4),
 });
 
-/** The text hashed to detect a reused secret. Uses the public key of an ed25519 key, because the private key has two encodings. */
+/**
+ * Returns the text whose hash detects that a secret was used before. For an ed25519 key it contains the public key, because the private key
+ * has two encodings.
+ */
 export const secretIdentity = (projectId: string, { secret, publicKey }: WebhookKeyText): string =>
   `signing key\n${projectId}\n${publicKey ?? secret}`;
 
 /**
- * Inserts a key, and permanently records the hash of its secret. Runs in the write of the endpoint or of its creation.
- * @param key `secretHash`: the peppered hash of {@link secretIdentity}
+ * Inserts a key, and records the hash of its secret for ever. Runs in a write of the endpoint, or in the write that creates it.
+ * @param key with `secretHash`, the peppered hash of {@link secretIdentity}
  * @throws SigningSecretUsed
  */
 export async function insertSigningKey(

@@ -43,7 +43,7 @@ export class SigningKeysController {
     201,
     NewSigningKeyView,
     'CreateEndpointSigningKey',
-    'Add a signing key; every later delivery is signed with both',
+    'Add a signing key; later deliveries are signed with both keys',
     SIGNING_KEY_ERRORS.create,
     RECEIPT_HEADERS,
   )
@@ -72,7 +72,7 @@ export class SigningKeysController {
     name: 'dry_run',
     required: false,
     enum: ['true', 'false'],
-    description: 'If true, deletes nothing and returns the remaining key',
+    description: 'If true, nothing is deleted, and the response shows the key that would remain',
   })
   @ApiResponse({ status: 200, type: DeletionPreviewBody, description: 'OK: a dry run' })
   async delete(

@@ -8,20 +8,21 @@ const OVERLAP_SECONDS_MAX = 30 * 86_400;
 
 export class SigningKeyView {
   @ApiProperty({ pattern: '^sk_[a-f0-9]{32}$', description: 'Signing key' }) id: string;
-  @ApiProperty({ minLength: 4, maxLength: 4, description: 'Last four characters of its secret, or of its public key' }) key_hint: string;
-  @ApiProperty({ format: 'date-time', description: 'When it was created' }) created_at: string;
+  @ApiProperty({ minLength: 4, maxLength: 4, description: 'Last four characters of the secret, or of the public key of an ed25519 key' })
+  key_hint: string;
+  @ApiProperty({ format: 'date-time', description: 'When the key was created' }) created_at: string;
 }
 
 export class NewSigningKeyView extends SigningKeyView {
-  @ApiProperty({ description: 'The secret; it is not shown again' }) signing_secret: string;
+  @ApiProperty({ description: 'The secret; not shown again' }) signing_secret: string;
 }
 
-/** Body of adding a key; not part of the contract. */
+/** Body of adding a key. Not part of the contract. */
 export class SigningKeyInput {
   @ApiPropertyOptional({
     enum: SIGNING_KEY_TYPES,
     description:
-      'For hmac, the receiver gets a shared secret; for ed25519, a public key. If omitted, the type of the given secret, otherwise hmac',
+      'Type of the key: with hmac, the receiver gets a shared secret; with ed25519, it gets a public key. Default: the type of the given secret, or hmac',
   })
   @IsIn(SIGNING_KEY_TYPES)
   @IsOptional()
@@ -30,7 +31,8 @@ export class SigningKeyInput {
   @ApiPropertyOptional({
     type: String,
     maxLength: 128,
-    description: 'Imported key: `whsec_` and base64 of 24 to 64 bytes, or `whsk_` and base64 of an Ed25519 key. Generated if omitted',
+    description:
+      'Imported key: `whsec_` and the base64 of 24 to 64 bytes, or `whsk_` and the base64 of an Ed25519 key. Default: a generated key',
   })
   @MaxLength(128)
   @IsString()
@@ -41,7 +43,7 @@ export class SigningKeyInput {
     type: 'integer',
     minimum: 0,
     maximum: OVERLAP_SECONDS_MAX,
-    description: 'Seconds until the existing key expires; if omitted, it does not expire',
+    description: 'Seconds until the existing key expires. Default: the existing key does not expire',
   })
   @Max(OVERLAP_SECONDS_MAX)
   @Min(0)
@@ -50,13 +52,13 @@ export class SigningKeyInput {
   overlap_seconds?: number | null;
 }
 
-/** Body of changing a key; not part of the contract. */
+/** Body of changing a key. Not part of the contract. */
 export class SigningKeyPatch {
   @ApiProperty({
     type: 'string',
     format: 'date-time',
     nullable: true,
-    description: 'When the key stops signing; null means only when it is deleted',
+    description: 'When the key stops signing; null means that it signs until it is deleted',
   })
   @IsRFC3339()
   @ValidateIf(({ expires_at }: SigningKeyPatch) => expires_at !== null)
@@ -64,34 +66,50 @@ export class SigningKeyPatch {
   expires_at: string | null;
 }
 
-/** A key with fields that are not part of the contract. */
+/** A key, with fields that are not part of the contract. */
 export class SigningKeyDetailView extends SigningKeyView {
   @ApiProperty({ enum: SIGNING_KEY_TYPES, description: 'Type of the key' }) type: SigningKeyType;
-  @ApiProperty({ type: 'string', nullable: true, description: '`whpk_…` of an ed25519 key, for the receiver' }) public_key: string | null;
+  @ApiProperty({ type: 'string', nullable: true, description: 'Public key (`whpk_…`) of an ed25519 key, for the receiver' }) public_key:
+    | string
+    | null;
   @ApiProperty({
     type: 'string',
     format: 'date-time',
     nullable: true,
-    description: 'When the key stops signing; null means only when it is deleted',
+    description: 'When the key stops signing; null means that it signs until it is deleted',
   })
   expires_at: string | null;
-  @ApiProperty({ type: 'string', format: 'date-time', nullable: true, description: 'When it last signed a delivery, to the minute' })
+  @ApiProperty({
+    type: 'string',
+    format: 'date-time',
+    nullable: true,
+    description: 'When the key last signed a delivery, accurate to a minute',
+  })
   last_used_at: string | null;
-  @ApiProperty({ description: 'The user or API key that created it' }) created_by: string;
+  @ApiProperty({ description: 'Id of the user or API key that created the key' }) created_by: string;
 }
 
 export class NewSigningKeyDetailView extends SigningKeyDetailView {
-  @ApiProperty({ type: 'string', nullable: true, description: 'A generated hmac secret, shown only here; otherwise null' })
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    description: 'A generated hmac secret, which only this response contains; otherwise null',
+  })
   signing_secret: string | null;
 }
 
 /** Result of a dry run of a deletion. */
 export class DeletionPreviewView {
-  @ApiProperty({ enum: [true], description: 'Nothing was deleted' }) dry_run: true;
+  @ApiProperty({ enum: [true], description: 'Always true: nothing was deleted' }) dry_run: true;
   @ApiProperty({ description: 'The key that would be deleted' }) id: string;
   @ApiProperty({ description: 'The remaining key' }) remaining_key_id: string;
   @ApiProperty({ description: 'Whether the expiry of the remaining key would be removed' }) remaining_key_keeps_no_end: boolean;
-  @ApiProperty({ type: 'string', format: 'date-time', nullable: true, description: 'When the key last signed a delivery, to the minute' })
+  @ApiProperty({
+    type: 'string',
+    format: 'date-time',
+    nullable: true,
+    description: 'When the key last signed a delivery, accurate to a minute',
+  })
   last_used_at: string | null;
 }
 

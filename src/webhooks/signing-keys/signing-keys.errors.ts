@@ -1,7 +1,7 @@
 import { ContractError } from '../../platform/common/api-error.js';
 import { EndpointNotFound } from '../delivery-log/endpoint-scope.js';
 
-/** Same error for a missing, deleted or expired key, and for one of another endpoint. */
+/** The key does not exist, was deleted, has expired, or belongs to another endpoint. All cases have the same error. */
 export class SigningKeyNotFound extends ContractError {
   constructor() {
     super(404, 'NOT_FOUND', 'Signing key not found');
@@ -23,14 +23,14 @@ export class CannotDeleteLastSigningKey extends ContractError {
 /** Not part of the contract. */
 export class LastSigningKeyNeverExpires extends ContractError {
   constructor() {
-    super(409, 'LAST_SIGNING_KEY_NEVER_EXPIRES', 'One signing key of an endpoint never expires');
+    super(409, 'LAST_SIGNING_KEY_NEVER_EXPIRES', 'At least one signing key of an endpoint must have no expiry');
   }
 }
 
 /** Not part of the contract. */
 export class SigningSecretUsed extends ContractError {
   constructor() {
-    super(409, 'SIGNING_SECRET_USED', 'A signing key of this project has, or had, this secret');
+    super(409, 'SIGNING_SECRET_USED', 'Another signing key of this project has or had this secret: use a new secret');
   }
 }
 

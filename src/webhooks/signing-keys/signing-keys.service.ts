@@ -52,8 +52,8 @@ const ENDING = columnsOf(SigningKey).pick('id', 'type', 'keyHint', 'expiresAt');
 const KEYS_MAX = 2;
 
 /**
- * Signing keys of an endpoint (docs/contracts/endpoints.md §1.5): always one or two, also under concurrent writes. Every write increments the
- * endpoint's counter first, which serialises the decisions (docs/adr/0015).
+ * The signing keys of an endpoint (docs/contracts/endpoints.md §1.5). There are always one or two, even under concurrent writes. Every
+ * write increments the endpoint's counter first, so the writes are serialised (docs/adr/0015).
  */
 @Injectable()
 export class SigningKeysService {
@@ -67,7 +67,7 @@ export class SigningKeysService {
     private readonly acts: ClockActs,
   ) {}
 
-  /** An endpoint's keys, newest first, without their secrets. @throws EndpointNotFound */
+  /** Returns an endpoint's keys, newest first, without their secrets. @throws EndpointNotFound */
   async list(scope: EndpointScope): Promise<SigningKeyView[]> {
     return (await this.read(scope)).map(toView);
   }
@@ -78,7 +78,7 @@ export class SigningKeysService {
   }
 
   /**
-   * Adds a key; every later delivery is signed with both keys. Only this response contains the secret.
+   * Adds a key. Later deliveries are signed with both keys. Only this response contains the secret.
    * @throws EndpointNotFound, MaxSigningKeysReached
    */
   async create(scope: EndpointScope, caller: Caller): Promise<Committed<NewSigningKeyView>> {
@@ -88,15 +88,15 @@ export class SigningKeysService {
   }
 
   /**
-   * Adds an imported or generated key of either type; with `overlap_seconds`, the existing key expires after that time. The response never
-   * contains a private key or an imported secret.
+   * Adds an imported or a generated key of either type. With `overlap_seconds`, the existing key expires after that time. The response
+   * never contains a private key or an imported secret.
    * @throws ApiFault 400 for a malformed secret or one of another type; EndpointNotFound, MaxSigningKeysReached, SigningSecretUsed
    */
   async createWith(scope: EndpointScope, input: SigningKeyInput, caller: Caller): Promise<Committed<NewSigningKeyDetailView>> {
     const imported = typeof input.secret === 'string' ? readKey(input.secret) : undefined;
     const key = imported ?? (input.type === 'ed25519' ? newWebhookKeyPair() : newWebhookSecret());
     const { type } = describeKey(key);
-    if (input.type && input.type !== type) throw invalid('type', { rule: `type must be that of the secret: ${type}` });
+    if (input.type && input.type !== type) throw invalid('type', { rule: `type must match the secret, which has the type ${type}` });
     const origin = imported ? 'imported' : 'generated';
     const written = await this.add(scope, key, { origin, overlapSeconds: input.overlap_seconds ?? undefined }, caller);
     const signing_secret = origin === 'generated' && type === 'hmac' ? key.secret : null;
@@ -104,7 +104,7 @@ export class SigningKeysService {
   }
 
   /**
-   * Sets or removes the expiry of a key. One key of an endpoint must not expire.
+   * Sets or removes the expiry of a key. At least one key of an endpoint must have no expiry.
    * @throws ApiFault 400 for a time in the past; EndpointNotFound, SigningKeyNotFound, LastSigningKeyNeverExpires
    */
   async expire(
@@ -117,7 +117,7 @@ export class SigningKeysService {
     return writtenOfEndpoint(this.changes, this.database, scope, async (write) => {
       await assertAlive(write);
       const { key, others } = await this.find(write, keyId);
-      if (expiresAt !== null && !(expiresAt > write.now)) throw invalid('expires_at', { rule: 'expires_at must lie in the future' });
+      if (expiresAt !== null && !(expiresAt > write.now)) throw invalid('expires_at', { rule: 'expires_at must be in the future' });
       if (expiresAt !== null && !others.some((other) => other.expiresAt === null)) throw new LastSigningKeyNeverExpires();
       if (expiresAt === key.expiresAt) return toDetailView(key);
       await write.run('UPDATE signing_keys SET expires_at = ?, end_announced_at = NULL WHERE id = ?', [expiresAt, key.id]);
@@ -129,8 +129,8 @@ export class SigningKeysService {
   }
 
   /**
-   * Deletes a key and removes the expiry of the remaining one. Of two concurrent deletions one fails. A key of another endpoint is reported
-   * as missing before the last key is protected.
+   * Deletes a key, and removes the expiry of the remaining one. If two deletions are concurrent, one of them fails. A key of another
+   * endpoint is reported as missing before the check for the last key.
    * @throws EndpointNotFound, SigningKeyNotFound, CannotDeleteLastSigningKey
    */
   async delete(scope: EndpointScope, keyId: string, caller: Caller): Promise<Committed<void>> {
@@ -150,7 +150,7 @@ export class SigningKeysService {
     });
   }
 
-  /** Dry run of {@link delete}. @throws as delete */
+  /** A dry run of {@link delete}. @throws the errors of {@link delete} */
   async previewDeletion(scope: EndpointScope, keyId: string): Promise<DeletionPreviewView> {
     const keys = await this.read(scope);
     const key = keys.find(({ id }) => id === keyId);
@@ -161,7 +161,7 @@ export class SigningKeysService {
     return { dry_run: true, id: keyId, remaining_key_id: left.id, remaining_key_keeps_no_end: left.expiresAt !== null, last_used_at };
   }
 
-  /** Deletes expired keys with their secrets. Called by a periodic task; another process may have deleted them already. */
+  /** Deletes expired keys with their secrets. Called by a periodic task. Another process may already have deleted them. */
   async removeExpired(scope: EndpointScope): Promise<void> {
     await this.changes.write(inEndpoint(scope), async (write) => {
       const expired = await removeExpired(write);
@@ -176,7 +176,7 @@ export class SigningKeysService {
 
   /**
    * Announces keys that expire soon, once per expiry. Called by a periodic task.
-   * @param before latest expiry to announce, in Unix time in milliseconds
+   * @param before the latest expiry that is announced, as Unix time in milliseconds
    */
   async announceEnds(scope: EndpointScope, before: number): Promise<void> {
     await this.changes.write(inEndpoint(scope), async (write) => {
@@ -206,7 +206,7 @@ export class SigningKeysService {
     { origin, overlapSeconds }: { origin: 'generated' | 'imported'; overlapSeconds?: number | undefined },
     caller: Caller,
   ): Promise<Committed<SigningKeyRow>> {
-    // Rejects a malformed id before anything is encrypted.
+    // Refuses a malformed id before anything is encrypted.
     inEndpoint(scope);
     const id = `sk_${newId()}`;
     const sealedSecret = toColumn(
@@ -242,13 +242,13 @@ export class SigningKeysService {
         const data = { ...eventOf(scope.endpointId, gone), reason: 'expired', by: 'signet' };
         await this.acts.tell(write, { kind: 'signing_key.deleted', data });
       }
-      // From now on attempts must sign with both keys, or the existing key has a new expiry.
+      // From now on, attempts must sign with both keys, or the existing key has a new expiry.
       await endsSignatures(write);
       return { ...key, expiresAt: null, lastUsedAt: null, createdAt: write.now };
     });
   }
 
-  /** A key of the endpoint, and its other keys. @throws SigningKeyNotFound */
+  /** Returns a key of the endpoint, and its other keys. @throws SigningKeyNotFound */
   private async find(write: Write, keyId: string): Promise<{ key: SigningKeyRow; others: SigningKeyRow[] }> {
     const keys = await liveKeysOf(write);
     const key = keys.find(({ id }) => id === keyId);
@@ -270,7 +270,7 @@ const entryOf = (write: Write, keyId: string, detail: Record<string, unknown> = 
   detail: { endpoint_id: write.scope.id, ...detail },
 });
 
-/** Deletes expired keys. @returns the deleted keys: at most one, because one key never expires */
+/** Deletes expired keys. @returns the deleted keys; at most one, because one key has no expiry */
 async function removeExpired(write: Write): Promise<Described[]> {
   const values = [write.scope.id, write.now];
   const sql = `SELECT ${DESCRIBED.select} FROM signing_keys WHERE endpoint_id = ? AND expires_at <= ?`;
@@ -283,7 +283,7 @@ function readKey(text: string): WebhookKeyText {
   try {
     return readWebhookKey(text);
   } catch (error) {
-    if (error instanceof UnusableKeyError) throw invalid('secret', { rule: `secret is no key: ${error.message}` });
+    if (error instanceof UnusableKeyError) throw invalid('secret', { rule: `secret must be a valid key: ${error.message}` });
     throw error;
   }
 }
