@@ -58,7 +58,7 @@ export class TagView {
 /** A gateway as a resource with tags. */
 export class TaggedInstanceView {
   @ApiProperty({ description: 'Gateway' }) resource_id: string;
-  @ApiProperty({ type: Object, description: 'Always empty; the spelling of the name is the contract's' }) resouce_detail: object;
+  @ApiProperty({ type: Object, description: 'Always empty; the contract spells the name of this field like this' }) resouce_detail: object;
   @ApiProperty({ description: 'Gateway name' }) resource_name: string;
   @ApiProperty({ type: [TagView] }) tags: TagView[];
 }
