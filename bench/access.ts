@@ -37,7 +37,7 @@ const config = readConfig({
   SIGNET_EMBEDDED_GATEWAY: 'off',
   SIGNET_ADMIN_PASSWORD: 'correct-horse-battery-staple',
 });
-const app = await NestFactory.createApplicationContext(AppModule.for(config), { logger: false, abortOnError: false });
+const app = await NestFactory.createApplicationContext(await AppModule.for(config), { logger: false, abortOnError: false });
 let missed = false;
 try {
   console.log('                                      bare      ours   difference    target   (µs a call, median of the rounds)');

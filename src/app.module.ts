@@ -15,9 +15,7 @@ import { ApiKeysModule } from './webhooks/api-keys/api-keys.module.js';
 import { EdgeModule } from './platform/edge/edge.module.js';
 import { EndpointsModule } from './webhooks/endpoints/endpoints.module.js';
 import { entities } from './entities.js';
-import { ExternalIamModule } from './identity/external/external-iam.module.js';
 import { DirectoryModule } from './identity/iam/directory.module.js';
-import { IamModule } from './identity/iam/iam.module.js';
 import { InstancesModule } from './apig/instances/instances.module.js';
 import { ApisModule } from './apig/apis/apis.module.js';
 import { BindingsModule } from './apig/bindings/bindings.module.js';
@@ -33,7 +31,11 @@ import { VaultModule } from './platform/vault/vault.module.js';
 /** All control-plane modules. */
 @Module({})
 export class AppModule {
-  static for(config: Config): DynamicModule {
+  /** Loads the identity module that is configured: the external one brings libraries that no other module needs. */
+  static async for(config: Config): Promise<DynamicModule> {
+    const identity = config.identity
+      ? (await import('./identity/external/external-iam.module.js')).ExternalIamModule.for(config.identity)
+      : (await import('./identity/iam/iam.module.js')).IamModule;
     const endpoints = EndpointsModule.with(PendingMessagesModule);
     return {
       module: AppModule,
@@ -49,7 +51,7 @@ export class AppModule {
         ReceiptsModule,
         ProjectsModule,
         DirectoryModule,
-        AuthModule.with(config.identity ? ExternalIamModule.for(config.identity) : IamModule, CredentialsModule, ApiKeysModule),
+        AuthModule.with(identity, CredentialsModule, ApiKeysModule),
         EdgeModule,
         InstancesModule,
         ApisModule,

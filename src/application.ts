@@ -66,7 +66,7 @@ export async function createApplication(config: Config, logger: Logger): Promise
     },
   };
   const adapter = new FastifyAdapter(options as ConstructorParameters<typeof FastifyAdapter>[0]);
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.for(config), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(await AppModule.for(config), adapter, {
     bodyParser: false,
     logger: new NestLogger(logger),
     abortOnError: false,

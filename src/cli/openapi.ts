@@ -6,7 +6,7 @@ import { describe } from '../platform/openapi/openapi.js';
 
 /** Prints the OpenAPI document. Nest's preview mode creates no providers, so it needs no database, key or port. */
 export async function printOpenApi(): Promise<void> {
-  const preview = await NestFactory.create(AppModule.for(readConfig({})), new FastifyAdapter(), {
+  const preview = await NestFactory.create(await AppModule.for(readConfig({})), new FastifyAdapter(), {
     preview: true,
     logger: false,
     abortOnError: false,

@@ -53,7 +53,7 @@ export function permissionsOf(routes: readonly Route[]): string {
 
 /** Prints it. Nest's preview mode creates no providers, so it needs no database, key or port. */
 export async function printPermissions(): Promise<void> {
-  const preview = await NestFactory.create(AppModule.for(readConfig({})), new FastifyAdapter(), {
+  const preview = await NestFactory.create(await AppModule.for(readConfig({})), new FastifyAdapter(), {
     preview: true,
     logger: false,
     abortOnError: false,

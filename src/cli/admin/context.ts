@@ -18,7 +18,7 @@ export async function withServices<T>(
   const config = readConfig(env);
   if (!makes) await assertInstalled(config);
   const logger = new NestLogger(createLogger('fatal'));
-  const services = await NestFactory.createApplicationContext(AppModule.for(config), { logger, abortOnError: false });
+  const services = await NestFactory.createApplicationContext(await AppModule.for(config), { logger, abortOnError: false });
   // Any command may be the first one on an empty database. Not on standard output: `TOKEN=$(signet admin token …)`.
   tellGeneratedPassword(services, console.error);
   try {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Connection, createConnection, type SslOptions } from 'mysql2/promise';
+import type { Connection, SslOptions } from 'mysql2/promise';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { type Config, inDataDir } from '../config/config.js';
 import type { DatabaseServer, DatabaseTls } from '../config/database-url.js';
@@ -131,6 +131,7 @@ function tlsOptions(tls: DatabaseTls | undefined): SslOptions | undefined {
 /** @throws Error with advice for the operator */
 async function connect({ host, port, user, password, database }: DatabaseServer, ssl: SslOptions | undefined): Promise<Connection> {
   const named = { host, port, user, database, ...(password && { password: password.reveal() }), ...(ssl && { ssl }) };
+  const { createConnection } = await import('mysql2/promise');
   return createConnection({ ...named, connectTimeout: CONNECT_MS }).catch((error: Error & { code?: string }) => {
     throw new Error(
       `DATABASE_URL: cannot connect to the database ${database} at ${host}:${port} (${error.code ?? 'TLS'}: ${error.message})`,

@@ -4,15 +4,15 @@ import { AwsKmsProvider } from './aws-kms-provider.js';
 import { readUnwrapKeyring, readKeyring } from './key-encryption-keys.js';
 import { type KeyProvider, opensUnderAnyContext, operatorError, UnknownKek, type WrappedKey } from './key-provider.js';
 import { KeyringProvider } from './keyring-provider.js';
-import { VaultTransitProvider } from './vault-transit-provider.js';
 
 /** Opens each configured provider. @param sealed whether the database contains encrypted data */
-const OPEN: Record<KeyProviderName, (config: Config, sealed: boolean) => KeyProvider | undefined | Promise<KeyProvider>> = {
+const OPEN: Record<KeyProviderName, (config: Config, sealed: boolean) => KeyProvider | undefined | Promise<KeyProvider | undefined>> = {
   ring: (config, sealed) => {
     const ring = config.kek.provider === 'ring' ? readKeyring(config, sealed) : readUnwrapKeyring(config);
     return ring && new KeyringProvider(ring);
   },
-  vault: ({ kek }) => kek.vault && new VaultTransitProvider(kek.vault),
+  // Its HTTP client is loaded only if it is configured.
+  vault: async ({ kek }) => kek.vault && new (await import('./vault-transit-provider.js')).VaultTransitProvider(kek.vault),
   'aws-kms': ({ kek }) => kek.awsKms && AwsKmsProvider.open(kek.awsKms),
 };
 
