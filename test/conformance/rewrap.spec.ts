@@ -110,7 +110,7 @@ onBothDatabases((name) => {
         { root_id: 'new', state: 'primary', data_keys: 0 },
         { root_id: 'old', state: 'in use', data_keys: all },
       ]);
-      await expect(start(ring(next))).rejects.toThrow(`old (${all} data keys). Put them back, run signet admin rewrap`);
+      await expect(start(ring(next))).rejects.toThrow(`old (${all} data keys). Add them to the keyring again and run signet admin rewrap`);
       expect(await rewrap(second, false)).toMatchObject({ rewrapped: all, resealed: 0, broken: [] });
       expect(await rewrap(second, false)).toMatchObject({ rewrapped: 0 });
       expect(new Set((await dataKeys(second)).map(({ root_id }) => root_id))).toEqual(new Set(['new']));
