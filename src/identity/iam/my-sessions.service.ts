@@ -4,12 +4,14 @@ import { ApiFault } from '../../platform/common/api-error.js';
 import { Clock } from '../../platform/common/clock.js';
 import { cursorAfter, positionOf } from '../../platform/common/cursor.js';
 import type { Principal } from '../../platform/common/principal.js';
-import type { RowOf } from '../../platform/database/columns.js';
+import { columnsOf, type RowOf } from '../../platform/database/columns.js';
 import { Database } from '../../platform/database/database.js';
+import { LoginSession } from './login-session.entity.js';
 import { LISTED, type LoginSessionPageView, type SessionQuery, toView } from './my-sessions.dto.js';
 import { revokeIn } from './revoked-tokens.js';
 import { StoredAccessKeys } from './stored-access-keys.js';
 
+const EXPIRY = columnsOf(LoginSession).pick('expiresAt');
 const ID = /^[0-9a-f]{32}$/;
 /** Stands for the session of the request. */
 const CURRENT = 'current';
@@ -49,8 +51,8 @@ export class MySessionsService {
   async end(given: string, { userId, sessionId }: Principal): Promise<void> {
     const id = given === CURRENT ? (sessionId ?? '') : given;
     const ended = await this.database.transaction(async (tx) => {
-      const sql = 'SELECT expires_at AS expiresAt FROM login_sessions WHERE id = ? AND user_id = ?';
-      const [row] = await tx.rows<{ expiresAt: number }>(sql, [id, userId]);
+      const sql = `SELECT ${EXPIRY.select} FROM login_sessions WHERE id = ? AND user_id = ?`;
+      const [row] = await tx.rows<RowOf<typeof EXPIRY>>(sql, [id, userId]);
       if (!row) return false;
       await revokeIn(tx, id, row.expiresAt, this.clock.now());
       await tx.run('DELETE FROM login_sessions WHERE id = ?', [id]);
