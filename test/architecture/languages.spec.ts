@@ -10,7 +10,7 @@ const DECLARED: Record<string, { test: RegExp; skips: RegExp }> = {
   '.py': { test: /^ *def (test_\w+)/, skips: /@unittest\.skip\(/ },
   '.go': { test: /^func (Test\w+)/, skips: /\bt\.Skip/ },
   '.java': { test: /\bvoid (\w+)\(/, skips: /@Disabled|@Ignore/ },
-  '.php': { test: /^test\('([^']+)',/, skips: /\/\/ skipped/ },
+  '.php': { test: /^ *test\('([^']+)',/, skips: /\/\/ skipped/ },
 };
 
 /** Whether a file declares a test that runs. */

@@ -55,26 +55,35 @@ const typescript: Language = {
 };
 
 const PYTHON = '/usr/bin/python3';
-const driver = (cases: readonly unknown[]): any[] =>
-  execFileSync(PYTHON, [resolve('verifiers/python/tests/driver.py')], {
-    input: cases.map((each) => `${JSON.stringify(each)}\n`).join(''),
-    env: { PATH: process.env['PATH'], PYTHONDONTWRITEBYTECODE: '1', PYTHONPATH: resolve('verifiers/python/src') },
-    encoding: 'utf8',
-  })
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => JSON.parse(line) as unknown);
-const python: Language = {
-  sign: (items) =>
-    driver(
-      items.map(({ key, dialect, secrets }) =>
-        key
-          ? { do: 'sign', ...REQUEST, url: REQUEST.target, key, coverBody: true, now: NOW, body }
-          : { do: 'sign_webhook', id: 'msg_1', timestamp: NOW, dialect, secrets, body },
+const python = drivenBy([PYTHON, resolve('verifiers/python/tests/driver.py')], {
+  PYTHONDONTWRITEBYTECODE: '1',
+  PYTHONPATH: resolve('verifiers/python/src'),
+});
+const php = drivenBy(['php', '-d', 'error_reporting=-1', '-d', 'display_errors=stderr', resolve('verifiers/php/tests/driver.php')]);
+
+/** A program that reads an item a line, and writes an answer a line. */
+function drivenBy([file = '', ...args]: readonly string[], env: Record<string, string> = {}): Language {
+  const answers = (cases: readonly unknown[]): any[] =>
+    execFileSync(file, args, {
+      input: cases.map((each) => `${JSON.stringify(each)}\n`).join(''),
+      env: { PATH: process.env['PATH'], ...env },
+      encoding: 'utf8',
+    })
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as unknown);
+  return {
+    sign: (items) =>
+      answers(
+        items.map(({ key, dialect, secrets }) =>
+          key
+            ? { do: 'sign', ...REQUEST, url: REQUEST.target, key, coverBody: true, now: NOW, body }
+            : { do: 'sign_webhook', id: 'msg_1', timestamp: NOW, dialect, secrets, body },
+        ),
       ),
-    ),
-  codes: (vectors) => driver(vectors).map(({ code }) => (code ?? undefined) as string | undefined),
-};
+    codes: (vectors) => answers(vectors).map(({ code }) => (code ?? undefined) as string | undefined),
+  };
+}
 
 /** Programs that read a JSON list and write one. */
 const asked = (items: readonly Item[]) => items.map((item) => ({ ...item, ...(item.key ? REQUEST : { id: 'msg_1' }), now: NOW, body }));
@@ -94,7 +103,8 @@ const javaOf = (program: JavaProgram): Language => ({
   codes: (vectors) => program.answers(vectors).map(({ code }) => code as string | undefined),
 });
 
-const tools = { [PYTHON]: ['-c', 'import cryptography'], go: ['version'], javac: ['-version'] };
+const hasPhp = 'exit(extension_loaded("sodium") && is_file("/usr/share/php/phpseclib3/autoload.php") ? 0 : 1);';
+const tools = { [PYTHON]: ['-c', 'import cryptography'], go: ['version'], javac: ['-version'], php: ['-r', hasPhp] };
 const missing = Object.entries(tools).flatMap(([tool, args]) => (spawnSync(tool, args).status === 0 ? [] : [tool]));
 if (missing.length > 0 && process.env['CI']) throw new Error(`no ${missing.join(', ')}: CI tests the verifiers in every language`);
 
@@ -103,6 +113,7 @@ if (missing.length > 0 && process.env['CI']) throw new Error(`no ${missing.join(
   const languages = new Map<string, Language>([
     ['typescript', typescript],
     ['python', python],
+    ['php', php],
   ]);
   const items: Item[] = [];
   beforeAll(async () => {

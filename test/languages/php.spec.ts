@@ -4,11 +4,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { type KeyMaterial, sign, signWebhook, verifySignature, verifyWebhook, type WebhookDialect } from 'signet-signing';
-import { keyRules } from '#signing/algorithms.js';
-import { newWebhookKeyPair, newWebhookSecret } from '#signing/webhook-keys.js';
+import { KeyService } from '../support/key-service.js';
 import { codeBlocksOf } from '../support/markdown.js';
-import { byLibrary, VECTORS } from '../support/vectors.js';
+import { byLibrary, MESSAGE_VECTORS, VECTORS } from '../support/vectors.js';
 import { VerifierProgram } from '../support/verifier-program.js';
 
 const PACKAGE = resolve('verifiers/php');
@@ -24,6 +22,7 @@ const missing = Object.entries(NEEDED).flatMap(([name, isHere]) => (isHere() ? [
 if (missing.length > 0 && process.env['CI']) throw new Error(`no ${missing.join(' ')}: CI runs the PHP verifier`);
 
 const run = promisify(execFile);
+const ALL = [...VECTORS, ...MESSAGE_VECTORS];
 /** A warning of PHP fails a test. */
 const PHP = ['-d', 'error_reporting=-1', '-d', 'display_errors=stderr', '-d', 'zend.assertions=1'];
 
@@ -35,12 +34,12 @@ interface Answer {
 }
 
 /** Sends cases to the driver, in one process, and returns its answers. */
-function drive<T = Answer>(cases: readonly unknown[], autoload = join(PACKAGE, 'tests/autoload.php')): T[] {
+function drive(cases: readonly unknown[], autoload = join(PACKAGE, 'tests/autoload.php')): Answer[] {
   const input = cases.map((each) => `${JSON.stringify(each)}\n`).join('');
   return execFileSync('php', [...PHP, DRIVER, autoload], { input, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
     .split('\n')
     .slice(0, -1)
-    .map((line) => JSON.parse(line) as T);
+    .map((line) => JSON.parse(line) as Answer);
 }
 
 (missing.length === 0 ? describe : describe.skip)(
@@ -48,23 +47,23 @@ function drive<T = Answer>(cases: readonly unknown[], autoload = join(PACKAGE, '
   () => {
     it('passes its own tests', async () => {
       const { stdout } = await run('php', [...PHP, join(PACKAGE, 'tests/run.php')]);
-      expect(stdout).toMatch(/^[3-9]\d tests, 0 failed\n$/);
+      expect(stdout).toMatch(/^[5-9]\d tests, 0 failed\n$/);
     });
 
     describe('the vectors', () => {
       let answers: Answer[];
       beforeAll(() => {
-        answers = drive(VECTORS);
+        answers = drive(ALL);
       });
 
       it('are judged as they have to be, with the same code', () => {
-        expect(VECTORS.length).toBeGreaterThan(1000);
-        const given = VECTORS.map(({ id, code }, i) => ({ id, code, expected: code === null ? 'valid' : 'invalid', given: answers[i]! }));
+        expect(ALL.length).toBeGreaterThan(1400);
+        const given = ALL.map(({ id, code }, i) => ({ id, code, expected: code === null ? 'valid' : 'invalid', given: answers[i]! }));
         expect(given.filter((each) => each.given.code !== each.code || each.given.expected !== each.expected)).toEqual([]);
       });
 
       it('have the hints of the library, and the same facts about what is covered', () => {
-        const said = VECTORS.flatMap((vector, i): { id: string; theirs: unknown; ours: unknown }[] => {
+        const said = ALL.flatMap((vector, i): { id: string; theirs: unknown; ours: unknown }[] => {
           const verdict = byLibrary(vector);
           if (verdict === undefined) return [];
           const { hint, verified } = answers[i]!;
@@ -72,81 +71,35 @@ function drive<T = Answer>(cases: readonly unknown[], autoload = join(PACKAGE, '
           const none = vector.kind === 'webhook' ? { id: null } : {};
           return [{ id: vector.id, theirs: ok ? verified : { code: verdict.code, hint }, ours: ok ? { ...none, ...facts } : facts }];
         });
-        expect(said.length).toBeGreaterThan(1000);
+        expect(said.length).toBeGreaterThan(1400);
         expect(said.map(({ id, theirs }) => ({ id, said: theirs }))).toEqual(said.map(({ id, ours }) => ({ id, said: ours })));
       });
     });
 
-    describe('and signet-signing for Node', () => {
-      const NOW = 1_767_225_600;
-      const now = () => NOW * 1000;
-      const target = { method: 'POST', url: '/v1/a%2Fb/%E4%B8%AD?b=2&a=1+%2B&a=', host: 'backend.internal:8080' };
-      const body = Buffer.from('{"name":"密钥"}');
-      let keys: KeyMaterial[];
+    describe('with the keys of a service', () => {
+      const folder = mkdtempSync(join(tmpdir(), 'php-keys-'));
+      const cache = (name: string) => join(folder, name);
+      /** PHP has no process that could leave by itself: whatever stops the server says so. */
+      const served = (name: string) => {
+        const script = join(PACKAGE, 'tests/backend.php');
+        const php = `KEY_CACHE=${cache(name)} exec php ${PHP.join(' ')}`;
+        const end = `kill $server; wait $server; (${php} ${script} leave); exit $?`;
+        return ['sh', '-c', `(${php} -S 127.0.0.1:$PORT ${script}) & server=$!; trap '${end}' TERM; wait $server`];
+      };
+      let keys: KeyService;
       beforeAll(async () => {
-        const kinds = [['hmac'], ['basic'], ['public_key'], ['aes', 'aes-128-cfb'], ['aes', 'aes-256-cfb']] as const;
-        keys = await Promise.all(
-          kinds.map(async ([signType, signAlgorithm = null]) => {
-            const { key, secret } = await keyRules(signType, signAlgorithm, { basicKeyLeadingDigit: false }).generate({});
-            return { signType, signAlgorithm, signKey: key, signSecret: secret };
-          }),
-        );
+        keys = await KeyService.start();
+      });
+      afterAll(async () => {
+        await keys.stop();
+        rmSync(folder, { recursive: true, force: true });
       });
 
-      it('verify what the other signs, with each type of key, with and without the body, and webhooks in both dialects', () => {
-        const cases = keys.flatMap((key) => [true, false].map((coverBody) => ({ key, coverBody })));
-        const [older, newer, pair] = [newWebhookSecret().secret, newWebhookSecret().secret, newWebhookKeyPair()];
-        const message = { id: 'msg_1', timestamp: NOW, body: body.toString() };
-        const deliveries: { dialect: WebhookDialect; secrets: string[]; accepted: string }[] = [
-          { dialect: 'x-webhook', secrets: [newer], accepted: newer },
-          { dialect: 'x-webhook', secrets: [newer, older], accepted: older },
-          { dialect: 'standard', secrets: [newer], accepted: newer },
-          { dialect: 'standard', secrets: [newer, older], accepted: older },
-          { dialect: 'standard', secrets: [pair.secret, older], accepted: pair.publicKey! },
-        ];
-        const settings = { skewSeconds: 900, allowUnsignedPayload: true, signatureHeader: 'authorization' };
-        const signedHere = cases.map(({ key, coverBody }) => {
-          const headers = sign({ ...target, ...(coverBody ? { body } : { bodySha256: 'UNSIGNED-PAYLOAD' }) }, key, { now });
-          const request = { method: target.method, target: target.url, headers: Object.entries({ host: target.host, ...headers }) };
-          const open = key.signType === 'public_key' ? { ...key, signSecret: null } : key;
-          const options = { kind: 'gateway', keys: [open], now: NOW, options: settings, before: [] };
-          return { ...options, request: { ...request, body: body.toString('base64') } };
-        });
-        const deliveredHere = deliveries.map(({ dialect, secrets, accepted }) => ({
-          kind: 'webhook',
-          dialect,
-          keys: [accepted],
-          now: NOW,
-          options: { toleranceSeconds: 300 },
-          request: { headers: Object.entries(signWebhook(message, dialect, secrets)), body: body.toString('base64') },
-        }));
-        // One process for both directions.
-        const answers = drive<Record<string, string>>([
-          ...cases.map((each) => ({ do: 'sign', ...target, ...each, now: NOW, body: body.toString('base64') })),
-          ...deliveries.map(({ dialect, secrets }) => ({
-            do: 'sign_webhook',
-            ...message,
-            dialect,
-            secrets,
-            body: body.toString('base64'),
-          })),
-          ...signedHere,
-          ...deliveredHere,
-        ]);
-        const signedInPhp = answers.splice(0, cases.length);
-        const deliveredInPhp = answers.splice(0, deliveries.length);
-        const options = { keys, now, allowUnsignedPayload: true };
-        expect(
-          signedInPhp.map((headers) => verifySignature({ ...target, body, headers: { host: target.host, ...headers } }, options)),
-        ).toEqual(
-          cases.map(({ coverBody, key }) => expect.objectContaining({ ok: true, bodySigned: coverBody && key.signType !== 'basic' })),
-        );
-        deliveries.forEach(({ dialect, secrets, accepted }, i) => {
-          expect(deliveredInPhp[i]).toEqual(signWebhook(message, dialect, secrets));
-          expect(verifyWebhook({ headers: deliveredInPhp[i]!, body }, { dialect, secrets: [accepted], now })).toMatchObject({ ok: true });
-        });
-        expect(answers).toEqual([...signedHere, ...deliveredHere].map(() => expect.objectContaining({ expected: 'valid' })));
-      });
+      it('the next refresh ends acceptance of a deleted key before the receipt says so, and whoever stops the server leaves', () =>
+        keys.expectDeletionEndsAcceptance(served('enforcing'), { asks: true }));
+
+      it('report-only mode accepts a deleted key, and no receipt says that it refuses it', () =>
+        keys.expectReportOnlyClaimsNothing(served('report-only')));
     });
 
     describe('the package as composer installs it', () => {
@@ -172,7 +125,7 @@ function drive<T = Answer>(cases: readonly unknown[], autoload = join(PACKAGE, '
       });
 
       it('says what keys of the type public_key need, and verifies all others', () => {
-        const others = VECTORS.filter(({ keys }) => !JSON.stringify(keys).includes('public_key'));
+        const others = ALL.filter(({ keys }) => !JSON.stringify(keys).includes('public_key'));
         expect(others.length).toBeGreaterThan(1000);
         const given = drive(others, autoload).map(({ code }) => code);
         expect(given).toEqual(others.map(({ code }) => code));

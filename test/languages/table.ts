@@ -20,6 +20,7 @@ const GO_HTTP = 'verifiers/go/middleware_test.go';
 const GO_SERVICE = 'verifiers/go/service_test.go';
 const PHP = 'test/languages/php.spec.ts';
 const PHP_VERIFY = 'verifiers/php/tests/verifier_test.php';
+const PHP_KEYS = 'verifiers/php/tests/service_keys_test.php';
 const PHP_HTTP = 'verifiers/php/tests/middleware_test.php';
 const JAVA = 'test/languages/java.spec.ts';
 const JAVA_TESTS = 'verifiers/java/src/test/java/signet/signing';
@@ -35,12 +36,19 @@ export const TABLE: Record<string, Partial<Record<Language, readonly Cited[]>>> 
     Python: [[PY_VERIFY, 'test_what_each_kind_signs_verifies_and_says_whether_the_body_is_covered']],
     Go: [[GO_VERIFY, 'TestEachKindOfKeyVerifiesWhatItSigned']],
     Java: [[JAVA, 'signs what the library accepts, with every kind of key']],
-    PHP: [[PHP, 'verify what the other signs, with each type of key, with and without the body, and webhooks in both dialects']],
+    PHP: [[MATRIX, 'with every type of key, both dialects and Ed25519, and refuses each of them with another body']],
   },
   'message signatures of RFC 9421': {
     TypeScript: [['test/signing/message-signatures.spec.ts', 'verifies without the private half, and says what is covered']],
     Python: [[PYTHON, 'gives the expected verdict and code for every vector']],
     Go: [[GO, 'have the expected verdict and code']],
+    PHP: [
+      [PHP, 'are judged as they have to be, with the same code'],
+      [
+        'verifiers/php/tests/message_signatures_test.php',
+        'the vectors of RFC 9421: the signature base is the published one, and so is its signature',
+      ],
+    ],
   },
   'webhooks, both dialects': {
     TypeScript: [['test/signing/verdicts.spec.ts', 'for webhooks']],
@@ -67,6 +75,7 @@ export const TABLE: Record<string, Partial<Record<Language, readonly Cited[]>>> 
     Python: [[PYTHON, 'accepts a key as soon as it is created, refuses it once it is deleted, and appears so in the receipt']],
     Go: [[GO, 'refuses a deleted key before the receipt reports it, and signs off when its process ends']],
     Java: [[JAVA, 'a deletion ends acceptance before the receipt says so, and the process leaves when it ends']],
+    PHP: [[PHP, 'the next refresh ends acceptance of a deleted key before the receipt says so, and whoever stops the server leaves']],
   },
   'also for a request that waits': {
     TypeScript: [
@@ -82,12 +91,14 @@ export const TABLE: Record<string, Partial<Record<Language, readonly Cited[]>>> 
     Python: [[PY_KEYS, 'test_keys_above_their_age_are_not_used_by_whichever_clock']],
     Go: [[GO_SERVICE, 'TestTheAgeIsTheLargerOneByTwoClocks']],
     Java: [[JAVA_KEYS, 'theAgeIsTheLongerOneByTwoClocks']],
+    PHP: [[PHP_KEYS, 'keys above their age are not used, by whichever clock, nor after another start of the machine']],
   },
   readiness: {
     TypeScript: [[SERVICE, 'fetches keys, shows each ETag that it holds, and follows every change']],
     Python: [[PY_KEYS, 'test_keys_come_change_and_go_each_with_its_etag_shown']],
     Go: [[GO_SERVICE, 'TestNothingIsAcceptedBeforeTheKeysAndAfterTheirAge']],
     Java: [[JAVA_KEYS, 'nothingIsAcceptedBeforeTheKeys']],
+    PHP: [[PHP_KEYS, 'keys are fetched once for all processes, their ETag is shown at once, and changes arrive with the next refresh']],
   },
   'skew, also after the body': {
     TypeScript: [[VERIFY, 'a body that is held back until the replay store has forgotten the request is refused as too old']],
@@ -127,7 +138,10 @@ export const TABLE: Record<string, Partial<Record<Language, readonly Cited[]>>> 
       [JAVA_HTTP, 'reportOnlyPassesEverythingOnAndCounts'],
       [JAVA, 'a process in report-only mode accepts a deleted key, and no receipt says that it refuses it'],
     ],
-    PHP: [[PHP_HTTP, 'report-only mode passes everything on, whole, logs and counts it']],
+    PHP: [
+      [PHP_HTTP, 'report-only mode passes everything on, whole, logs and counts it'],
+      [PHP, 'report-only mode accepts a deleted key, and no receipt says that it refuses it'],
+    ],
   },
   frameworks: {
     TypeScript: [['test/signing/middlewares.spec.ts', 'verifies the bytes of a JSON body as sent, and passes the body on']],
@@ -174,7 +188,7 @@ export const TABLE: Record<string, Partial<Record<Language, readonly Cited[]>>> 
       [GO, 'accepts what the library signs, with every kind of key, and refuses it with another body or key'],
     ],
     Java: [[MATRIX, 'with every type of key, both dialects and Ed25519, and refuses each of them with another body']],
-    PHP: [[PHP, 'verify what the other signs, with each type of key, with and without the body, and webhooks in both dialects']],
+    PHP: [[MATRIX, 'with every type of key, both dialects and Ed25519, and refuses each of them with another body']],
   },
   'its own tests, on its oldest versions': {
     TypeScript: [[PACKAGE, 'can be loaded by import and by require on %s']],
@@ -201,6 +215,13 @@ export const TABLE: Record<string, Partial<Record<Language, readonly Cited[]>>> 
     TypeScript: [[TS, 'is used in a unit test of a backend as its README says']],
     Python: [['verifiers/python/tests/test_readme.py', 'test_every_block_but_the_first_runs']],
     Go: [['verifiers/go/signettest/signettest_test.go', 'TestASignedRequestIsAcceptedByABackendWithTheKeyAndByNoOther']],
+    PHP: [
+      [
+        'verifiers/php/tests/readme_test.php',
+        'every block of the README is PHP, its keys of a service have right options, and its test of a backend passes',
+      ],
+      ['verifiers/php/tests/test_signer_test.php', 'what a signer for tests signs is accepted by a backend with its key, and by no other'],
+    ],
   },
 };
 

@@ -29,13 +29,19 @@ export class KeyService {
     await this.database.drop();
   }
 
-  /** Expects that a deleted key is refused before its receipt says so, and that a process which ends is recorded as left. */
-  async expectDeletionEndsAcceptance(command: Command): Promise<void> {
+  /**
+   * Expects that a deleted key is refused before its receipt says so, and that a process which ends is recorded as left.
+   * @param asks whether the program fetches keys only while it is asked
+   */
+  async expectDeletionEndsAcceptance(command: Command, { asks = false } = {}): Promise<void> {
     const { instanceId, signId, backend, ask, deleted } = await this.#started(command);
     try {
       expect(await ask()).toEqual({ status: 200, text: `signed with ${signId}: body` });
       const path = await deleted();
-      await until(async () => (await this.#receipt(path)).refused_everywhere, 'the receipt says that the key is refused everywhere');
+      await until(async () => {
+        if (asks) await ask();
+        return (await this.#receipt(path)).refused_everywhere;
+      }, 'the receipt says that the key is refused everywhere');
       expect(await ask()).toMatchObject({ status: 401, text: expect.stringContaining('"unknown_key"') });
       const name = { name: 'orders-backend', process_id: expect.stringMatching(/^[\w-]{16}$/) };
       expect((await this.#receipt(path)).verifiers).toMatchObject({

@@ -5,38 +5,30 @@ declare(strict_types=1);
 namespace Signet\Signing;
 
 /**
- * The signature headers of a request, parsed before any key or the body is used.
+ * A signature in the Authorization header, or in another one with its form: all types of keys but `http-message-signatures`.
  *
  * @internal
  */
-final class Authorization
+final class Authorization extends SignedRequest
 {
-    /** Clients sign a handful. */
-    private const SIGNED_HEADERS_MAX = 64;
-    /** Characters of the target and the signed headers: twice the limit of HTTP servers. */
-    private const SIGNED_CHARS_MAX = 65_536;
-
-    /**
-     * @param string $signature the secret, for `basic`
-     * @param int $signedAt seconds since the epoch; 0 for a scheme without a string to sign
-     */
     private function __construct(
         private readonly string $method,
         private readonly string $target,
-        public readonly Scheme $scheme,
-        public readonly string $accessId,
+        Scheme $scheme,
+        string $accessId,
         public readonly string $signedHeaders,
-        #[\SensitiveParameter] public readonly string $signature,
-        public readonly int $signedAt = 0,
+        #[\SensitiveParameter] string $signature,
+        int $signedAt = 0,
         private readonly string $date = '',
         private readonly string $headerLines = '',
         private readonly ?string $announced = null,
     ) {
+        parent::__construct($scheme, $accessId, $signature, $signedAt);
     }
 
-    public static function parse(string $method, string $target, Headers $headers, string $signatureHeader): self|Refusal
+    /** @param string $value of the header, trimmed */
+    public static function read(string $method, string $target, Headers $headers, string $signatureHeader, string $value): self|Refusal
     {
-        $value = Text::trim($headers->get(Text::lower($signatureHeader)) ?? '');
         if ($value === '') {
             return new Refusal('no_authorization', "there is no $signatureHeader header");
         }
@@ -76,12 +68,6 @@ final class Authorization
         return new self($method, $target, $scheme, $accessId, $signedHeaders, $signature, $signedAt, $date, $lines, $announced);
     }
 
-    /** @return array<string, string> without the signature, which is the secret of Basic */
-    public function __debugInfo(): array
-    {
-        return ['scheme' => $this->scheme->value, 'accessId' => $this->accessId];
-    }
-
     public function bodySigned(): bool
     {
         return $this->scheme->coversRequest() && $this->announced !== Canonical::UNSIGNED_PAYLOAD;
@@ -102,13 +88,11 @@ final class Authorization
         return Canonical::stringToSign($this->scheme->value, $this->date, $this->canonicalRequest($body));
     }
 
-    /** Whether the body is the one that X-Sdk-Content-Sha256 announces; hashes it, so asked last. */
     public function bodyMatches(string $body): bool
     {
         return $this->announced === null || $this->announced === Canonical::UNSIGNED_PAYLOAD || $this->announced === hash('sha256', $body);
     }
 
-    /** @return list<string> in lower case */
     public function signedNames(): array
     {
         return $this->signedHeaders === '' ? [] : explode(';', Text::lower($this->signedHeaders));

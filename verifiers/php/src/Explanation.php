@@ -8,7 +8,7 @@ namespace Signet\Signing;
 final class Explanation
 {
     /**
-     * @param string|null $part where they differ first: `method`, `uri`, `query`, `header host`, …, `signedHeaders` or `payload`; null when both are
+     * @param string|null $part where they differ first: `method`, `uri`, `query`, `header host`, …, `signedHeaders` or `payload`, or a component; null when both are
      *     equal: then the secret differs
      * @param string|null $receivedLine of that part
      * @param string|null $signedLine of that part
@@ -39,12 +39,15 @@ final class Explanation
     }
 
     /**
-     * Method, URI, query, one line per header, an empty line, signed headers, payload.
+     * The component of a signature base; else of a canonical request: method, URI, query, one line per header, an empty line, signed headers, payload.
      *
      * @param list<string> $lines
      */
     private static function partName(array $lines, int $line): string
     {
+        if (preg_match('/\A"([^"]*+)": /', $lines[$line] ?? '', $component) === 1) {
+            return $component[1];
+        }
         $header = explode(':', $lines[$line] ?? '', 2)[0];
         return match (true) {
             $line < 3 => ['method', 'uri', 'query'][$line],

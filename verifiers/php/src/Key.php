@@ -8,9 +8,10 @@ namespace Signet\Signing;
 final class Key implements \JsonSerializable
 {
     /**
-     * @param string $signType `hmac`, `basic`, `aes` or `public_key`
-     * @param string|null $signSecret leave it out for `public_key`: a verifier needs the public half only
-     * @param string|null $signAlgorithm `aes-128-cfb` or `aes-256-cfb`; required for `aes`, ignored otherwise
+     * @param string $signType `hmac`, `basic`, `aes`, `public_key` or `http-message-signatures`
+     * @param string|null $signSecret leave it out for `public_key` and for Ed25519: a verifier needs the public half only
+     * @param string|null $signAlgorithm `aes-128-cfb` or `aes-256-cfb` for `aes`, `ed25519` or `hmac-sha256` for `http-message-signatures`; ignored
+     *     otherwise
      * @param string|null $id reported as `keyId`; default: the id in the Authorization header
      */
     public function __construct(

@@ -12,7 +12,7 @@ namespace Signet\Signing;
 final class LoadedKey
 {
     /**
-     * @param string $accessId its id in the Authorization header (`Access=`)
+     * @param string $accessId its id in the Authorization header (`Access=`), or the `keyid` of a message signature
      * @param \Closure(string): string $sign throws UnusableKeyError when the key can only verify
      * @param \Closure(string, string): bool $verify string to sign and signature, in constant time; never throws
      */
@@ -35,6 +35,8 @@ final class LoadedKey
             Scheme::Aes128 => self::aes($key, 'aes-128-cfb', 16),
             Scheme::Aes256 => self::aes($key, 'aes-256-cfb', 32),
             Scheme::PublicKey => RsaPss::load($key),
+            Scheme::MessageEd25519 => MessageKeys::ed25519($key),
+            Scheme::MessageHmac => MessageKeys::hmac($key),
         };
         return new self($key, $scheme, $accessId, $sign, $verify);
     }

@@ -39,6 +39,9 @@ final class Signer
         if (!Canonical::isTarget($target)) {
             throw new \InvalidArgumentException('a request target has no #, space or control character: encode it');
         }
+        if ($scheme->signsMessages()) {
+            return MessageSignature::sign($loaded, $method, $target, $host, $coverBody ? $body : null, $now ?? time());
+        }
         // A hash in this header would be trusted by verifiers that then do not hash the body, so it never holds one.
         $headers = ['host' => $host] + ($coverBody ? [] : ['x-sdk-content-sha256' => Canonical::UNSIGNED_PAYLOAD]);
         $headers['x-sdk-date'] = Authorization::formatDate($now ?? time());

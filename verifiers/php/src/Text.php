@@ -147,12 +147,16 @@ final class Text
         return hash_equals($expected, self::lower($given));
     }
 
-    /** A text that a client chose, made fit for a hint or a log. */
-    public static function printable(string $text, int $longest = 64): string
+    /**
+     * A text that a client chose, made fit for a hint or a log.
+     *
+     * @param string $lowest the lowest character that stays
+     */
+    public static function printable(string $text, int $longest = 64, string $lowest = '!'): string
     {
         $printable = substr($text, 0, $longest);
         for ($i = 0, $length = \strlen($printable); $i < $length; ++$i) {
-            if ($printable[$i] < '!' || $printable[$i] > '~') {
+            if ($printable[$i] < $lowest || $printable[$i] > '~') {
                 $printable[$i] = '?';
             }
         }

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Signet\Signing;
 
-/** Verifies requests with a fixed list of keys, or with a look-up of your own. */
+/** Verifies requests with a fixed list of keys, with the keys of the service (ServiceKeys), or with a look-up of your own. */
 final class Verifier
 {
     public const DEFAULT_SKEW_SECONDS = 900;
@@ -26,8 +26,8 @@ final class Verifier
     private array $loggedAt = [];
 
     /**
-     * @param array<Key>|\Closure(string, string): (iterable<Key>|Key|null) $keys a look-up gets access id and scheme
-     * @param int|float $skewSeconds largest accepted distance between X-Sdk-Date and now, in either direction
+     * @param array<Key>|KeySource|\Closure(string, string): (iterable<Key>|Key|null) $keys a look-up gets access id and scheme
+     * @param int|float $skewSeconds largest accepted distance between X-Sdk-Date, or `created`, and now, in either direction
      * @param string $signatureHeader the header with the gateway's signature (`backend_sign_header`)
      * @param ReplayStore|null $replayStore without one, a request can be repeated within the time window
      * @param int $limitBytes largest body that admit() and the middleware read
@@ -39,7 +39,7 @@ final class Verifier
      * @throws UnusableKeyError when a key of a fixed list is invalid
      */
     public function __construct(
-        #[\SensitiveParameter] array|\Closure $keys,
+        #[\SensitiveParameter] array|\Closure|KeySource $keys,
         private readonly int|float $skewSeconds = self::DEFAULT_SKEW_SECONDS,
         private readonly bool $allowUnsignedPayload = false,
         private readonly string $signatureHeader = 'authorization',
@@ -53,6 +53,12 @@ final class Verifier
         $this->now = $now ?? static fn (): float => microtime(true);
         $this->log = $log ?? static fn (string $line): bool => error_log($line);
         $this->keysChange = !\is_array($keys);
+        if ($keys instanceof KeySource) {
+            if ($reportOnly) {
+                $keys->claimNothing();
+            }
+            $keys = $keys->keysFor(...);
+        }
         $this->find = \is_array($keys) ? self::fixed($keys) : $this->lookUp($keys);
     }
 
@@ -75,9 +81,9 @@ final class Verifier
      *
      * @internal
      */
-    public function begin(string $method, string $target, Headers $headers): Authorization|Refusal
+    public function begin(string $method, string $target, Headers $headers): SignedRequest|Refusal
     {
-        $authorization = Authorization::parse($method, $target, $headers, $this->signatureHeader);
+        $authorization = SignedRequest::parse($method, $target, $headers, $this->signatureHeader);
         if ($authorization instanceof Refusal) {
             return $authorization;
         }
@@ -95,7 +101,7 @@ final class Verifier
     }
 
     /** @internal The second step, with the body as it arrived. */
-    public function conclude(Authorization $authorization, mixed $body): Verified|Refusal
+    public function conclude(SignedRequest $authorization, mixed $body): Verified|Refusal
     {
         if ($body !== null && !\is_string($body)) {
             return new Refusal('malformed', 'pass the raw body bytes (or null), not a parsed body');
@@ -119,11 +125,13 @@ final class Verifier
                 return new Refusal('signature_mismatch', 'signed with another secret, or changed on the way: compare with explain()');
             }
             if (!$authorization->bodyMatches($body)) {
-                return new Refusal('body_hash_mismatch', 'the body is not the one that X-Sdk-Content-Sha256 announces');
+                $announced = $authorization->scheme->signsMessages() ? 'Content-Digest' : 'X-Sdk-Content-Sha256';
+                return new Refusal('body_hash_mismatch', "the body is not the one that $announced announces");
             }
             if ($authorization->scheme->coversRequest()) {
                 // What was signed, since the case of a hexadecimal signature varies. Requests of Basic all look alike.
-                $id = "{$signer->keyId()} $text";
+                $what = $authorization->scheme->signsMessages() ? "{$authorization->scheme->value} " . hash('sha256', $text) : $text;
+                $id = "{$signer->keyId()} $what";
                 $refusal = $this->tooLateOrAgain($authorization, $id, $id === $remembered);
                 if ($refusal !== null) {
                     return $refusal;
@@ -193,7 +201,7 @@ final class Verifier
      *
      * @return non-empty-list<LoadedKey>|Refusal
      */
-    private function candidates(Authorization $authorization): array|Refusal
+    private function candidates(SignedRequest $authorization): array|Refusal
     {
         try {
             $found = ($this->find)($authorization->accessId, $authorization->scheme->value);
@@ -213,18 +221,22 @@ final class Verifier
         return $candidates === [] ? new Refusal('unknown_key', 'no key goes by this id here') : $candidates;
     }
 
-    private function skew(Authorization $authorization): ?Refusal
+    private function skew(SignedRequest $authorization): ?Refusal
     {
-        $skew = abs(($this->now)() - $authorization->signedAt);
+        $now = ($this->now)();
+        $skew = abs($now - $authorization->signedAt);
         // Not `>`, so that a clock that is no number refuses.
-        if ($skew <= $this->skewSeconds) {
-            return null;
+        if (!($skew <= $this->skewSeconds)) {
+            $date = $authorization->scheme->signsMessages() ? 'created' : 'X-Sdk-Date';
+            return new Refusal('skew', sprintf('%s is %.0F s away from the clock here', $date, floor($skew + 0.5)));
         }
-        return new Refusal('skew', sprintf('X-Sdk-Date is %.0F s away from the clock here', floor($skew + 0.5)));
+        return $authorization->expiresAt === null || $now <= $authorization->expiresAt
+            ? null
+            : new Refusal('skew', 'the signature has ended: expires is over');
     }
 
     /** A client decides how long its body takes, and a replay store forgets what is too old: so the time counts before and after it. */
-    private function tooLateOrAgain(Authorization $authorization, string $id, bool $remembered): ?Refusal
+    private function tooLateOrAgain(SignedRequest $authorization, string $id, bool $remembered): ?Refusal
     {
         $refusal = $this->skew($authorization);
         if ($refusal !== null || $this->replayStore === null || $remembered) {
@@ -265,9 +277,14 @@ final class Verifier
     private function lookUp(\Closure $keys): \Closure
     {
         return function (string $accessId, string $scheme) use ($keys): array {
-            $found = $keys($accessId, $scheme);
+            // As a list, since a generator would look up later.
+            $look = static function () use ($keys, $accessId, $scheme): array {
+                $found = $keys($accessId, $scheme);
+                return $found instanceof Key ? [$found] : [...$found ?? []];
+            };
+            $found = $this->reportOnly ? ServiceKeys::reporting($look) : $look();
             $loaded = [];
-            foreach ($found instanceof Key ? [$found] : $found ?? [] as $key) {
+            foreach ($found as $key) {
                 try {
                     $loaded[] = LoadedKey::of($key);
                 } catch (UnusableKeyError) {

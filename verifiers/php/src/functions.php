@@ -36,7 +36,7 @@ function admit(Verifier $verifier): ?Verified
  *
  * @param string $target as received
  * @param Headers|iterable<array-key, mixed> $headers as received
- * @param string $signed the signer's canonical request, from its log
+ * @param string $signed the signer's canonical request, or its signature base, from its log
  *
  * @throws Refused when the request has no signature that could be compared
  */
@@ -49,7 +49,7 @@ function explain(
     string $signatureHeader = 'authorization',
 ): Explanation {
     $headers = $headers instanceof Headers ? $headers : Headers::of($headers);
-    $authorization = Authorization::parse($method, $target, $headers, $signatureHeader);
+    $authorization = SignedRequest::parse($method, $target, $headers, $signatureHeader);
     if ($authorization instanceof Refusal) {
         throw new Refused($authorization);
     }

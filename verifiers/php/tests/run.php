@@ -9,7 +9,7 @@ namespace Signet\Signing\Tests;
 use Signet\Signing\Refused;
 
 require __DIR__ . '/autoload.php';
-require __DIR__ . '/psr15.php';
+require __DIR__ . '/psr.php';
 
 // A warning or a deprecation of PHP is an error here.
 set_error_handler(static function (int $level, string $text, string $file, int $line): bool {

@@ -46,6 +46,15 @@ test('a signed request is verified, and says what it covers', static function ()
     same(['host', 'x-sdk-date'], $verified->signedHeaders);
 });
 
+test('a signature without the body counts where that is allowed, and says so', static function (): void {
+    foreach ([key(), new Key('http-message-signatures', 'orders-gateway', base64_encode(str_repeat('s', 32)), 'hmac-sha256')] as $key) {
+        $headers = ['host' => HOST] + Signer::sign('POST', TARGET, HOST, 'body', $key, coverBody: false, now: NOW);
+        $ask = static fn (bool $allow) => (new Verifier([$key], allowUnsignedPayload: $allow, now: clock(NOW)))->verify('POST', TARGET, $headers, 'baby');
+        same('body_unsigned', verdict(static fn () => $ask(false)));
+        same(false, $ask(true)->bodySigned);
+    }
+});
+
 test('the date counts again once the body has arrived, and once the replay store has answered', static function (): void {
     $store = new class () implements ReplayStore {
         public function remember(string $id, int|float $expiresAt, int|float $now): bool
