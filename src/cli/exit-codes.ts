@@ -1,16 +1,16 @@
-/** How a command ends. docs/command-line.md shows the same table, and scripts rely on it: a code keeps its meaning. */
+/** How a command ends. docs/command-line.md shows the same table, and scripts rely on it: the meaning of a code never changes. */
 export const EXIT = {
   done: { code: 0, meaning: 'done' },
-  failed: { code: 1, meaning: 'it failed, for a reason that has no code of its own' },
-  usage: { code: 2, meaning: 'the arguments cannot be used; nothing was sent' },
-  denied: { code: 3, meaning: 'no credential, or one that is not accepted or has no permission (401, 403)' },
-  not_found: { code: 4, meaning: 'what was named does not exist, or the name is not unique' },
-  refused: { code: 5, meaning: 'the service refused: a value or the state of a resource does not allow it' },
-  unavailable: { code: 6, meaning: 'no usable answer from the service (5xx, 429, no connection, too late); a write may have been done' },
+  failed: { code: 1, meaning: 'it failed for a reason without a separate code' },
+  usage: { code: 2, meaning: 'the arguments are invalid; nothing was sent' },
+  denied: { code: 3, meaning: 'the credential is missing, is not accepted or has no permission (401, 403)' },
+  not_found: { code: 4, meaning: 'the named resource does not exist, or the name is not unique' },
+  refused: { code: 5, meaning: 'the service refused the request because of a value or the state of a resource' },
+  unavailable: { code: 6, meaning: 'the service gave no usable answer (5xx, 429, no connection, too late); a write may have been done' },
   declined: { code: 7, meaning: 'not confirmed: the answer was no, or there is no terminal and no --yes' },
-  incomplete: { code: 10, meaning: 'it was written, and the receipt was not complete in time' },
-  vouched: { code: 11, meaning: 'it was written, and the receipt is complete only by the word of an operator (vouched)' },
-  receipt_failed: { code: 12, meaning: 'it was written, and the receipt can no longer be read: proof is not possible' },
+  incomplete: { code: 10, meaning: 'the write was done, but the receipt was not complete in time' },
+  vouched: { code: 11, meaning: 'the write was done, but the receipt is complete only because an operator vouched' },
+  receipt_failed: { code: 12, meaning: 'the write was done, but the receipt can no longer be read, so there is no proof' },
   invalid: { code: 20, meaning: 'verify: the signature of the request is not valid; explain: the requests differ' },
 } as const;
 export type ExitName = keyof typeof EXIT;

@@ -70,7 +70,7 @@ const gatewayIndexHint = (engine: 'sqlite' | 'mariadb') => (engine === 'mariadb'
 /**
  * Signature keys (docs/contracts/apig.md §1).
  *
- * Guarantees: A page of the list shows the gateway at its current revision, whichever process wrote.
+ * Guarantees: A page of the list shows the gateway at its current revision, for writes of all processes.
  * Condition: The condition of `RevisionCache`: every write of a gateway increments its counter.
  * Degrades: Pages that are not cached are read from the database, which only takes longer.
  */

@@ -112,7 +112,7 @@ function nodesCommand(io: Io): Command {
     .description('list the verifiers of backends')
     .action(running(io, async () => (await gateway()).verifiers));
   withYes(withGateway(nodes.command('vouch <session>')))
-    .description('vouch that the process of a session is dead; receipts then do not wait for it, and say so')
+    .description('vouch that the process of a session is dead; receipts then do not wait for it, and show this')
     .action(running(io, async () => (await gateway()).vouch));
   return nodes;
 }

@@ -37,7 +37,7 @@ interface Timers {
  * The topics and subscribers of this process. One poll of the counters finds what other processes wrote to any gateway; one read of the log
  * and one encoded event serve all subscribers of a gateway.
  *
- * Guarantees: Every subscriber is told of every change after its revision, in order, or to resync.
+ * Guarantees: Every subscriber gets every change after its revision, in order, or an event to resync.
  * Condition: The change log still has the rows after that revision.
  * Degrades: Without notices it polls the counters ten times a second, with them once a second. While the database fails, changes are late
  *   and none is skipped.

@@ -12,7 +12,7 @@ const RETRY_MS = 1000;
  * Exchanges change notices between processes over Redis, if Redis is configured. A notice contains only the kind, id and revision of a
  * scope. A lost notice delays a change, but no change is lost.
  *
- * Guarantees: Other processes hear of a commit after one round trip to Redis, at most once.
+ * Guarantees: Other processes get at most one notice of a commit, after one round trip to Redis.
  * Condition: `REDIS_URL` is set, and both processes are connected to that Redis.
  * Degrades: Without a connection, notices are dropped, `connected` is false, and each process polls the change log ten times a second.
  */

@@ -17,7 +17,7 @@ export interface AtRevision<T> {
  * an equal revision means equal rows, whichever process wrote them (docs/adr/0012). Reading the counter takes one primary-key look-up.
  * Secrets are only cached encrypted.
  *
- * Guarantees: The rows returned are those of the current revision of their scope, whichever process wrote them.
+ * Guarantees: The returned rows are of the current revision of their scope, for writes of all processes.
  * Condition: Every write of the scope increments its counter in the same transaction.
  * Degrades: If a restored database reaches a cached revision number again, old rows are served for at most ten seconds. While the database
  * fails, reads fail too.

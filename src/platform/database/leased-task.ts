@@ -23,7 +23,7 @@ interface LeasedTaskOptions {
  * A periodic task that usually runs in one process at a time. The lease only avoids duplicate work. A stalled process may continue after
  * its lease has ended, so every step must be idempotent. A failed step is due again at the next tick.
  *
- * Guarantees: A due step is taken until it succeeds, as a rule by one process at a time.
+ * Guarantees: A due step is repeated until it succeeds, normally by one process at a time.
  * Condition: Every step is idempotent, or is checked again under a lock. Leases use wall clocks: processes whose clocks differ by more than
  * the lease do work twice.
  * Degrades: When the holder ends or stalls, another process continues after the lease has ended. A failed step is due again at the next
