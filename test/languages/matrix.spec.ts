@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type KeyMaterial, sign, signWebhook, verifySignature, verifyWebhook, type WebhookDialect } from 'signet-signing';
-import { keyRules } from '#signing/algorithms.js';
+import { keyRules, SIGN_TYPES, traitsOf, verifiesWithoutSecret } from '#signing/algorithms.js';
 import { newWebhookKeyPair, newWebhookSecret } from '#signing/webhook-keys.js';
 import { JavaProgram } from '../support/java-program.js';
 
@@ -121,8 +121,11 @@ if (missing.length > 0 && process.env['CI']) throw new Error(`no ${missing.join(
     const env = { ...process.env, GO111MODULE: 'on', GOPROXY: 'off', GOSUMDB: 'off', GOTOOLCHAIN: 'local', CGO_ENABLED: '0' };
     execFileSync('go', ['build', '-buildvcs=false', '-o', go, '.'], { cwd: resolve('test/languages/go'), env });
     languages.set('go', goAt(go)).set('java', javaOf(await JavaProgram.build(folder)));
-    const kinds = [['hmac'], ['basic'], ['public_key'], ['aes', 'aes-128-cfb'], ['aes', 'aes-256-cfb']] as const;
-    for (const [signType, signAlgorithm = null] of kinds) {
+    const kinds = SIGN_TYPES.flatMap((signType) => {
+      const { algorithms } = traitsOf(signType);
+      return (algorithms.length === 0 ? [null] : algorithms).map((signAlgorithm) => [signType, signAlgorithm] as const);
+    });
+    for (const [signType, signAlgorithm] of kinds) {
       const { key, secret } = await keyRules(signType, signAlgorithm, { basicKeyLeadingDigit: false }).generate({});
       items.push({ key: { signType, signAlgorithm, signKey: key, signSecret: secret } });
     }
@@ -147,10 +150,16 @@ if (missing.length > 0 && process.env['CI']) throw new Error(`no ${missing.join(
           ...settings,
           kind: key ? ('gateway' as const) : ('webhook' as const),
           ...(dialect ? { dialect } : {}),
-          keys: [key?.signType === 'public_key' ? open : (key ?? receiver)],
+          keys: [
+            key && (key.signType === 'public_key' || verifiesWithoutSecret(key.signType, key.signAlgorithm ?? null))
+              ? open
+              : (key ?? receiver),
+          ],
           request: { method: REQUEST.method, target: REQUEST.target, headers: pairs, body: bytes },
         });
-        const changed = key?.signType === 'basic' ? undefined : 'signature_mismatch';
+        // A message signature covers the header with the hash of the body.
+        const codes = { basic: undefined, 'http-message-signatures': 'body_hash_mismatch' } as Record<string, string | undefined>;
+        const changed = key && key.signType in codes ? codes[key.signType] : 'signature_mismatch';
         return [
           { vector: sent(body), code: undefined },
           { vector: sent(Buffer.from('other').toString('base64')), code: changed },

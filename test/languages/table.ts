@@ -42,6 +42,10 @@ export const TABLE: Record<string, Partial<Record<Language, readonly Cited[]>>> 
     TypeScript: [['test/signing/message-signatures.spec.ts', 'verifies without the private half, and says what is covered']],
     Python: [[PYTHON, 'gives the expected verdict and code for every vector']],
     Go: [[GO, 'have the expected verdict and code']],
+    Java: [
+      [JAVA, 'every vector has the verdict and the code that is expected'],
+      [`${JAVA_TESTS}/MessageSignatureTest.java`, 'theVectorsOfRfc9421'],
+    ],
     PHP: [
       [PHP, 'are judged as they have to be, with the same code'],
       [
@@ -215,6 +219,7 @@ export const TABLE: Record<string, Partial<Record<Language, readonly Cited[]>>> 
     TypeScript: [[TS, 'is used in a unit test of a backend as its README says']],
     Python: [['verifiers/python/tests/test_readme.py', 'test_every_block_but_the_first_runs']],
     Go: [['verifiers/go/signettest/signettest_test.go', 'TestASignedRequestIsAcceptedByABackendWithTheKeyAndByNoOther']],
+    Java: [[`${JAVA_TESTS}/TestSignerTest.java`, 'aSignedRequestIsAcceptedByABackendWithTheKeyAndByNoOther']],
     PHP: [
       [
         'verifiers/php/tests/readme_test.php',

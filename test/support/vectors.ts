@@ -21,10 +21,8 @@ export interface Vector {
 
 const vectorsOf = (name: string) => (JSON.parse(readFileSync(`packages/vectors/${name}.json`, 'utf8')) as { vectors: Vector[] }).vectors;
 
-/** The vectors of `packages/vectors`, but for those of a type of key that not every verifier has. */
-export const VECTORS = vectorsOf('vectors');
-/** Those of HTTP message signatures. */
-export const MESSAGE_VECTORS = vectorsOf('message-signatures');
+/** The vectors of `packages/vectors`. */
+export const VECTORS = [...vectorsOf('vectors'), ...vectorsOf('message-signatures')];
 
 /** What `signet-signing` says of a vector; undefined if it cannot use the keys. */
 export function byLibrary({ kind, dialect, keys, now, options, before, request }: Vector) {

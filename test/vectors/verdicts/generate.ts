@@ -39,7 +39,7 @@ export function generateVerdicts(): VectorFile {
   };
 }
 
-/** Vectors of HTTP message signatures, in a file of their own: not every verifier of the others has this type of key. */
+/** Vectors of HTTP message signatures, in a file of their own, for verifiers that do not have this type of key. */
 export const generateMessageVerdicts = (): VectorFile => ({
   $schema: './schema.json',
   source: 'Drawn by test/vectors/verdicts/generate.ts of Signet. Verdict and code follow from what was done to each request.',

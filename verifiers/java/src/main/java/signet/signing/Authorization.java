@@ -2,7 +2,6 @@ package signet.signing;
 
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
-import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
@@ -11,44 +10,29 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 
-/** The parsed signature of a request, before a key or the body is used. */
-final class Authorization {
-    /** Clients sign a handful. */
-    private static final int MOST_SIGNED_HEADERS = 64;
-    /** Characters of the target and the signed headers: twice the limit of HTTP servers. */
-    private static final int MOST_SIGNED_CHARS = 65_536;
-
+/** A signature in the Authorization header, or in another one with its form: all types of keys but http-message-signatures. */
+final class Authorization extends SignedRequest {
     private static final Pattern FORM =
             Pattern.compile("Access=([^," + Text.SPACE + "]+), *SignedHeaders=([!-+\\--~]+), *Signature=([0-9A-Fa-f]+)");
     private static final Pattern DATE = Pattern.compile("([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z");
 
-    final SignType type;
-    final String accessId;
-    /** As in the header; empty for BASIC. */
-    final String signedHeaders;
-    final String signature;
-    Instant signedAt = Instant.EPOCH;
-    boolean bodySigned;
-
     private final Head head;
+    /** As in the header; empty for BASIC. */
+    private final String signedHeaders;
     private String date = "";
     private String headerLines = "";
     /** Null: the request announces no hash. */
     private String announced;
 
     private Authorization(Head head, SignType type, String accessId, String signedHeaders, String signature) {
+        super(type, accessId, signature);
         this.head = head;
-        this.type = type;
-        this.accessId = accessId;
         this.signedHeaders = signedHeaders;
-        this.signature = signature;
     }
 
-    static Authorization parse(Head head, String signatureHeader) throws Refusal {
-        String given = head.value(Text.asciiLower(signatureHeader));
-        String value = given == null ? "" : Text.trim(given);
+    /** @param value of the header, trimmed */
+    static Authorization parse(Head head, String signatureHeader, String value) throws Refusal {
         if (value.isEmpty()) throw new Refusal(Code.NO_AUTHORIZATION, "there is no " + signatureHeader + " header");
         if (value.equals("unsigned")) throw new Refusal(Code.NO_AUTHORIZATION, "the gateway let this request pass without signing it");
         int space = value.indexOf(' ');
@@ -122,38 +106,26 @@ final class Authorization {
         throw malformed("X-Sdk-Date has the form YYYYMMDDTHHMMSSZ");
     }
 
-    /** Applies the rules that need neither a key nor the body. */
-    void check(Instant now, Duration skew, boolean allowUnsignedPayload) throws Refusal {
-        if (!type.covers()) return;
-        Duration away = Duration.between(signedAt, now).abs();
-        if (away.compareTo(skew) > 0) {
-            throw new Refusal(Code.SKEW, "X-Sdk-Date is " + Math.round(away.toMillis() / 1000.0) + " s away from the clock here");
-        }
-        if (!bodySigned && !allowUnsignedPayload) throw new Refusal(Code.BODY_UNSIGNED, "the signature does not cover the body");
+    @Override
+    List<String> signedHeaders() {
+        return signedHeaders.isEmpty() ? List.of() : List.of(Text.asciiLower(signedHeaders).split(";"));
     }
 
     /** With the payload that the request announces, or the body's own hash. */
+    @Override
     String canonical(byte[] body) {
         if (!type.covers()) return "";
         String payload = announced == null ? Digests.sha256Hex(body) : announced;
         return CanonicalRequest.of(head.method(), Text.wireText(head.target()), headerLines, signedHeaders, payload);
     }
 
+    @Override
     String stringToSign(byte[] body) {
         return type.covers() ? CanonicalRequest.stringToSign(type.scheme(), date, canonical(body)) : "";
     }
 
-    /** Hashes the body if the request announces its hash, so it is asked last. */
+    @Override
     boolean bodyMatches(byte[] body) {
         return announced == null || announced.equals(CanonicalRequest.UNSIGNED_PAYLOAD) || announced.equals(Digests.sha256Hex(body));
-    }
-
-    /** The keys of this type with this id: the header must not choose how a secret is used. */
-    List<LoadedKey> candidates(List<LoadedKey> keys) {
-        return keys.stream().filter(key -> key.type == type && key.accessId.equals(accessId)).collect(Collectors.toList());
-    }
-
-    private static Refusal malformed(String hint) {
-        return new Refusal(Code.MALFORMED, hint);
     }
 }

@@ -1,7 +1,11 @@
 package signet.signing;
 
-/** The first line in which two canonical requests differ. */
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** The first line in which two canonical requests, or two signature bases, differ. */
 public final class Difference {
+    private static final Pattern COMPONENT = Pattern.compile("\"([^\"]*)\": ");
     private static final String[] FIRST = {"method", "uri", "query"};
 
     private final String part;
@@ -35,8 +39,10 @@ public final class Difference {
         return null;
     }
 
-    /** Method, URI, query, a line for each header, an empty line, signed headers, payload. */
+    /** The component of a signature base; else of a canonical request: method, URI, query, a line for each header, an empty line, signed headers, payload. */
     private static String partOf(String[] lines, int line) {
+        Matcher component = COMPONENT.matcher(line < lines.length ? lines[line] : "");
+        if (component.lookingAt()) return component.group(1);
         if (line < FIRST.length) return FIRST[line];
         if (line == lines.length - 2) return "signedHeaders";
         if (line == lines.length - 1) return "payload";
@@ -44,7 +50,7 @@ public final class Difference {
         return header.isEmpty() ? "number of lines" : "header " + header;
     }
 
-    /** method, uri, query, "header host", …, signedHeaders or payload. */
+    /** method, uri, query, "header host", …, signedHeaders or payload; or a component. */
     public String part() {
         return part;
     }

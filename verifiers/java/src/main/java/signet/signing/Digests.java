@@ -15,10 +15,18 @@ final class Digests {
     private Digests() {}
 
     static byte[] sha256(byte[] data) {
+        return sha("SHA-256", data);
+    }
+
+    static byte[] sha512(byte[] data) {
+        return sha("SHA-512", data);
+    }
+
+    private static byte[] sha(String algorithm, byte[] data) {
         try {
-            return MessageDigest.getInstance("SHA-256").digest(data);
+            return MessageDigest.getInstance(algorithm).digest(data);
         } catch (NoSuchAlgorithmException noJava) {
-            throw new IllegalStateException("every Java has SHA-256", noJava);
+            throw new IllegalStateException("every Java has " + algorithm, noJava);
         }
     }
 

@@ -1,6 +1,7 @@
 package signet.signing;
 
 import java.security.GeneralSecurityException;
+import java.security.InvalidKeyException;
 import java.security.KeyFactory;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
@@ -20,7 +21,7 @@ final class Ed25519Key extends WebhookKey {
     private static final int KEY_BYTES = 32;
     private static final int SIGNATURE_BYTES = 64;
     /** SubjectPublicKeyInfo of RFC 8410 up to the key. */
-    private static final byte[] SPKI = Text.bytesOfHex("302a300506032b6570032100");
+    static final byte[] SPKI = Text.bytesOfHex("302a300506032b6570032100");
 
     /** Null for a public key. */
     private final PrivateKey secret;
@@ -59,25 +60,38 @@ final class Ed25519Key extends WebhookKey {
     @Override
     String sign(byte[] message) {
         if (secret == null) throw new UnusableKeyException("a whpk_ key can only verify");
-        return LABEL + Base64Text.of(computed("this Ed25519 key does not sign", () -> {
+        return LABEL + Base64Text.of(signature(message));
+    }
+
+    byte[] signature(byte[] message) {
+        return computed("this Ed25519 key does not sign", () -> {
             Signature signature = Signature.getInstance(ALGORITHM);
             signature.initSign(secret);
             signature.update(message);
             return signature.sign();
-        }));
+        });
+    }
+
+    byte[] publicBytes() {
+        byte[] spki = open.getEncoded();
+        return Arrays.copyOfRange(spki, SPKI.length, spki.length);
     }
 
     @Override
     boolean verify(byte[] message, String signature) {
         byte[] given = signature.startsWith(LABEL) ? Base64Text.strict(signature.substring(LABEL.length())) : null;
+        return given != null && verifies(message, given);
+    }
+
+    boolean verifies(byte[] message, byte[] signature) {
         // Zeros at the end would not change the number that the last half is.
-        if (given == null || given.length != SIGNATURE_BYTES) return false;
+        if (signature.length != SIGNATURE_BYTES) return false;
         try {
             Signature verification = Signature.getInstance(ALGORITHM);
             verification.initVerify(open);
             verification.update(message);
-            return verification.verify(given);
-        } catch (SignatureException wrong) {
+            return verification.verify(signature);
+        } catch (SignatureException | InvalidKeyException wrong) { // also bytes that are no point of the curve
             return false;
         } catch (GeneralSecurityException noJava) {
             throw new IllegalStateException("this Java has no Ed25519", noJava);
@@ -89,7 +103,7 @@ final class Ed25519Key extends WebhookKey {
             try {
                 return computation.run();
             } catch (NoSuchAlgorithmException oldJava) {
-                throw new UnusableKeyException("Java " + Runtime.version().feature() + " has no Ed25519: a whpk_ or whsk_ key needs Java 15 or newer");
+                throw new UnusableKeyException("Java " + Runtime.version().feature() + " has no Ed25519, which needs Java 15 or newer");
             }
         });
     }

@@ -66,12 +66,14 @@ final class HeldKeys {
             Map<?, ?> view = (Map<?, ?>) each;
             String id = (String) view.get("sign_id");
             String type = (String) view.get("sign_type");
+            String algorithm = (String) view.get("sign_algorithm");
             for (Object one : (List<?>) view.get("versions")) {
                 Map<?, ?> version = (Map<?, ?>) one;
                 // Whoever verifies needs no private half.
-                String secret = "public_key".equals(type) ? "" : (String) version.get("sign_secret");
+                SignType known = SignType.ofWire(type, algorithm);
+                String secret = known != null && known.isPair() ? "" : (String) version.get("sign_secret");
                 try {
-                    keys.add(Key.of(type, (String) view.get("sign_algorithm"), (String) version.get("sign_key"), secret).withId(id));
+                    keys.add(Key.of(type, algorithm, (String) version.get("sign_key"), secret).withId(id));
                 } catch (UnusableKeyException unusable) {
                     skipped(id, unusable);
                 }

@@ -44,16 +44,32 @@ public final class Key {
         return new Key("", SignType.PUBLIC_KEY, signKey, signSecret);
     }
 
+    /** The public half of an Ed25519 pair (SPKI in base64 DER), which verifies HTTP message signatures. It needs Java 15 or newer. */
+    public static Key ed25519(String signKey) {
+        return ed25519Pair(signKey, "");
+    }
+
+    /** An Ed25519 pair for HTTP message signatures: SPKI and PKCS#8 in base64 DER. */
+    public static Key ed25519Pair(String signKey, String signSecret) {
+        return new Key("", SignType.MESSAGE_ED25519, signKey, signSecret);
+    }
+
+    /** HMAC-SHA-256 for HTTP message signatures: the key id, and base64 of 32 to 64 bytes. */
+    public static Key messageHmac(String signKey, String signSecret) {
+        return new Key("", SignType.MESSAGE_HMAC, signKey, signSecret);
+    }
+
     /**
-     * A key in the words of the contract.
+     * A key in the words of the control plane.
      *
-     * @param signType hmac, basic, aes or public_key
-     * @param signAlgorithm aes-128-cfb or aes-256-cfb; null for other types
+     * @param signType hmac, basic, aes, public_key or http-message-signatures
+     * @param signAlgorithm aes-128-cfb or aes-256-cfb, ed25519 or hmac-sha256; null for types without algorithms
      * @throws UnusableKeyException for another type
      */
     public static Key of(String signType, String signAlgorithm, String signKey, String signSecret) {
         SignType type = SignType.ofWire(signType, signAlgorithm);
-        if (type == null) throw new UnusableKeyException("the type hmac, basic, aes (aes-128-cfb, aes-256-cfb) or public_key is expected");
+        if (type == null) throw new UnusableKeyException("a key has a type and the algorithm of this type: hmac, basic, aes (aes-128-cfb, aes-256-cfb), public_key, "
+                + "http-message-signatures (ed25519, hmac-sha256)");
         return new Key("", type, signKey, signSecret);
     }
 

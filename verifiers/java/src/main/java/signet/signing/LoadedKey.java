@@ -16,7 +16,7 @@ final class LoadedKey {
     /** What was parsed. */
     final Key of;
     final SignType type;
-    /** The id in the Authorization header. */
+    /** The id in the Authorization header, or the keyid of a message signature. */
     final String accessId;
     final String keyId;
     final Proof proof;
@@ -41,6 +41,10 @@ final class LoadedKey {
                 return SecretKeys.aes(key, 16);
             case AES_256:
                 return SecretKeys.aes(key, 32);
+            case MESSAGE_ED25519:
+                return MessageKeys.ed25519(key);
+            case MESSAGE_HMAC:
+                return MessageKeys.hmac(key);
             default:
                 return RsaKeys.load(key);
         }

@@ -1,6 +1,5 @@
 package signet.signing;
 
-import java.security.SecureRandom;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
@@ -23,13 +22,6 @@ public final class Signer {
         return new Signer(key);
     }
 
-    /** A signer for tests, with a new random hmac key: {@code Verifier.of(signer.key())} accepts what it signs. */
-    public static Signer throwAway() {
-        byte[] random = new byte[24];
-        new SecureRandom().nextBytes(random);
-        return of(Key.hmac("throw-away", Text.hex(random)));
-    }
-
     public Key key() {
         return key.of;
     }
@@ -39,8 +31,8 @@ public final class Signer {
     }
 
     /**
-     * The headers that a gateway sets: Authorization and, but for basic keys, X-Sdk-Date. Remove a client's own headers of these names, and its
-     * X-Sdk-Content-Sha256.
+     * The headers that a gateway sets: Authorization and, but for basic keys, X-Sdk-Date; with keys for HTTP message signatures Signature-Input,
+     * Signature and Content-Digest. Remove a client's own headers of these names, and its X-Sdk-Content-Sha256.
      *
      * @param target path and query as they are sent
      * @param host the Host header as it is sent
@@ -56,6 +48,7 @@ public final class Signer {
         if (!CanonicalRequest.isTarget(target)) {
             throw new IllegalArgumentException("a request target has no #, space or control character: encode it");
         }
+        if (key.type.signsMessages()) return MessageSignature.sign(key, method, target, host, body, now);
         String date = DATE.format(now);
         String lines = "host:" + host + "\nx-sdk-date:" + date + "\n";
         String canonical = CanonicalRequest.of(method, Text.wireText(target), lines, SIGNED_HEADERS, Digests.sha256Hex(body));

@@ -17,10 +17,15 @@ final class Text {
     private Text() {}
 
     static String trim(String text) {
+        return strip(text, SPACE);
+    }
+
+    /** Without certain characters at the ends. */
+    static String strip(String text, String chars) {
         int start = 0;
         int end = text.length();
-        while (start < end && SPACE.indexOf(text.charAt(start)) >= 0) start++;
-        while (end > start && SPACE.indexOf(text.charAt(end - 1)) >= 0) end--;
+        while (start < end && chars.indexOf(text.charAt(start)) >= 0) start++;
+        while (end > start && chars.indexOf(text.charAt(end - 1)) >= 0) end--;
         return text.substring(start, end);
     }
 
@@ -74,6 +79,11 @@ final class Text {
     /** Whether a text has nothing but visible ASCII, and something. */
     static boolean isVisible(String text) {
         return !text.isEmpty() && text.chars().allMatch(each -> each > ' ' && each < 0x7f);
+    }
+
+    /** Whether a text has nothing but printable ASCII, spaces included. */
+    static boolean isPrintable(String text) {
+        return text.chars().allMatch(each -> each >= ' ' && each < 0x7f);
     }
 
     /** What a hint or the log shows of a text that a client chose. */

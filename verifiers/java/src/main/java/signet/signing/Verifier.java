@@ -9,7 +9,7 @@ import java.util.Objects;
 
 /** Verifies requests that a gateway signed. It is safe for use by several threads. */
 public final class Verifier implements RequestVerifier<Verified>, AutoCloseable {
-    /** The largest accepted distance between X-Sdk-Date and now. */
+    /** The largest accepted distance between X-Sdk-Date, or created, and now. */
     public static final Duration DEFAULT_SKEW = Duration.ofMinutes(15);
 
     static final Refusal UNKNOWN_KEY = new Refusal(Code.UNKNOWN_KEY, "no key goes by this id here");
@@ -57,14 +57,14 @@ public final class Verifier implements RequestVerifier<Verified>, AutoCloseable 
     @Override
     public Begun<Verified> begin(Head head) throws Refusal {
         Instant now = clock.instant();
-        Authorization authorization = Authorization.parse(head, signatureHeader);
+        SignedRequest authorization = SignedRequest.parse(head, signatureHeader);
         authorization.check(now, skew, allowUnsignedPayload);
         List<LoadedKey> candidates = authorization.candidates(keys.find(authorization.accessId, authorization.type));
         if (candidates.isEmpty()) throw UNKNOWN_KEY;
         return body -> finish(authorization, candidates, body);
     }
 
-    private Verified finish(Authorization authorization, List<LoadedKey> candidates, byte[] body) throws Refusal {
+    private Verified finish(SignedRequest authorization, List<LoadedKey> candidates, byte[] body) throws Refusal {
         String text = authorization.stringToSign(body);
         LoadedKey signer = null;
         for (LoadedKey each : candidates) {
@@ -74,7 +74,8 @@ public final class Verifier implements RequestVerifier<Verified>, AutoCloseable 
         }
         if (signer == null) throw MISMATCH;
         if (!authorization.bodyMatches(body)) {
-            throw new Refusal(Code.BODY_HASH_MISMATCH, "the body is not the one that X-Sdk-Content-Sha256 announces");
+            String announced = authorization.type.signsMessages() ? "Content-Digest" : "X-Sdk-Content-Sha256";
+            throw new Refusal(Code.BODY_HASH_MISMATCH, "the body is not the one that " + announced + " announces");
         }
         Instant now = still(authorization, signer);
         if (replayStore != null && authorization.type.covers()) {
@@ -82,12 +83,11 @@ public final class Verifier implements RequestVerifier<Verified>, AutoCloseable 
             // The store forgets a request once it is too old, and may have taken long.
             still(authorization, signer);
         }
-        List<String> signedHeaders = authorization.signedHeaders.isEmpty() ? List.of() : List.of(Text.asciiLower(authorization.signedHeaders).split(";"));
-        return new Verified(signer.keyId, authorization.bodySigned, signedHeaders);
+        return new Verified(signer.keyId, authorization.bodySigned, authorization.signedHeaders());
     }
 
     /** Refuses a request whose key was deleted, or that became too old, since its headers arrived. @return the time */
-    private Instant still(Authorization authorization, LoadedKey signer) throws Refusal {
+    private Instant still(SignedRequest authorization, LoadedKey signer) throws Refusal {
         keys.still(signer);
         Instant now = clock.instant();
         authorization.check(now, skew, allowUnsignedPayload);
@@ -95,10 +95,12 @@ public final class Verifier implements RequestVerifier<Verified>, AutoCloseable 
     }
 
     /** Stores what was signed, because the signature's hexadecimal digits may have either case. Requests of BASIC all look alike, and are not stored. */
-    private void remember(Authorization authorization, LoadedKey signer, String text, Instant now) throws Refusal {
+    private void remember(SignedRequest authorization, LoadedKey signer, String text, Instant now) throws Refusal {
+        // A signature base may be long.
+        String what = authorization.type.signsMessages() ? authorization.type.scheme() + " " + Digests.sha256Hex(Text.utf8(text)) : text;
         boolean fresh;
         try {
-            fresh = replayStore.remember(signer.keyId + " " + text, authorization.signedAt.plus(skew), now);
+            fresh = replayStore.remember(signer.keyId + " " + what, authorization.signedAt.plus(skew), now);
         } catch (Exception failed) {
             if (failed instanceof InterruptedException) Thread.currentThread().interrupt();
             throw new Refusal(Code.STORE_UNAVAILABLE, "the replay store did not answer");
@@ -128,7 +130,7 @@ public final class Verifier implements RequestVerifier<Verified>, AutoCloseable 
 
     /** What the signature of a request covers; it contains no secret. Compare it with the signer's by {@link Difference#between}. */
     public String canonicalRequest(Head head, byte[] body) throws Refusal {
-        return Authorization.parse(head, signatureHeader).canonical(body);
+        return SignedRequest.parse(head, signatureHeader).canonical(body);
     }
 
     /** Drops the keys of a service, tells it, and waits until nothing of this verifier runs. All later requests are refused. */
@@ -170,7 +172,7 @@ public final class Verifier implements RequestVerifier<Verified>, AutoCloseable 
             return this;
         }
 
-        /** The largest accepted distance between X-Sdk-Date and now, in either direction. Default: {@link #DEFAULT_SKEW}. */
+        /** The largest accepted distance between X-Sdk-Date, or created, and now, in either direction. Default: {@link #DEFAULT_SKEW}. */
         public Builder skew(Duration skew) {
             if (skew.isNegative()) throw new IllegalArgumentException("skew is negative");
             this.skew = skew;

@@ -11,12 +11,13 @@ import java.time.ZoneOffset;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.Test;
+import signet.signing.testing.TestSigner;
 
 /** What a filter guarantees in every server. */
 public abstract class FilterGuarantees {
     private static final int LIMIT = 1000;
 
-    protected final Signer signer = Signer.throwAway();
+    protected final Signer signer = Signer.of(new TestSigner().key());
 
     /** Answers requests that the verifier accepts with {@code <key id> body}. */
     protected abstract void serve(RequestVerifier<?> verifier, Served served) throws Exception;
@@ -58,7 +59,7 @@ public abstract class FilterGuarantees {
             assertTrue(unsigned.head, unsigned.head.toLowerCase().contains("www-authenticate: sdk-hmac-sha256"));
             Answered.Request twice = request("GET", "/stream", "");
             assertEquals("malformed", twice.header("authorization", twice.authorization()).sendTo(port).code());
-            Answered.Request other = new Answered.Request("POST", "/stream", "body").signed(Signer.throwAway());
+            Answered.Request other = new Answered.Request("POST", "/stream", "body").signed(Signer.of(Key.hmac(signer.key().signKey(), "another secret")));
             assertEquals("signature_mismatch", other.sendTo(port).code());
         });
     }
@@ -98,7 +99,7 @@ public abstract class FilterGuarantees {
         serve(verifier, port -> {
             assertEquals("200 <orders> body", request("POST", "/stream", "body").sendTo(port).toString());
             assertEquals("200 <> body", new Answered.Request("POST", "/stream", "body").sendTo(port).toString());
-            Answered.Request other = new Answered.Request("POST", "/stream", "body").signed(Signer.throwAway());
+            Answered.Request other = new Answered.Request("POST", "/stream", "body").signed(Signer.of(Key.hmac(signer.key().signKey(), "another secret")));
             assertEquals("200 <> body", other.sendTo(port).toString());
             Answered.Request twice = request("POST", "/stream", "body");
             assertEquals("200 <> body", twice.header("authorization", twice.authorization()).sendTo(port).toString());
