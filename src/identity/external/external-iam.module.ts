@@ -9,7 +9,7 @@ import { RowMacs } from '../../platform/vault/row-macs.js';
 import { KeystoneIdentity } from './keystone-identity.js';
 import { OidcIdentity } from './oidc-identity.js';
 
-/** Uses an external identity service instead of the embedded one. */
+/** Authentication by an external identity service instead of the embedded one. */
 @Module({})
 export class ExternalIamModule {
   static for(identity: IdentityConfig): DynamicModule {

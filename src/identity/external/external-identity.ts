@@ -17,7 +17,7 @@ const REFUSED_MS = 5000;
 const USER_ID_MAX_CHARS = 64;
 const NAME_MAX_CHARS = 255;
 
-/** What an external service says about a token. */
+/** What an external service states about a token. */
 export interface Proof {
   userId: string;
   userName: string;
@@ -30,7 +30,7 @@ export interface Proof {
   expiresAt: number;
 }
 
-/** An external identity service, mapped to Signet's principals. */
+/** An external identity service, whose users and roles are mapped to Signet's principals. */
 export abstract class ExternalIdentity extends Identity implements OnApplicationBootstrap {
   override readonly freshMs: number;
   override readonly refusedMs = REFUSED_MS;
@@ -49,27 +49,30 @@ export abstract class ExternalIdentity extends Identity implements OnApplication
     this.revalidatesWrites = service.revalidateWrites;
   }
 
-  /** Warns about policy names that do not exist, because they grant nothing. Does not stop the start: the policy may be created later. */
+  /**
+   * Warns about names of policies that do not exist, because they grant nothing. Does not prevent the start, because the policies may be
+   * created later.
+   */
   async onApplicationBootstrap(): Promise<void> {
     const named = [...new Set(this.namedPolicies())];
     const known = new Set((await policiesOf(this.macs, this.database, '', named)).map(({ name }) => name));
     const logger = new Logger(ExternalIdentity.name);
     for (const name of named)
-      if (!known.has(name)) logger.warn(`there is no policy ${name} (SIGNET_IDENTITY_FILE): it grants nothing until it is created`);
+      if (!known.has(name)) logger.warn(`the policy ${name} in SIGNET_IDENTITY_FILE does not exist: it grants nothing until it is created`);
   }
 
-  /** Names of policies in the configuration. */
+  /** The names of policies in the configuration. */
   protected namedPolicies(): string[] {
     return [...this.service.roles.values()].flat();
   }
 
-  /** Signet's policies for the roles of the external service. */
+  /** Returns Signet's policies for the roles of the external service. */
   protected mapped(roles: readonly string[]): string[] {
     return [...new Set(roles.flatMap((role) => this.service.roles.get(role) ?? []))];
   }
 
   /**
-   * The principal, with the row of its project if it has any permission there.
+   * Returns the principal. If it has any permission in its project, the project has a row.
    * @throws ApiFault `token_expired`, or `token_invalid` when the project's id cannot be used
    */
   protected async admit(proof: Proof, token: string): Promise<Principal> {
@@ -101,5 +104,5 @@ export abstract class ExternalIdentity extends Identity implements OnApplication
   }
 }
 
-/** Removes control characters, for log lines and the audit trail. */
+/** Removes control characters, because the name appears in log lines and in the audit trail. */
 const shown = (name: string): string => name.replaceAll(/\p{C}/gu, '\ufffd').slice(0, NAME_MAX_CHARS);

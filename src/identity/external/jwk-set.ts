@@ -10,19 +10,19 @@ export class JwkSetFailure extends Error {}
 
 export interface VerificationKey {
   key: KeyObject;
-  /** The only algorithm of the key, when the issuer names one. */
+  /** The only algorithm for which the key may be used, if the issuer names one. */
   alg: string | undefined;
 }
 
 const BODY_MAX_BYTES = 1024 * 1024;
-/** The minimum time between requests for unknown key ids, because anybody can send invented ids. */
+/** Minimum time between requests for unknown key ids, because anybody can send invented ids. */
 const LOOK_AGAIN_MS = 10_000;
-/** The minimum time before an issuer that failed is asked again. */
+/** Minimum time before a failed request to the issuer is repeated. */
 const ASK_AGAIN_MS = 1000;
 
 /**
- * The keys of one issuer, from its JWKS URL (RFC 7517 §5), parsed by jwks-rsa. Cached here as one set, because the rate limit of jwks-rsa
- * would refuse known keys after enough unknown ids.
+ * The keys of one issuer, from its JWKS URL (RFC 7517 §5), parsed by jwks-rsa. They are cached here as one set, because the rate limit of
+ * jwks-rsa would refuse known keys after enough unknown ids.
  */
 export class JwkSet {
   readonly #agent: Agent;
@@ -42,8 +42,8 @@ export class JwkSet {
   }
 
   /**
-   * The key with this id, or undefined when the issuer has none. Refreshes a set of half its maximum age in the background, and never uses
-   * one beyond it.
+   * Returns the key with this id, or undefined when the issuer has none. A set older than half its maximum age is refreshed in the
+   * background; one beyond its maximum age is never used.
    * @throws JwkSetFailure when the keys cannot be fetched
    */
   async find(id: string): Promise<VerificationKey | undefined> {
@@ -59,7 +59,7 @@ export class JwkSet {
     await this.#agent.destroy();
   }
 
-  /** @param may whether to ask the issuer; otherwise its last answer or failure stands */
+  /** @param may whether the issuer may be asked. Otherwise, the result of the last request is used */
   private renew(may: boolean): Promise<void> {
     if (this.#fetching) return this.#fetching;
     if (!may) return this.#failure ? Promise.reject(this.#failure) : Promise.resolve();
@@ -84,14 +84,14 @@ export class JwkSet {
     }
   }
 
-  /** Never follows redirects and never requests another URL, whatever a token says. */
+  /** Fetches the keys. Follows no redirects and requests no other URL, whatever a token contains. */
   private async download(): Promise<{ keys: unknown }> {
     const { origin, pathname, search } = new URL(this.config.jwksUri);
     const signal = AbortSignal.timeout(this.config.timeoutMs);
     const headers = { accept: 'application/jwk-set+json, application/json' };
     const answer = await this.#agent.request({ origin, path: pathname + search, method: 'GET', signal, headers });
     const text = await answer.body.text();
-    if (answer.statusCode !== 200) throw new Error(`it answered ${answer.statusCode}`);
+    if (answer.statusCode !== 200) throw new Error(`the issuer answered ${answer.statusCode}`);
     const set: unknown = JSON.parse(text);
     const keys = (set as { keys?: unknown } | null)?.keys;
     if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'object' && key !== null))
@@ -100,7 +100,7 @@ export class JwkSet {
   }
 }
 
-/** A key that is too weak or unusable is skipped, so that the others work. */
+/** Returns the key, or undefined if it is too weak or cannot be used. Such a key is skipped, so that the others work. */
 function usable(pem: string): KeyObject | undefined {
   try {
     return readPublicKey(pem);

@@ -7,12 +7,12 @@ import { KeystoneFailure } from './keystone-failure.js';
 import { type KeystoneToken, readKeystoneToken } from './keystone-token.js';
 
 const CONNECTIONS = 16;
-/** Keystone repeats the token in a header and itself allows large ones. */
+/** Maximum size of response headers. Keystone repeats the token in a header, and allows large tokens. */
 const HEADERS_MAX_BYTES = 65_536;
 const BODY_MAX_BYTES = 1024 * 1024;
-/** The service user's token is renewed when it has less than this left. */
+/** The token of the service user is renewed when less than this time is left. */
 const RENEW_MS = 30_000;
-/** The minimum time before a refused password is tried again, because Keystone locks users out. */
+/** Minimum time before a refused password is tried again, because Keystone locks users out. */
 const LOGIN_AGAIN_MS = 5000;
 
 interface OwnToken {
@@ -23,11 +23,11 @@ interface OwnToken {
 interface Answer {
   status: number;
   headers: Dispatcher.ResponseData['headers'];
-  /** Parsed JSON; undefined for anything else. */
+  /** Parsed JSON; undefined for any other body. */
   body: unknown;
 }
 
-/** The part of Keystone's v3 API that Signet uses: login of the service user, and validation of other users' tokens. */
+/** The part of Keystone's v3 API that Signet uses: the login of the service user, and the validation of other users' tokens. */
 export class KeystoneClient {
   readonly #agent: Agent;
   #own: OwnToken | undefined;
@@ -48,16 +48,16 @@ export class KeystoneClient {
   }
 
   /**
-   * Asks Keystone about a token.
-   * @throws ApiFault `token_invalid` when Keystone does not know the token (any more)
-   * @throws KeystoneFailure when Keystone gives no usable answer in time
+   * Asks Keystone to validate a token.
+   * @throws ApiFault `token_invalid` when Keystone does not know the token, or not any more
+   * @throws KeystoneFailure when Keystone gives no usable response in time
    */
   async validate(token: string): Promise<KeystoneToken> {
     const signal = AbortSignal.timeout(this.config.timeoutMs);
     let own = await this.own(signal);
     let answer = await this.show(own, token, signal);
     if (answer.status === 401) {
-      // The service user's own token is no longer valid: revoked, or its signing key was removed.
+      // The token of the service user is not valid any more: it was revoked, or its signing key was removed.
       own = await this.own(signal, own);
       answer = await this.show(own, token, signal);
     }
@@ -67,7 +67,7 @@ export class KeystoneClient {
     throw new KeystoneFailure(`Keystone answered the validation of a token with ${answer.status}${HINTS[answer.status] ?? ''}`);
   }
 
-  /** Logs in, so that a wrong configuration shows at start. @throws KeystoneFailure */
+  /** Logs in, so that a wrong configuration is noticed at the start. @throws KeystoneFailure */
   async ready(): Promise<void> {
     await this.own(AbortSignal.timeout(this.config.timeoutMs));
   }
@@ -81,7 +81,7 @@ export class KeystoneClient {
     return this.send('GET', '/auth/tokens?nocatalog', signal, headers);
   }
 
-  /** The service user's token; concurrent callers share one login. @param refused a token that must not be returned again */
+  /** Returns the token of the service user. Concurrent callers share one login. @param refused a token that must not be returned again */
   private async own(signal: AbortSignal, refused?: OwnToken): Promise<OwnToken> {
     const own = this.#own;
     if (own && own !== refused && this.clock.now() < own.expiresAt - RENEW_MS) return own;
@@ -133,7 +133,7 @@ export class KeystoneClient {
       return { status: answer.statusCode, headers: answer.headers, body: parsed(await answer.body.text()) };
     };
     try {
-      // Keystone may close an idle connection just when it is reused, so the request is sent once more.
+      // Keystone may close an idle connection at the moment when it is reused. So the request is sent once more.
       return await answered().catch((error: unknown) => {
         if ((error as { code?: string }).code !== 'UND_ERR_SOCKET' || signal.aborted) throw error;
         return answered();
@@ -145,13 +145,13 @@ export class KeystoneClient {
 }
 
 const HINTS: Record<number, string> = {
-  401: ': it refuses the token that it has just issued to the service user',
-  403: ': the service user may not validate tokens; give it the role service or admin in its project',
-  404: ': there is no Keystone v3 at this URL',
+  401: ': Keystone refuses the token that it has just issued to the service user',
+  403: ': the service user may not validate tokens; give this user the role service or admin in its project',
+  404: ': this URL is not that of Keystone v3',
 };
 
 function unanswered(method: string, signal: AbortSignal, error: unknown): KeystoneFailure {
-  const reason = signal.aborted ? 'not in time' : ((error as { code?: string } | undefined)?.code ?? 'no connection');
+  const reason = signal.aborted ? 'time-out' : ((error as { code?: string } | undefined)?.code ?? 'no connection');
   return new KeystoneFailure(`Keystone did not answer ${method} /auth/tokens: ${reason}`);
 }
 
@@ -172,5 +172,5 @@ function parsed(text: string): unknown {
   }
 }
 
-/** A 404 of a proxy or of another service says nothing about the token. */
+/** Whether the body is an error of Keystone. A 404 of a proxy or of another service does not say anything about the token. */
 const isKeystoneError = (body: unknown): boolean => (body as { error?: { code?: unknown } } | undefined)?.error?.code === 404;

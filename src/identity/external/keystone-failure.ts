@@ -1,5 +1,5 @@
 /**
- * Keystone failed or gave an unusable answer. The message never contains text from Keystone, whose errors repeat tokens, so it can be
- * logged.
+ * Keystone failed, or gave a response that cannot be used. The message never contains text of Keystone, whose errors repeat tokens. So it
+ * can be logged.
  */
 export class KeystoneFailure extends Error {}

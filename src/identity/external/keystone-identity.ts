@@ -11,14 +11,14 @@ import { KeystoneClient } from './keystone-client.js';
 import { KeystoneFailure } from './keystone-failure.js';
 import { isJws, KeystoneJws } from './keystone-jws.js';
 
-/** Other characters cannot be in a header, so Keystone has never issued such a token. */
+/** Other characters cannot be in a header, so Keystone has never issued a token with them. */
 const VISIBLE = /^[\x21-\x7e]+$/;
-/** In a grant: any user with a token of the project. */
+/** The user in a grant for all users who have a token of the project. */
 const ANYBODY = '*';
 
 /**
- * Tokens of an OpenStack Keystone, of any kind. Keystone is asked about each, unless the configuration says otherwise for JWS tokens
- * (docs/identity.md).
+ * Authenticates tokens of any type of an OpenStack Keystone. Keystone validates each token, unless the configuration states otherwise for
+ * JWS tokens (docs/identity.md).
  */
 export class KeystoneIdentity extends ExternalIdentity implements OnModuleInit, OnApplicationShutdown {
   readonly #keystone: KeystoneClient;
@@ -45,16 +45,21 @@ export class KeystoneIdentity extends ExternalIdentity implements OnModuleInit, 
     }
   }
 
-  /** @throws Error for the operator when a key in the folder cannot be used */
+  /** @throws Error with advice for the operator when a key in the folder cannot be used */
   onModuleInit(): void {
     this.#jws?.load();
   }
 
-  /** An unreachable Keystone neither stops nor delays the start: it may come back, and machines do not need it. */
+  /**
+   * Logs in. If Keystone cannot be reached, the start is neither prevented nor delayed: Keystone may become available later, and machines
+   * do not need it.
+   */
   override async onApplicationBootstrap(): Promise<void> {
     await super.onApplicationBootstrap();
     this.#keystone.ready().catch((error: unknown) => {
-      new Logger(KeystoneIdentity.name).warn(`${(error as Error).message}; until it works, tokens are answered 503 (${this.config.url})`);
+      new Logger(KeystoneIdentity.name).warn(
+        `${(error as Error).message}; until Keystone works, requests with tokens are answered with 503 (${this.config.url})`,
+      );
     });
   }
 
@@ -77,7 +82,7 @@ export class KeystoneIdentity extends ExternalIdentity implements OnModuleInit, 
     return { ...known, roles: this.mapped(known.roles) };
   }
 
-  /** A token checked by its signature alone. It names no roles, so the configured grants apply. */
+  /** Returns the user of a token that is checked by its signature alone. The token names no roles, so the configured grants apply. */
   private granted(keys: KeystoneJws, token: string): Proof {
     const { userId, projectId, expiresAt } = keys.verifyAlone(token);
     const held = (this.config.jws?.grants ?? []).filter(

@@ -8,17 +8,17 @@ import { ID_PATTERN } from '../../platform/common/ids.js';
 import type { KeystoneJwsConfig } from '../../platform/config/identity-config.js';
 import { KeystoneFailure } from './keystone-failure.js';
 
-/** The only form of Keystone's JWS tokens: no key id, this type, ES256. */
+/** The only form of Keystone's JWS tokens: without a key id, with this type, signed with ES256. */
 const FORM: JwsForm = { algorithms: ['ES256'], headers: new Set(['alg', 'typ']), types: new Set(['jwt']) };
 const CURVE = 'prime256v1';
 /** How long a key is used after its file was removed. */
 const KEYS_FRESH_MS = 60_000;
-/** The minimum time between reloads of the folder because of tokens that no key verifies. */
+/** Minimum time between reloads of the folder that tokens without a matching key cause. */
 const LOOK_AGAIN_MS = 10_000;
 
 /**
- * The claims of a token that can be accepted without asking Keystone. Claims that restrict a token to less than the user's rights are not
- * in it (trusts, application credentials, OAuth consumers, certificates), nor any claim added after Keystone 22.
+ * The claims of a token that may be accepted without asking Keystone. Not among them are claims that restrict a token to fewer rights than
+ * the user has (trusts, application credentials, OAuth consumers, certificates), and claims that were added after Keystone 22.
  */
 const OFFLINE_CLAIMS = new Set([
   'sub',
@@ -34,16 +34,16 @@ const OFFLINE_CLAIMS = new Set([
   'openstack_group_ids',
 ]);
 
-/** What a token itself says: no roles, and nothing of what happened since it was issued. */
+/** What the token itself states. It contains no roles, and nothing that happened after it was issued. */
 export interface KeystoneClaims {
   userId: string;
-  /** Absent: scoped to a domain, to the system, or to nothing. */
+  /** Absent: the token is scoped to a domain, to the system, or not at all. */
   projectId?: string;
   /** Unix time in milliseconds. */
   expiresAt: number;
 }
 
-/** Whether a token has the form of Keystone's JWS provider; Fernet tokens have no dots. */
+/** Whether a token has the format of Keystone's JWS provider. Fernet tokens contain no dots. */
 export const isJws = (token: string): boolean => token.split('.', 4).length === 3;
 
 /** Keystone's JWS tokens (`[token] provider = jws`), verified with the public keys of a folder. */
@@ -56,22 +56,22 @@ export class KeystoneJws {
     private readonly clock: Clock,
   ) {}
 
-  /** Reads the keys. @throws Error for the operator when a file is not a public key as Keystone uses it */
+  /** Reads the keys. @throws Error with advice for the operator when a file is not a public key of the type that Keystone uses */
   load(): void {
     this.#keys = this.files().map((file) => keyIn(file));
     this.#readAt = this.clock.now();
   }
 
   /**
-   * Checks that Keystone signed the token and that it has not expired.
+   * Checks that Keystone has signed the token and that it has not expired.
    * @throws ApiFault `token_expired` or `token_invalid`
-   * @throws KeystoneFailure when the keys can no longer be read
+   * @throws KeystoneFailure when the keys cannot be read any more
    */
   verify(token: string): KeystoneClaims {
     return claimsOf(this.payload(token), this.clock.now(), Number.POSITIVE_INFINITY);
   }
 
-  /** As {@link verify}, for use without asking Keystone: accepts only tokens whose claims say everything. */
+  /** As {@link verify}, for use without asking Keystone. Accepts only tokens whose claims are all in {@link OFFLINE_CLAIMS}. */
   verifyAlone(token: string): KeystoneClaims {
     const payload = this.payload(token);
     if (!Object.keys(payload).every((claim) => OFFLINE_CLAIMS.has(claim))) throw new ApiFault('token_invalid');
@@ -102,7 +102,7 @@ export class KeystoneJws {
     return afresh;
   }
 
-  /** Skips a file that is being written or is not a key, so that the others work. */
+  /** Reads the keys again. Skips a file that is being written or is not a key, so that the others work. */
   private reload(now: number): void {
     const keys: KeyObject[] = [];
     for (const file of this.files()) {
@@ -133,10 +133,12 @@ export class KeystoneJws {
 function keyIn(file: string): KeyObject {
   try {
     const key = readPublicKey(readFileSync(file, 'utf8'));
-    if (key.asymmetricKeyDetails?.namedCurve !== CURVE) throw new Error('the key is not of the curve P-256');
+    if (key.asymmetricKeyDetails?.namedCurve !== CURVE) throw new Error('the key must be on the curve P-256');
     return key;
   } catch (error) {
-    throw new Error(`${file} (keystone.jws.public_keys) holds no public key of Keystone's: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${file} (keystone.jws.public_keys) must contain a public key of Keystone: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 

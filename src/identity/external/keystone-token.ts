@@ -1,13 +1,13 @@
 import { ApiFault } from '../../platform/common/api-error.js';
 import { KeystoneFailure } from './keystone-failure.js';
 
-/** The fields that Signet uses of Keystone's description of a valid token. */
+/** The fields of Keystone's description of a valid token that Signet uses. */
 export interface KeystoneToken {
   userId: string;
   userName: string;
   domainId: string;
   domainName: string;
-  /** Absent: scoped to a domain, to the system, or to nothing. */
+  /** Absent: the token is scoped to a domain, to the system, or not at all. */
   project?: { id: string; name: string };
   /** Names of Keystone's roles in the scope of the token. */
   roles: readonly string[];
@@ -17,8 +17,8 @@ export interface KeystoneToken {
 
 /**
  * Reads the body of `GET /v3/auth/tokens`.
- * @throws ApiFault `token_invalid` for a token that is bound to a proof which Signet cannot check
- * @throws KeystoneFailure when the body is not as Keystone documents it
+ * @throws ApiFault `token_invalid` for a token that is bound to a proof that Signet cannot check
+ * @throws KeystoneFailure when the body does not have the format that Keystone documents
  */
 export function readKeystoneToken(body: unknown): KeystoneToken {
   const token = record(record(body)?.['token']);
@@ -36,8 +36,8 @@ export function readKeystoneToken(body: unknown): KeystoneToken {
     Array.isArray(roles) &&
     roles.every((role) => isName(record(role)?.['name'])) &&
     Number.isFinite(expiresAt);
-  if (!sound) throw new KeystoneFailure('Keystone described a token in a form that is not known');
-  // Bound to a client certificate (RFC 8705), which Signet cannot check when TLS ends at a proxy.
+  if (!sound) throw new KeystoneFailure('Keystone described a token in an unknown format');
+  // The token is bound to a client certificate (RFC 8705). Signet cannot check the certificate if TLS ends at a proxy.
   if (token?.['oauth2_credential'] !== undefined) throw new ApiFault('token_invalid');
   return {
     userId: user['id'] as string,

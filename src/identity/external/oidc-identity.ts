@@ -12,14 +12,14 @@ import { JwkSet, JwkSetFailure, type VerificationKey } from './jwk-set.js';
 
 type Payload = Record<string, unknown>;
 
-/** `x5t` names a certificate and is ignored. `at+jwt` is the type of an access token by RFC 9068. */
+/** Accepted header parameters. `x5t` names a certificate and is ignored. `at+jwt` is the type of an access token in RFC 9068. */
 const HEADERS = new Set(['alg', 'typ', 'kid', 'x5t', 'x5t#S256']);
 const TYPES = new Set(['jwt', 'at+jwt', 'application/at+jwt']);
 const SUBJECT = /^[\x20-\x7e]{1,255}$/;
-/** Tolerates an issuer's clock that is slightly ahead. */
+/** Tolerance for an issuer whose clock is slightly ahead. */
 const TOLERANCE_SECONDS = 5;
 
-/** Tokens of one OIDC issuer, verified with the keys that it publishes (docs/identity.md). */
+/** Authenticates tokens of one OIDC issuer, with the keys that the issuer publishes (docs/identity.md). */
 export class OidcIdentity extends ExternalIdentity implements OnApplicationShutdown {
   readonly #keys: JwkSet;
   readonly #form: JwsForm;
@@ -73,7 +73,7 @@ export class OidcIdentity extends ExternalIdentity implements OnApplicationShutd
     });
   }
 
-  /** No project if the claim is absent or has no mapped value; a list of projects is refused. */
+  /** Returns the project. There is none if the claim is absent or its value is not mapped. A list of projects is refused. */
   private project(payload: Payload): { project?: { id: string; name: string } } {
     const { project } = this.config;
     if ('id' in project) return { project: { id: project.id, name: project.id } };
@@ -83,7 +83,7 @@ export class OidcIdentity extends ExternalIdentity implements OnApplicationShutd
   }
 }
 
-/** The value at a path of own properties; undefined when any of them is absent. */
+/** Returns the value at a path of own properties; undefined when one of them is absent. */
 function at(payload: Payload, path: ClaimPath): unknown {
   let value: unknown = path.length > 0 ? payload : undefined;
   for (const name of path) {
@@ -93,7 +93,7 @@ function at(payload: Payload, path: ClaimPath): unknown {
   return value ?? undefined;
 }
 
-/** @throws ApiFault `token_invalid` when the value is not a text */
+/** @throws ApiFault `token_invalid` when the value is not a string */
 function textAt(payload: Payload, path: ClaimPath): string | undefined {
   const value = at(payload, path);
   if (value === undefined) return undefined;
@@ -101,7 +101,7 @@ function textAt(payload: Payload, path: ClaimPath): string | undefined {
   return value;
 }
 
-/** A list of texts, or one text separated by spaces, as `scope` is (RFC 8693 §4.2). */
+/** Returns the roles: a list of strings, or one string with roles separated by spaces, like `scope` (RFC 8693 §4.2). */
 function rolesAt(payload: Payload, path: ClaimPath): string[] {
   const value = at(payload, path);
   if (value === undefined) return [];

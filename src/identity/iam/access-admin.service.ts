@@ -13,7 +13,7 @@ import type { Policy } from './policy.entity.js';
 export interface Membership {
   group: string;
   user: string;
-  /** Domain of both. Omitted: `default`. */
+  /** Domain of the user and the group. Default: `default`. */
   domain?: string;
 }
 
@@ -25,7 +25,7 @@ export interface GroupSummary {
   roles: { project: string; role: string }[];
 }
 
-/** Administers groups and policies by name, for the command line and for a file (iam-file.service.ts). */
+/** Administers groups and policies by name, for the command line and for `SIGNET_IAM_FILE` (iam-file.service.ts). */
 @Injectable()
 export class AccessAdminService {
   constructor(
@@ -35,7 +35,7 @@ export class AccessAdminService {
     private readonly policies: PoliciesService,
   ) {}
 
-  /** @returns its id, whether or not it was there */
+  /** Creates a group if it does not exist. @returns the id of the group in both cases */
   async ensureGroup({ name, domain = DEFAULT_DOMAIN }: Named, description: string, caller: Caller): Promise<{ id: string }> {
     return this.addGroup({ name, domain }, description, caller).catch(async (error: unknown) => {
       if (!(error instanceof IamAdminError)) throw error;
@@ -48,9 +48,9 @@ export class AccessAdminService {
     description = '',
     caller: Caller = operator('signet-cli'),
   ): Promise<{ id: string }> {
-    if (!ACCESS_NAME.test(name)) throw new IamAdminError(`${name} is no group name`);
+    if (!ACCESS_NAME.test(name)) throw new IamAdminError(`${name} is not a valid name of a group`);
     return this.groups.create(await this.admin.domainId(domain), { name, description }, caller).catch((error: unknown) => {
-      throw error instanceof NameTaken ? new IamAdminError(`the group ${name} is there already`) : error;
+      throw error instanceof NameTaken ? new IamAdminError(`the group ${name} already exists`) : error;
     });
   }
 
@@ -90,21 +90,21 @@ export class AccessAdminService {
     }));
   }
 
-  /** Makes a policy, or changes the one of this name. @returns its id */
+  /** Creates a policy, or changes the existing one with this name. @returns the id of the policy */
   async putPolicy(
     { name, domain = DEFAULT_DOMAIN }: Named,
     { policy, description }: { policy: unknown; description?: string },
     caller: Caller = operator('signet-cli'),
   ): Promise<{ id: string }> {
-    if (!ACCESS_NAME.test(name)) throw new IamAdminError(`${name} is no policy name`);
+    if (!ACCESS_NAME.test(name)) throw new IamAdminError(`${name} is not a valid name of a policy`);
     const domainId = await this.admin.domainId(domain);
     try {
       const there = await this.policy(domainId, name);
       if (there) return await this.change(there, { policy, description }, caller);
       return await this.policies.create(domainId, { name, policy, description }, caller).catch(async (error: unknown) => {
-        // Another process that applies the same file has created it.
+        // Another process that applies the same file has created the policy.
         const made = error instanceof NameTaken ? await this.policy(domainId, name) : undefined;
-        if (!made) throw error instanceof NameTaken ? new IamAdminError(`${name} is a name kept for policies of the system`) : error;
+        if (!made) throw error instanceof NameTaken ? new IamAdminError(`the name ${name} is reserved for system policies`) : error;
         return this.change(made, { policy, description }, caller);
       });
     } catch (error) {
@@ -126,7 +126,7 @@ export class AccessAdminService {
     return rows.map(({ document, ...row }) => ({ ...row, policy: JSON.parse(document) as unknown }));
   }
 
-  /** Writes nothing when nothing would change, because the file is applied at every start. */
+  /** Writes nothing if nothing would change, because the file is applied at every start. */
   private async change(there: Policy, input: { policy: unknown; description?: string }, caller: Caller): Promise<{ id: string }> {
     const { policy, description = there.description } = input;
     if (JSON.stringify(policy) === there.document && description === there.description) return there;

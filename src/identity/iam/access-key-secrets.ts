@@ -3,20 +3,26 @@ import { Injectable } from '@nestjs/common';
 import { fromColumn, DecryptionFailed, type EncryptionContext, toColumn } from '../../platform/vault/sealed.js';
 import { VaultService } from '../../platform/vault/vault.service.js';
 
-/** Access keys belong to users, not to projects; no project can have this id (platform/common/ids.ts). */
+/**
+ * Owner id of the secrets of access keys. They belong to users instead of projects, and no project can have this id
+ * (platform/common/ids.ts).
+ */
 const BOX = 'iam';
 const UPPER_AND_DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 const ALPHANUMERIC = `${UPPER_AND_DIGITS}abcdefghijklmnopqrstuvwxyz`;
 const draw = (alphabet: string, length: number) => Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('');
 
-/** The form of Huawei Cloud's AKs. Anything else is refused without a look-up. */
+/** Format of Huawei Cloud's AKs. Any other text is refused without a look-up. */
 export const ACCESS_KEY = /^[A-Z0-9]{20}$/;
 
-/** The encrypted content of a temporary key's security token; nothing of it is in the database. Times are Unix times in milliseconds. */
+/**
+ * The encrypted content of the security token of a temporary key. The database contains nothing of it. Times are Unix times in
+ * milliseconds.
+ */
 export interface TemporaryKey {
   secret: string;
   userId: string;
-  /** The token that it was created with; revoking that token ends the key. */
+  /** Id of the token with which the key was created. When that token is revoked, the key ends. */
   tokenId: string;
   /** The login session of that token. */
   sessionId?: string;
@@ -24,12 +30,12 @@ export interface TemporaryKey {
   expiresAt: number;
 }
 
-/** Generates access keys and encrypts their secrets. */
+/** Generates access keys, and encrypts their secrets. */
 @Injectable()
 export class AccessKeySecrets {
   constructor(private readonly vault: VaultService) {}
 
-  /** Generates a pair: some 100 random bits in the id, 238 in the secret. */
+  /** Generates a pair. The id contains about 100 random bits, the secret 238. */
   generate(): { accessKey: string; secret: string } {
     return { accessKey: draw(UPPER_AND_DIGITS, 20), secret: draw(ALPHANUMERIC, 40) };
   }
@@ -47,7 +53,7 @@ export class AccessKeySecrets {
     return toColumn((await this.vault.cipher(BOX)).seal(ofSecurityToken(accessKey), JSON.stringify(key)));
   }
 
-  /** Decrypts a security token; undefined for one that was not issued for this key. */
+  /** Decrypts a security token; undefined for a token that was not issued for this key. */
   async openTemporary(accessKey: string, securityToken: string): Promise<TemporaryKey | undefined> {
     try {
       const text = await this.vault.withCipher(BOX, (box) => box.open(ofSecurityToken(accessKey), fromColumn(securityToken)));

@@ -27,7 +27,7 @@ export class AccessKeysController {
     201,
     NewCredentialAnswerView,
     'CreatePermanentAccessKey',
-    'Create an access key; its secret is shown once',
+    'Create an access key; only this response contains its secret',
     ACCESS_KEY_ERRORS.create,
   )
   create(@Body() input: CredentialInput, @CallerOf() caller: Caller): Promise<NewCredentialAnswerView> {
@@ -50,7 +50,13 @@ export class AccessKeysController {
 
   @Put('credentials/:access_key')
   @Authenticated(CREDENTIAL_ACTIONS.update)
-  @Answers(200, CredentialAnswerView, 'UpdatePermanentAccessKey', 'Enable, disable or describe an access key', ACCESS_KEY_ERRORS.change)
+  @Answers(
+    200,
+    CredentialAnswerView,
+    'UpdatePermanentAccessKey',
+    'Enable or disable an access key, or change its description',
+    ACCESS_KEY_ERRORS.change,
+  )
   update(
     @Param('access_key') accessKey: string,
     @Body() input: CredentialChangeInput,

@@ -25,14 +25,14 @@ const DESCRIPTION_MAX_CHARS = 255;
 const STATUSES = ['active', 'inactive'] as const;
 export type Status = (typeof STATUSES)[number];
 
-/** Bounds and default of a temporary key's lifetime, as in Huawei Cloud. */
+/** Minimum, maximum and default lifetime of a temporary key, as in Huawei Cloud. */
 export const DURATION_SECONDS = { min: 900, max: 86_400, default: 900 } as const;
 
-/** Optional, but not `null`. */
+/** Property decorator: the field may be absent, but not `null`. */
 const MayBeLeftOut = () => ValidateIf((_, value: unknown) => value !== undefined);
 
 class NewCredential {
-  @ApiPropertyOptional({ description: 'Owner of the key; the caller if omitted' })
+  @ApiPropertyOptional({ description: 'Id of the owner of the key. Default: the caller' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -55,7 +55,7 @@ export class CredentialInput {
 }
 
 class CredentialChange {
-  @ApiPropertyOptional({ enum: STATUSES, description: 'With inactive, requests that it signs are refused' })
+  @ApiPropertyOptional({ enum: STATUSES, description: 'inactive: requests that the key has signed are refused' })
   @IsIn(STATUSES)
   @MayBeLeftOut()
   status?: Status;
@@ -77,7 +77,7 @@ export class CredentialChangeInput {
 }
 
 export class CredentialQuery {
-  @ApiPropertyOptional({ description: 'Owner of the keys; the caller if omitted' })
+  @ApiPropertyOptional({ description: 'Id of the owner of the keys. Default: the caller' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -86,8 +86,8 @@ export class CredentialQuery {
 
 export class CredentialView {
   @ApiProperty({ description: 'The access key (AK)' }) access: string;
-  @ApiProperty({ description: 'Owner of the key' }) user_id: string;
-  @ApiProperty({ enum: STATUSES, description: 'With inactive, requests that it signs are refused' }) status: Status;
+  @ApiProperty({ description: 'Id of the owner of the key' }) user_id: string;
+  @ApiProperty({ enum: STATUSES, description: 'inactive: requests that the key has signed are refused' }) status: Status;
   @ApiProperty({ format: 'date-time', description: 'UTC, six fractional digits' }) create_time: string;
   @ApiProperty({ description: 'For people' }) description: string;
 }
@@ -101,7 +101,7 @@ export class CredentialListView {
 }
 
 export class NewCredentialView extends CredentialView {
-  @ApiProperty({ description: 'The secret key (SK); it is shown only once' }) secret: string;
+  @ApiProperty({ description: 'The secret key (SK); not shown again' }) secret: string;
 }
 
 export class NewCredentialAnswerView {
@@ -123,7 +123,7 @@ export const toCredentialView = ({
 });
 
 class SecurityTokenSource {
-  @ApiPropertyOptional({ description: 'A token of the caller; the token in X-Auth-Token if omitted' })
+  @ApiPropertyOptional({ description: 'A token of the caller. Default: the token in X-Auth-Token' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -134,7 +134,7 @@ class SecurityTokenSource {
     minimum: DURATION_SECONDS.min,
     maximum: DURATION_SECONDS.max,
     default: DURATION_SECONDS.default,
-    description: 'Lifetime of the key; it ends with the token at the latest',
+    description: 'Lifetime of the key in seconds; the key ends together with the token at the latest',
   })
   @IsInt()
   @Min(DURATION_SECONDS.min)
@@ -159,8 +159,8 @@ class SecurityTokenIdentity {
   @MayBeLeftOut()
   token?: SecurityTokenSource;
 
-  /** It is refused, because ignoring it would create a key with more rights than requested. */
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true, description: 'Not supported; a request with it is refused' })
+  /** Refused, because ignoring it would create a key with more rights than requested. */
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true, description: 'Not supported: a request with this field is refused' })
   @IsEmpty()
   policy?: never;
 }
@@ -186,8 +186,8 @@ export class SecurityTokenInput {
 
 export class TemporaryCredentialView {
   @ApiProperty({ description: 'The access key (AK)' }) access: string;
-  @ApiProperty({ description: 'The secret key (SK); it is shown only once' }) secret: string;
-  @ApiProperty({ description: 'For `X-Security-Token` on every request that the key signs' }) securitytoken: string;
+  @ApiProperty({ description: 'The secret key (SK); not shown again' }) secret: string;
+  @ApiProperty({ description: 'Value for `X-Security-Token` in every request that the key signs' }) securitytoken: string;
   @ApiProperty({ format: 'date-time', description: 'UTC, six fractional digits' }) expires_at: string;
 }
 

@@ -30,7 +30,7 @@ import { PrivilegeGuard } from './privilege-guard.js';
 import { Directory, type ProjectRow, rolesHeld, type UserRow } from './directory.js';
 import { JwtIdentity } from './jwt-identity.js';
 
-/** As in Huawei Cloud: one in use and its successor. */
+/** Maximum number of keys of a user, as in Huawei Cloud: one in use and its successor. */
 const ACCESS_KEYS_MAX = 2;
 
 const KEY = columnsOf(StoredAccessKey, 'k').except('secretKey', 'mac');
@@ -39,7 +39,7 @@ type KeyRow = RowOf<typeof KEY>;
 const SELECT = `SELECT ${KEY.select}, ${proof('access_keys', 'k')} FROM access_keys k`;
 const OF_KEY = { k: 'access_keys' } as const;
 
-/** Huawei's names of the actions to see and change the keys of other users of the domain. */
+/** Huawei's names of the actions to see and change the keys of other users in the domain. */
 export const CREDENTIAL_ACTIONS = {
   create: 'iam:credentials:createCredential',
   list: 'iam:credentials:listCredentials',
@@ -48,7 +48,7 @@ export const CREDENTIAL_ACTIONS = {
   delete: 'iam:credentials:deleteCredential',
 } as const;
 
-/** Access keys, for HTTP and the command line, in the form of Huawei Cloud's identity service. */
+/** Access keys for HTTP and the command line, in the format of Huawei Cloud's identity service. */
 @Injectable()
 export class AccessKeysService {
   constructor(
@@ -65,9 +65,10 @@ export class AccessKeysService {
   ) {}
 
   /**
-   * Creates a key. Its secret is in this response only.
-   * @throws ApiFault `not_found` for a user that the caller may not see, `conflict` for a user that has two keys already, `forbidden` for a
-   * caller with a temporary key, because the new key would outlive it; PrivilegeEscalation for a user that may do what the caller may not
+   * Creates a key. Only this response contains its secret.
+   * @throws ApiFault `not_found` for a user that the caller may not see, `conflict` for a user that already has two keys, `forbidden` for a
+   * caller with a temporary key, because the new key would outlive it; PrivilegeEscalation for a user with rights that the caller does not
+   * have
    */
   async create({ credential }: CredentialInput, caller: Caller): Promise<NewCredentialAnswerView> {
     if (isTemporary(caller.principal)) throw new ApiFault('forbidden');
@@ -95,7 +96,7 @@ export class AccessKeysService {
     });
   }
 
-  /** A user's keys, newest first, without their secrets. @throws ApiFault `not_found` */
+  /** Returns a user's keys, newest first, without their secrets. @throws ApiFault `not_found` */
   async list(userId: string | undefined, caller: Caller): Promise<CredentialListView> {
     const user = await this.subject(userId ?? caller.principal.userId, caller, CREDENTIAL_ACTIONS.list);
     const sql = `${SELECT} WHERE k.user_id = ? ORDER BY k.created_at DESC, k.access_key`;
@@ -109,8 +110,8 @@ export class AccessKeysService {
   }
 
   /**
-   * Enables, disables or describes a key. A disabled key is refused at once by this process, by others within five seconds.
-   * Enabling does not lift a lock after too many bad signatures.
+   * Enables or disables a key, or changes its description. This process refuses a disabled key at once, other processes within five
+   * seconds. Enabling a key does not end a lock after too many bad signatures.
    * @throws ApiFault `not_found`, `forbidden` for a caller with a temporary key
    */
   async update(
@@ -135,7 +136,7 @@ export class AccessKeysService {
     return { credential: toCredentialView(row) };
   }
 
-  /** Deletes a key. It is refused at once by this process, by others within five seconds. @throws as {@link update} */
+  /** Deletes a key. This process refuses the key at once, other processes within five seconds. @throws as {@link update} */
   async delete(accessKey: string, caller: Caller): Promise<void> {
     if (isTemporary(caller.principal)) throw new ApiFault('forbidden');
     const { user } = await this.find(accessKey, caller, CREDENTIAL_ACTIONS.delete);
@@ -148,9 +149,10 @@ export class AccessKeysService {
   }
 
   /**
-   * Creates a temporary key for the holder of a token. It has the user's rights, expires with its parent token, and is revoked with it.
-   * Nothing is stored: the encrypted security token holds it.
-   * @throws ApiFault `token_invalid`, `token_expired` for a token that is not valid or belongs to another user, `missing` when there is none
+   * Creates a temporary key for the holder of a token. The key has the rights of the user, expires with the token, and is revoked with it.
+   * Nothing is stored, because the encrypted security token contains the key.
+   * @throws ApiFault `token_invalid`, `token_expired` for a token that is not valid or belongs to another user, `missing` when there is
+   * none
    */
   async createTemporary(
     { auth: { identity } }: SecurityTokenInput,
@@ -166,13 +168,13 @@ export class AccessKeysService {
     const expiresAt = Math.min(issuedAt + seconds * 1000, claims.expiresAt);
     const { accessKey, secret } = this.secrets.generate();
     const { tokenId, sessionId } = claims;
-    // The token's own issue time, so that a new password ends the key as it ends the token.
+    // Contains the time when the token was issued, so that a new password ends the key as it ends the token.
     const key = { secret, userId: user.id, tokenId, sessionId, issuedAt: claims.issuedAt, expiresAt };
     const securitytoken = await this.secrets.sealTemporary(accessKey, key);
     return { credential: { access: accessKey, secret, securitytoken, expires_at: toMicroseconds(expiresAt) } };
   }
 
-  /** A user whose keys the caller may see or change: the caller, or with the action anyone in its domain. */
+  /** Returns a user whose keys the caller may see or change: the caller itself, or with the action any user in its domain. */
   private async subject(userId: string, caller: Caller, action: string): Promise<UserRow> {
     const { userId: own, domainId } = caller.principal;
     const user = await this.directory.userById(userId);
@@ -189,7 +191,7 @@ export class AccessKeysService {
   }
 
   /**
-   * Whoever creates another user's key can act as that user, so the caller must hold every right of the user in every project
+   * Checks that the caller has every right of the user in every project, because whoever creates another user's key can act as that user
    * (docs/adr/0022).
    */
   private async assertHeld(write: Write, caller: Caller, user: UserRow, projects: readonly ProjectRow[]): Promise<void> {
@@ -211,7 +213,9 @@ export class AccessKeysService {
     return this.audit.record(write, caller, { ...entry, detail: { user_id: user.id, ...detail } });
   }
 
-  /** A write in the domain's audit chain, because users belong to no project. The first write creates the domain's counter. */
+  /**
+   * Runs a write in the audit chain of the domain, because users belong to no project. The first write creates the counter of the domain.
+   */
   private async write<T>(domainId: string, body: (write: Write) => Promise<T>): Promise<T> {
     const scope: WriteScope = { scope: { kind: 'domain', id: domainId }, projectId: domainId, notFound: () => new NoCounter() };
     try {

@@ -11,8 +11,8 @@ import { HeldRoleListView, toHeldRolesView } from './policies.dto.js';
 const { list, check, grant, revoke } = ASSIGNMENT_ACTIONS;
 
 /**
- * Roles of groups and users in a project. The token may be scoped to any project of the domain or to the domain; the caller's rights in the
- * project of the path decide.
+ * Roles of groups and users in a project. The token may be scoped to the domain or to any project in it. The caller's rights in the project
+ * of the path decide.
  */
 @ApiTags('Groups, policies and roles')
 @Controller('/v3/projects/:project_id')
@@ -75,14 +75,26 @@ export class AssignmentsController {
 
   @Get('users/:user_id/roles')
   @AllowInDomain(list.user)
-  @Answers(200, HeldRoleListView, 'KeystoneListProjectPermissionsForUser', 'List the roles that a user has directly', ACCESS_ERRORS.one)
+  @Answers(
+    200,
+    HeldRoleListView,
+    'KeystoneListProjectPermissionsForUser',
+    'List the roles that are assigned to a user directly',
+    ACCESS_ERRORS.one,
+  )
   userRoles(@Param('project_id') project: string, @Param('user_id') user: string, @CallerOf() caller: Caller): Promise<HeldRoleListView> {
     return this.list(pathOf('user', project, user, caller), caller);
   }
 
   @Head('users/:user_id/roles/:role_id')
   @AllowInDomain(check.user)
-  @Answers(204, undefined, 'KeystoneCheckProjectPermissionForUser', 'Check whether a user has a role directly', ACCESS_ERRORS.one)
+  @Answers(
+    204,
+    undefined,
+    'KeystoneCheckProjectPermissionForUser',
+    'Check whether a role is assigned to a user directly',
+    ACCESS_ERRORS.one,
+  )
   checkUser(
     @Param('project_id') project: string,
     @Param('user_id') user: string,

@@ -14,7 +14,7 @@ import { AuthorizationCacheInvalidator } from './authorization-cache-invalidator
 import { PrivilegeGuard } from './privilege-guard.js';
 import { assignedAs, type Role, roleById, SYSTEM_ROLES } from './roles.js';
 
-/** Who has a role: a user directly, or everyone in a group. */
+/** Who has a role: a user directly, or all users of a group. */
 export type HolderKind = 'user' | 'group';
 
 const KINDS = {
@@ -22,7 +22,7 @@ const KINDS = {
   group: { holders: 'user_groups', assignments: 'group_role_assignments', column: 'group_id' },
 } as const;
 
-/** Names an assignment; everything in it belongs to one domain. */
+/** Names an assignment. Everything that it names belongs to one domain. */
 export interface AssignmentPath {
   domainId: string;
   projectId: string;
@@ -50,7 +50,7 @@ export class AssignmentsService {
     private readonly macs: RowMacs,
   ) {}
 
-  /** Roles that the holder has directly. @throws ApiFault `not_found`, also where the caller has no role */
+  /** Returns the roles that the holder has directly. @throws ApiFault `not_found`, also for a project in which the caller has no role */
   async list(path: AssignmentPath, caller: Caller): Promise<Role[]> {
     await findHolder(this.macs, this.database, path);
     await this.privileges.heldBy(this.database, caller, { projectId: path.projectId, action: ASSIGNMENT_ACTIONS.list[path.kind] });
@@ -67,7 +67,7 @@ export class AssignmentsService {
     });
   }
 
-  /** @throws ApiFault `not_found` unless the holder has the role directly */
+  /** @throws ApiFault `not_found` if the holder does not have the role directly */
   async assertHeld(path: AssignmentPath, roleId: string, caller: Caller): Promise<void> {
     await findHolder(this.macs, this.database, path);
     await this.privileges.heldBy(this.database, caller, { projectId: path.projectId, action: ASSIGNMENT_ACTIONS.check[path.kind] });
@@ -77,8 +77,8 @@ export class AssignmentsService {
 
   /**
    * Grants a role. Idempotent.
-   * @param role its id, or the role itself
-   * @returns whether it is new
+   * @param role the id of the role, or the role itself
+   * @returns whether the assignment is new
    * @throws ApiFault `not_found`, `forbidden`; PrivilegeEscalation
    */
   async grant(path: AssignmentPath, role: string | Role, caller: Caller): Promise<boolean> {
@@ -89,7 +89,7 @@ export class AssignmentsService {
       await this.privileges.assertHolds(write, caller, { projectId, action: ASSIGNMENT_ACTIONS.grant[kind], gained: [found.role] });
       if (await isHeld(this.macs, write, path, found.role)) return false;
       const row = { [column]: holderId, project_id: projectId, role: assignedAs(found.role), policy_id: found.role.policyId ?? null };
-      // Replaces a row whose MAC is wrong.
+      // Replaces a row with an invalid MAC.
       await write.run(`DELETE FROM ${assignments} WHERE ${column} = ? AND project_id = ? AND role = ?`, [holderId, projectId, row.role]);
       await this.macs.insert(write, assignments, row).catch(gone);
       await this.record(write, caller, 'GrantRole', path, found);
@@ -100,7 +100,7 @@ export class AssignmentsService {
     return granted;
   }
 
-  /** Revokes a role. @returns whether the holder had it @throws as grant */
+  /** Revokes a role. @returns whether the holder had it @throws the errors of {@link grant} */
   async revoke(path: AssignmentPath, role: string | Role, caller: Caller): Promise<boolean> {
     const { kind, holderId, projectId } = path;
     const { assignments, column } = KINDS[kind];
@@ -118,12 +118,12 @@ export class AssignmentsService {
     return revoked;
   }
 
-  /** As {@link revoke}. @throws ApiFault `not_found` also when the holder did not have the role */
+  /** As {@link revoke}. @throws ApiFault `not_found`, also when the holder did not have the role */
   async take(path: AssignmentPath, roleId: string, caller: Caller): Promise<void> {
     if (!(await this.revoke(path, roleId, caller))) throw new ApiFault('not_found');
   }
 
-  /** Refuses a project of another domain before taking its lock, so that the wait cannot reveal it. */
+  /** Refuses a project of another domain before it takes the project's lock, because the wait for the lock could reveal the project. */
   private async scopeOf(path: AssignmentPath): Promise<WriteScope> {
     await findHolder(this.macs, this.database, path);
     return { ...inProject(path), notFound: () => new ApiFault('not_found') };
@@ -149,7 +149,7 @@ export class AssignmentsService {
   }
 }
 
-/** The holder's name, if holder and project belong to the domain. @throws ApiFault `not_found` */
+/** Returns the name of the holder, if the holder and the project belong to the domain. @throws ApiFault `not_found` */
 async function findHolder(macs: RowMacs, reads: Rows, { domainId, projectId, kind, holderId }: AssignmentPath): Promise<{ name: string }> {
   const { holders } = KINDS[kind];
   const sql = `SELECT h.name, ${proof(holders, 'h')}, ${proof('projects', 'p')} FROM ${holders} h JOIN projects p ON p.domain_id = h.domain_id
@@ -167,7 +167,7 @@ async function isHeld(macs: RowMacs, reads: Rows, { projectId, kind, holderId }:
   return (await macs.verified(reads, rows, { r: assignments })).length > 0;
 }
 
-/** The role or the holder was deleted while it was being granted. */
+/** The role or the holder was deleted while the role was being granted. */
 function gone(error: unknown): never {
   throw violatesForeignKey(error) ? new ApiFault('not_found') : error;
 }

@@ -20,14 +20,14 @@ import { EmptyIsAbsent } from '../../platform/common/pagination.js';
 const METHODS = ['password', 'token'] as const;
 type Method = (typeof METHODS)[number];
 
-/** Bounds the time that hashing a password takes. */
+/** Maximum length of a password, which limits the time of hashing. */
 export const PASSWORD_MAX_CHARS = 1024;
-/** Applies to new passwords; existing shorter ones stay valid. */
+/** Minimum length of new passwords. Existing shorter ones stay valid. */
 export const PASSWORD_MIN_CHARS = 8;
 
-/** An object with rules of its own; an array, a text or `null` is refused. */
+/** Property decorator: an object with rules of its own. An array, a string or `null` is refused. */
 const Nested = (type: () => new () => object) => applyDecorators(IsObject(), ValidateNested(), Type(type));
-/** Optional, but not `null`. */
+/** Property decorator: the field may be absent, but not `null`. */
 const MayBeLeftOut = () => ValidateIf((_, value: unknown) => value !== undefined);
 
 /** A domain or a project by id or name. */
@@ -46,14 +46,14 @@ class DomainReference {
 }
 
 class ProjectReference extends DomainReference {
-  @ApiPropertyOptional({ type: DomainReference, description: 'Owner of a project given by name; the domain of the user if omitted' })
+  @ApiPropertyOptional({ type: DomainReference, description: 'Domain of a project that is given by name. Default: the domain of the user' })
   @Nested(() => DomainReference)
   @MayBeLeftOut()
   domain?: DomainReference;
 }
 
 class PasswordUser extends DomainReference {
-  @ApiPropertyOptional({ type: DomainReference, description: 'Domain of a user given by name' })
+  @ApiPropertyOptional({ type: DomainReference, description: 'Domain of a user that is given by name' })
   @Nested(() => DomainReference)
   @MayBeLeftOut()
   domain?: DomainReference;
@@ -73,7 +73,7 @@ class PasswordMethod {
 }
 
 class TokenMethod {
-  @ApiProperty({ description: 'A token to exchange; the new one expires with it' })
+  @ApiProperty({ description: 'Token to exchange; the new token expires at the same time' })
   @IsDefined()
   @IsString()
   @IsNotEmpty()
@@ -106,7 +106,7 @@ export class ScopeInput {
   @MayBeLeftOut()
   project?: ProjectReference;
 
-  @ApiPropertyOptional({ type: DomainReference, description: 'The domain of the user itself' })
+  @ApiPropertyOptional({ type: DomainReference, description: 'The domain of the user' })
   @Nested(() => DomainReference)
   @MayBeLeftOut()
   domain?: DomainReference;
@@ -121,8 +121,8 @@ class AuthInput {
   @Nested(() => IdentityInput)
   identity: IdentityInput;
 
-  @ApiPropertyOptional({ type: ScopeInput, description: 'Exactly one of project and domain; a token without a scope if omitted' })
-  // keystoneauth asks for an unscoped token explicitly: `"unscoped"`, or `{"unscoped": {}}`.
+  @ApiPropertyOptional({ type: ScopeInput, description: 'Either project or domain. Default: a token without a scope' })
+  // keystoneauth requests an unscoped token explicitly: `"unscoped"`, or `{"unscoped": {}}`.
   @Transform(({ obj, value }: { obj: { scope?: unknown }; value: unknown }) => (isUnscoped(obj.scope) ? undefined : value))
   @Nested(() => ScopeInput)
   @MayBeLeftOut()

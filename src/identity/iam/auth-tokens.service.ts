@@ -18,19 +18,19 @@ import { rolesNamed } from './roles.js';
 import { type Claims, Tokens } from './tokens.js';
 import { RowMacs } from '../../platform/vault/row-macs.js';
 
-/** Lets a caller validate and revoke tokens of other users in its domain. */
+/** Allows a caller to validate and revoke tokens of other users in its domain. */
 export const VALIDATE = 'iam:tokens:validateToken';
 
-/** The authenticated user, the method, and how long the proof is valid. */
+/** The authenticated user, the method of authentication, and when the proof expires. */
 interface Proof {
   user: UserRow;
   methods: readonly string[];
   expiresAt: number;
-  /** The login session of a token that is exchanged. */
+  /** The login session of the token that is exchanged. */
   sessionId?: string;
 }
 
-/** What a new token says about its login. */
+/** The claims of a new token that concern its login. */
 type Made = Pick<Claims, 'methods' | 'issuedAt' | 'expiresAt' | 'sessionId'>;
 
 export interface IssuedToken {
@@ -38,7 +38,7 @@ export interface IssuedToken {
   session: Session;
 }
 
-/** Tokens over HTTP: docs/contracts/apig.md §6.1. */
+/** Tokens over HTTP (docs/contracts/apig.md §6.1). */
 @Injectable()
 export class AuthTokensService {
   constructor(
@@ -56,11 +56,11 @@ export class AuthTokensService {
   ) {}
 
   /**
-   * Issues a token to an authenticated user.
+   * Issues a token to a user who authenticates in the request.
    * @param from the request, for counting failed logins and for the list of logins
-   * @throws ApiFault 400 for a missing part; 401 `credentials_wrong`, the same for an unknown user, a wrong password and a disabled user; 429
-   * after too many of those; 401 `token_invalid`, the same for an unknown scope and one in which the user has no role
-   * @throws PasswordExpired for the right password, when it must be changed first
+   * @throws ApiFault 400 for a missing part; 401 `credentials_wrong`, the same for an unknown user, a wrong password and a disabled user;
+   * 429 after too many of these; 401 `token_invalid`, the same for an unknown scope and for one in which the user has no role
+   * @throws PasswordExpired for the correct password, if it must be changed first
    */
   async issue({ auth }: TokenInput, from: LoginOrigin): Promise<IssuedToken> {
     const scope = readScope(auth.scope);
@@ -75,8 +75,8 @@ export class AuthTokensService {
   }
 
   /**
-   * Issues a token to an authenticated user, in a new login session or in that of the token that it replaces.
-   * @throws ApiFault `token_invalid` when it has no role in the scope
+   * Issues a token to an authenticated user, in a new login session or in that of the token that is exchanged.
+   * @throws ApiFault `token_invalid` when the user has no role in the scope
    */
   async issueFor(user: UserRow, scope: Scope, made: Made, from: LoginOrigin): Promise<IssuedToken> {
     const { domainId, project, roles } = await this.enter(user, scope);
@@ -102,8 +102,8 @@ export class AuthTokensService {
   }
 
   /**
-   * Revokes a token: at once in this process, in others when their cache is no longer fresh (platform/auth/freshness.ts).
-   * @throws as validate
+   * Revokes a token: at once in this process, and in others when their cached entry is not fresh any more (platform/auth/freshness.ts).
+   * @throws the errors of {@link validate}
    */
   async revoke(subjectToken: string | undefined, caller: Principal): Promise<void> {
     const { claims } = await this.validate(subjectToken, caller);
@@ -115,7 +115,7 @@ export class AuthTokensService {
     this.cache.forget(subjectToken ?? '');
   }
 
-  /** The response body. */
+  /** Returns the body of the response. */
   async view(session: Session, withCatalog: boolean): Promise<TokenAnswerView> {
     const known = await rolesNamed(this.macs, this.database, session.user.domainId, session.roles);
     return toTokenView(session, known, withCatalog ? catalogFor(this.config, session.project?.id) : undefined);
@@ -131,7 +131,7 @@ export class AuthTokensService {
     return { user, methods: ['password'], expiresAt: issuedAt + this.config.tokenTtlSeconds * 1000 };
   }
 
-  /** Reads the database, not the cache, because a revoked token must not be exchanged for a new one. */
+  /** Reads the database instead of the cache, because a revoked token must not be exchanged for a new one. */
   private async byToken({ token }: TokenInput['auth']['identity']): Promise<Proof> {
     if (!token) throw missing('auth.identity.token');
     const { user, claims } = await this.identity.session(token.id);

@@ -34,9 +34,9 @@ export class TokenView {
   @ApiProperty({ format: 'date-time', description: 'UTC, six fractional digits' }) expires_at: string;
   @ApiProperty({ type: [String] }) methods: readonly string[];
   @ApiProperty({ type: OwnedView }) user: OwnedView;
-  @ApiPropertyOptional({ type: OwnedView, description: 'Present when the token is scoped to a project' }) project?: OwnedView;
-  @ApiPropertyOptional({ type: NamedView, description: 'Present when the token is scoped to a domain' }) domain?: NamedView;
-  @ApiPropertyOptional({ type: [NamedView], description: 'Present when the token has a scope' }) roles?: NamedView[];
+  @ApiPropertyOptional({ type: OwnedView, description: 'Present if the token is scoped to a project' }) project?: OwnedView;
+  @ApiPropertyOptional({ type: NamedView, description: 'Present if the token is scoped to a domain' }) domain?: NamedView;
+  @ApiPropertyOptional({ type: [NamedView], description: 'Present if the token has a scope' }) roles?: NamedView[];
   @ApiPropertyOptional({ type: [CatalogEntryView], description: 'Absent with `nocatalog`' }) catalog?: CatalogEntryView[];
 }
 
@@ -75,8 +75,9 @@ export function toTokenView(
 }
 
 /**
- * The services a caller can reach. `volumev2` is intended: the opentelekomcloud provider has no endpoint setting for APIG and derives it
- * from that entry (docs/contracts/apig.md §6.7), so it points at APIG. Services of a project need a project scope.
+ * Returns the services that a caller can reach. `volumev2` is intended: the opentelekomcloud provider has no setting for the endpoint of
+ * APIG, and derives it from this entry (docs/contracts/apig.md §6.7). So the entry contains the URL of APIG. Services of a project require
+ * a project scope.
  */
 export function catalogFor({ publicUrl, region }: Config, projectId: string | undefined): CatalogEntryView[] {
   const entry = (type: string, name: string, url: string): CatalogEntryView => ({

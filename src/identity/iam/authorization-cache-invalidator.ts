@@ -4,7 +4,7 @@ import { TokenCache } from '../../platform/auth/token-cache.js';
 import type { Tx } from '../../platform/database/tx.js';
 import { StoredAccessKeys } from './stored-access-keys.js';
 
-/** Invalidates what this process has cached about authentication and permissions. */
+/** Invalidates the cached results of authentication and authorization in this process. */
 @Injectable()
 export class AuthorizationCacheInvalidator {
   constructor(
@@ -14,18 +14,18 @@ export class AuthorizationCacheInvalidator {
   ) {}
 
   /**
-   * Locks the domain's policies and groups until the end of a transaction that is not a write of the domain itself. Must be the first read
-   * of the transaction, or the database shows the state from before the wait.
+   * Locks the policies and groups of the domain until the end of a transaction that is not a write of the domain itself. Must be the first
+   * read of the transaction. Otherwise the database shows the state from before the wait for the lock.
    */
   async lockDomain(tx: Tx, domainId: string): Promise<void> {
-    // SQLite has one writer at a time.
+    // Not needed on SQLite, which has one writer at a time.
     if (tx.engine === 'mariadb')
       await tx.rows("SELECT revision FROM change_counters WHERE scope_kind = 'domain' AND scope_id = ? FOR UPDATE", [domainId]);
   }
 
   /**
-   * Call it after the commit. The change applies at once in this process; in others when their caches are no longer fresh
-   * (platform/auth/freshness.ts).
+   * Must be called after the commit. The change applies at once in this process, and in others when their cached entries are not fresh any
+   * more (platform/auth/freshness.ts).
    */
   invalidate(): void {
     this.tokens.forgetAll();

@@ -15,14 +15,14 @@ export class DirectoryController {
 
   @Get('projects')
   @Authenticated()
-  @Answers(200, ProjectListView, 'KeystoneListProjects', 'List the projects in which the caller holds a role')
+  @Answers(200, ProjectListView, 'KeystoneListProjects', 'List the projects in which the caller has a role')
   listProjects(@Query() query: ProjectQuery, @CallerOf() { principal }: Caller): Promise<ProjectListView> {
     return this.directory.listProjects('/projects', query, principal);
   }
 
   @Get('auth/projects')
   @Authenticated()
-  @Answers(200, ProjectListView, 'KeystoneListAuthProjects', 'List the projects a token can be scoped to')
+  @Answers(200, ProjectListView, 'KeystoneListAuthProjects', 'List the projects to which a token can be scoped')
   listOwnProjects(@Query() query: ProjectQuery, @CallerOf() { principal }: Caller): Promise<ProjectListView> {
     return this.directory.listProjects('/auth/projects', query, principal);
   }
@@ -36,21 +36,21 @@ export class DirectoryController {
 
   @Get('auth/domains')
   @Authenticated()
-  @Answers(200, DomainListView, 'KeystoneListAuthDomains', 'List the domains a token can be scoped to')
+  @Answers(200, DomainListView, 'KeystoneListAuthDomains', 'List the domains to which a token can be scoped')
   listDomains(@Query() query: NameQuery, @CallerOf() { principal }: Caller): DomainListView {
     return this.directory.listDomains(query, principal);
   }
 
   @Get('auth/catalog')
   @Authenticated()
-  @Answers(200, CatalogView, 'KeystoneShowCatalog', 'List the services a token can reach')
+  @Answers(200, CatalogView, 'KeystoneShowCatalog', 'List the services that a token can reach')
   catalog(@CallerOf() { principal }: Caller): CatalogView {
     return this.directory.catalog(principal);
   }
 
   @Get('users')
   @Authenticated(LIST_USERS)
-  @Answers(200, UserListView, 'KeystoneListUsers', 'List the users of the domain; without the action, only the caller')
+  @Answers(200, UserListView, 'KeystoneListUsers', 'List the users of the domain; without the action, the list contains only the caller')
   listUsers(@Query() query: NameQuery, @CallerOf() { principal }: Caller): Promise<UserListView> {
     return this.directory.listUsers(query, principal);
   }

@@ -14,7 +14,7 @@ export class NameQuery {
 }
 
 export class ProjectQuery extends NameQuery {
-  @ApiPropertyOptional({ description: 'Id of the domain that owns the projects' })
+  @ApiPropertyOptional({ description: 'Id of the domain of the projects' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -27,7 +27,7 @@ class NewProject {
   @Matches(PROJECT_NAME)
   name: string;
 
-  @ApiPropertyOptional({ description: 'Domain of the project; must be the domain of the caller. That domain if omitted' })
+  @ApiPropertyOptional({ description: 'Id of the domain, which must be that of the caller. Default: the domain of the caller' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()

@@ -25,7 +25,7 @@ import { Tokens } from './tokens.js';
 import { UserPasswordsService } from './user-passwords.service.js';
 
 /**
- * Users, groups, policies and roles without HTTP routes, for the command line. With an external identity service only the policies are
+ * Users, groups, policies and roles without HTTP routes, for the command line. With an external identity service, only the policies are
  * used.
  */
 @Module({

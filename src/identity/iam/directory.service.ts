@@ -21,10 +21,10 @@ import {
 } from './directory.views.js';
 import { assignRoles } from './roles.js';
 
-/** Lets a caller list the users of its domain. */
+/** Allows a caller to list the users of its domain. */
 export const LIST_USERS = 'iam:users:listUsers';
 
-/** The part of the directory that a caller may see, and creating projects: docs/contracts/apig.md §6.1, §6.5. */
+/** The part of the directory that a caller may see, and the creation of projects (docs/contracts/apig.md §6.1, §6.5). */
 @Injectable()
 export class DirectoryService {
   readonly #base: string;
@@ -39,14 +39,14 @@ export class DirectoryService {
     this.#base = `${config.publicUrl}/v3`;
   }
 
-  /** Projects in which the caller has a role. */
+  /** Returns the projects in which the caller has a role. */
   async listProjects(path: string, query: ProjectQuery, caller: Principal): Promise<ProjectListView> {
     const rows = await this.directory.projectsOf(caller.userId, { name: query.name, domainId: query.domain_id });
     return { projects: rows.map((row) => toProjectView(this.#base, row)), links: listLinks(this.#base + path) };
   }
 
   /**
-   * Creates a project in the caller's domain. The caller gets in it the roles that it has in the token's scope.
+   * Creates a project in the caller's domain. In the new project the caller gets the roles that it has in the scope of its token.
    * @throws ApiFault `forbidden` for another domain; `conflict` when the name is taken
    */
   async createProject({ project: input }: ProjectInput, caller: Caller): Promise<ProjectAnswerView> {
@@ -59,14 +59,14 @@ export class DirectoryService {
     return { project: toProjectView(this.#base, { ...project, domainName }) };
   }
 
-  /** The caller's own domain. */
+  /** Returns the caller's domain. */
   listDomains(query: NameQuery, { domainId, domainName }: Principal): DomainListView {
     const own = { id: domainId, name: domainName, enabled: true, description: '', links: { self: `${this.#base}/domains/${domainId}` } };
     const domains = query.name === undefined || query.name === domainName ? [own] : [];
     return { domains, links: listLinks(`${this.#base}/auth/domains`) };
   }
 
-  /** Users of the caller's domain; without the permission, only the caller. */
+  /** Returns the users of the caller's domain; without the permission, only the caller. */
   async listUsers(query: NameQuery, caller: Principal): Promise<UserListView> {
     const { userId, domainId } = caller;
     const sees = (await this.permissions.of(caller)).allows(LIST_USERS);
@@ -74,7 +74,7 @@ export class DirectoryService {
     return { users: users.map((user) => toUserView(this.#base, user)), links: listLinks(`${this.#base}/users`) };
   }
 
-  /** The only region (`SIGNET_REGION`). */
+  /** Returns the only region (`SIGNET_REGION`). */
   listRegions(): RegionListView {
     const { region } = this.config;
     const view = {
@@ -88,7 +88,7 @@ export class DirectoryService {
     return { regions: [view], links: listLinks(`${this.#base}/regions`) };
   }
 
-  /** The services the token's scope can reach. */
+  /** Returns the services that the scope of the token can reach. */
   catalog({ projectId }: Principal): CatalogView {
     return { catalog: catalogFor(this.config, projectId), links: { self: `${this.#base}/auth/catalog` } };
   }

@@ -6,7 +6,7 @@ export class SelfLinkView {
   @ApiProperty({ format: 'uri' }) self: string;
 }
 
-/** Links of a list. There is only one page, because a caller sees only its own rows. */
+/** The links of a list. There is only one page, because a caller sees only its own rows. */
 export class ListLinksView extends SelfLinkView {
   @ApiProperty({ type: String, nullable: true, description: 'Always null' }) next: null;
   @ApiProperty({ type: String, nullable: true, description: 'Always null' }) previous: null;
@@ -16,7 +16,7 @@ export class ProjectView {
   @ApiProperty() id: string;
   @ApiProperty() name: string;
   @ApiProperty() domain_id: string;
-  @ApiProperty({ description: 'The domain, because projects are not nested' }) parent_id: string;
+  @ApiProperty({ description: 'Id of the domain, because projects are not nested' }) parent_id: string;
   @ApiProperty() enabled: boolean;
   @ApiProperty({ description: 'Always false' }) is_domain: boolean;
   @ApiProperty() description: string;

@@ -19,13 +19,13 @@ import { TokenKeys } from './token-keys.js';
 import { Pulse } from '../../platform/recovery/pulse.js';
 import { RowMacs } from '../../platform/vault/row-macs.js';
 
-/** The user that the first start creates. */
+/** The name of the user that the first start creates. */
 const ADMIN = 'admin';
 const ADMIN_ROLES = [ADMINISTRATOR, 'APIG FullAccess'];
 
 /**
- * Creates what the first request needs: a key that signs tokens, the default domain and project, an administrator, and what
- * `SIGNET_IAM_FILE` adds. Safe when several processes start on one empty database.
+ * Creates what the first request needs: a key that signs tokens, the default domain and project, an administrator, and the content of
+ * `SIGNET_IAM_FILE`. Several processes may start on one empty database at the same time.
  */
 @Injectable()
 export class FirstStart implements OnApplicationBootstrap {
@@ -46,8 +46,8 @@ export class FirstStart implements OnApplicationBootstrap {
   ) {}
 
   /**
-   * The administrator's password, if this process generated it; the caller prints it, because it is stored nowhere in clear. Returns it
-   * once.
+   * Returns the administrator's password once, if this process has generated it. The caller prints it, because it is not stored anywhere in
+   * plain text.
    */
   takeGeneratedPassword(): string | undefined {
     const password = this.#generatedPassword?.reveal();
@@ -55,20 +55,20 @@ export class FirstStart implements OnApplicationBootstrap {
     return password;
   }
 
-  /** Whether an administrator existed already, so that `SIGNET_ADMIN_PASSWORD` was not used. */
+  /** Whether an administrator already existed, so that `SIGNET_ADMIN_PASSWORD` was not used. */
   get hadAdmin(): boolean {
     return this.#hadAdmin;
   }
 
   /** Runs after every onModuleInit, when the vault is open. */
   async onApplicationBootstrap(): Promise<void> {
-    // With an external identity service only the policies of the default domain are needed.
+    // With an external identity service, only the policies of the default domain are needed.
     if (this.config.identity) return void (await this.projects.ensureDomain(DEFAULT_DOMAIN));
     await this.keys.prepare();
     await this.passwords.prepare();
     await this.ensureAdmin();
     this.config.adminPassword?.forget();
-    // While a restore is undecided the file is not applied; the next start applies it.
+    // While a restore waits for a decision, the file is not applied. The next start applies it.
     if (this.config.iamFile !== undefined && !this.pulse.held) await this.iamFile.apply(this.config.iamFile);
   }
 
@@ -77,10 +77,10 @@ export class FirstStart implements OnApplicationBootstrap {
     const domain = await this.projects.ensureDomain(DEFAULT_DOMAIN);
     const { id: projectId } = await this.projects.ensureProject(domain.id, DEFAULT_PROJECT);
     this.#hadAdmin = (await this.directory.userByName(ADMIN, { id: domain.id })) !== undefined;
-    // A backup may be older than the administrator; an operator decides whether to restore the account.
+    // The restored backup may be older than the administrator. An operator decides whether to create the account again.
     if (this.#hadAdmin || this.pulse.held) return;
     if (configured !== undefined && (configured.length < PASSWORD_MIN_CHARS || configured.length > PASSWORD_MAX_CHARS))
-      throw new Error(`SIGNET_ADMIN_PASSWORD: a password has ${PASSWORD_MIN_CHARS} to ${PASSWORD_MAX_CHARS} characters`);
+      throw new Error(`SIGNET_ADMIN_PASSWORD: the password must have ${PASSWORD_MIN_CHARS} to ${PASSWORD_MAX_CHARS} characters`);
     const password = configured ?? generatePassword();
     const hash = await this.passwords.hash(password);
     const id = newId();
@@ -93,7 +93,7 @@ export class FirstStart implements OnApplicationBootstrap {
         enabled: 1,
         tokens_valid_from: 0,
         created_at: write.now,
-        // A generated one has been printed, perhaps into a log.
+        // A generated password is printed, perhaps into a log, so it must be changed.
         password_expires_at: configured === undefined ? write.now : null,
       };
       const inserted = await this.macs.insert(write, 'users', user).then(
@@ -104,7 +104,7 @@ export class FirstStart implements OnApplicationBootstrap {
         },
       );
       if (!inserted) return false;
-      // Same transaction as the user, so that a role that an operator removes later does not return at a restart.
+      // In the same transaction as the user, so that a role that an operator removes later does not return at a restart.
       await assignRoles(this.macs, write, id, ADMIN_ROLES);
       const entry = { action: 'GrantRole' as const, resourceType: 'Role', resourceId: id, resourceName: ADMINISTRATOR };
       await this.audit.record(write, operator('signet'), { ...entry, detail: { user: ADMIN, roles: ADMIN_ROLES } });

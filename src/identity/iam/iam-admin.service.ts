@@ -27,33 +27,36 @@ import { USER_NAME } from './user-name.js';
 
 export const UNIQUE_USER_NAME = { name: 'uq_users_domain_name', columns: 'users.domain_id, users.name' };
 
-/** The operator's request is impossible; the message says why. */
+/** The operator's request cannot be fulfilled. The message says why. */
 export class IamAdminError extends Error {}
 
-/** A user or a project by its name and the name of its domain. */
+/** A user or a project, by its name and the name of its domain. */
 export interface Named {
   name: string;
-  /** Omitted: `default`. */
+  /** Default: `default`. */
   domain?: string;
 }
 
-/** A role of a user or group, by names. */
+/** A role of a user or a group, by names. */
 export interface RoleChange {
-  /** Exactly one of user and group. */
+  /** Either a user or a group. */
   user?: string;
   group?: string;
   project: string;
   role: string;
-  /** Domain of all of them. Omitted: `default`. */
+  /** Domain of all of them. Default: `default`. */
   domain?: string;
 }
 
-/** A password in clear, or its hash (passwords.ts: isUsableHash). */
+/** A password in plain text, or its hash (`isUsableHash` in passwords.ts). */
 export type GivenPassword = { password: string } | { passwordHash: string };
 
 /** How a password is set. */
 export interface PasswordOptions {
-  /** Whether the user must change it before it gives a token. Omitted: only a generated one, because whoever ran the command has seen it. */
+  /**
+   * Whether the user must change the password before it gives a token. Default: only if it was generated, because whoever ran the command
+   * has seen it.
+   */
   mustChange?: boolean;
   caller?: Caller;
 }
@@ -73,10 +76,12 @@ export interface ProjectSummary {
   description: string;
 }
 
-/** Who runs a command on the machine of the service has no address. */
+/** The origin of a command on the machine of the service, which has no address. */
 const LOCAL = { sourceAddress: '', userAgent: '' };
 
-/** Administers users, projects and roles for the command line and for a file (iam-file.service.ts). Not reachable over HTTP. */
+/**
+ * Administers users, projects and roles, for the command line and for `SIGNET_IAM_FILE` (iam-file.service.ts). Cannot be reached over HTTP.
+ */
 @Injectable()
 export class IamAdminService {
   constructor(
@@ -95,13 +100,13 @@ export class IamAdminService {
     private readonly macs: RowMacs,
   ) {}
 
-  /** Adds a user without any role. @returns its id, and its password if it was generated */
+  /** Adds a user without any role. @returns the id of the user, and the password if it was generated */
   async addUser(
     { name, domain = DEFAULT_DOMAIN }: Named,
     given?: GivenPassword,
     { enabled = true, mustChange = given === undefined, caller = operator('signet-cli') }: PasswordOptions & { enabled?: boolean } = {},
   ): Promise<{ id: string; password?: string }> {
-    if (!USER_NAME.test(name)) throw new IamAdminError(`${name} is no user name`);
+    if (!USER_NAME.test(name)) throw new IamAdminError(`${name} is not a valid name of a user`);
     const { hash, generated } = await this.hashOf(given);
     const domainId = await this.domainId(domain);
     const id = newId();
@@ -118,7 +123,7 @@ export class IamAdminService {
         password_expires_at: mustChange ? write.now : null,
       };
       await this.macs.insert(write, 'users', row).catch((error: unknown) => {
-        throw violates(error, UNIQUE_USER_NAME) ? new IamAdminError(`the user ${name} is there already`) : error;
+        throw violates(error, UNIQUE_USER_NAME) ? new IamAdminError(`the user ${name} already exists`) : error;
       });
       await this.record(write, caller, 'CreateUser', { id, name }, { enabled });
     });
@@ -127,7 +132,7 @@ export class IamAdminService {
 
   /**
    * Sets a new password and ends the user's tokens.
-   * @param replaces changes it only if this hash is still stored, so that one of several processes that apply a file wins
+   * @param replaces the password changes only if this hash is still stored, so that one of several processes that apply a file does it
    * @returns the password if it was generated
    */
   async setPassword(
@@ -147,7 +152,7 @@ export class IamAdminService {
     return generated;
   }
 
-  /** Enables or disables a user. Enabling does not revive tokens from before. */
+  /** Enables or disables a user. If a user is enabled again, its earlier tokens stay invalid. */
   async setEnabled(user: Named, enabled: boolean, caller: Caller = operator('signet-cli')): Promise<void> {
     const { id, name, domainId } = await this.user(user);
     await this.changes.write(inDomain(domainId), async (write) => {
@@ -182,10 +187,10 @@ export class IamAdminService {
     description = '',
     caller: Caller = operator('signet-cli'),
   ): Promise<{ id: string }> {
-    if (!PROJECT_NAME.test(name)) throw new IamAdminError(`${name} is no project name`);
+    if (!PROJECT_NAME.test(name)) throw new IamAdminError(`${name} is not a valid name of a project`);
     const domainId = await this.domainId(domain);
     const { id } = await this.projects.create(domainId, { name, description }, caller).catch((error: unknown) => {
-      throw error instanceof ProjectNameTaken ? new IamAdminError(`the project ${name} is there already`) : error;
+      throw error instanceof ProjectNameTaken ? new IamAdminError(`the project ${name} already exists`) : error;
     });
     return { id };
   }
@@ -202,13 +207,16 @@ export class IamAdminService {
     return this.assignments.grant(path, role, caller);
   }
 
-  /** @returns whether it had the role. The change applies when caches are no longer fresh (platform/auth/freshness.ts) */
+  /**
+   * @returns whether the user or group had the role. The change applies when cached entries are not fresh any more
+   * (platform/auth/freshness.ts)
+   */
   async revoke(change: RoleChange, caller: Caller = operator('signet-cli')): Promise<boolean> {
     const { path, role } = await this.assignment(change);
     return this.assignments.revoke(path, role, caller);
   }
 
-  /** Issues a token without a password, for an operator with access to the database: `signet admin token` in local mode. */
+  /** Issues a token without a password, for an operator with access to the database: `signet admin token` in the local mode. */
   async issueToken(
     user: string,
     project: string,
@@ -221,7 +229,7 @@ export class IamAdminService {
     const expiresAt = issuedAt + this.config.tokenTtlSeconds * 1000;
     const made = { methods: ['local'], issuedAt, expiresAt };
     const { token } = await this.tokens.issueFor(row, { project: { id: projectId } }, made, LOCAL).catch((error: unknown) => {
-      throw new IamAdminError(`the user ${user} holds no role in the project ${project}`, { cause: error });
+      throw new IamAdminError(`the user ${user} has no role in the project ${project}`, { cause: error });
     });
     return { token, projectId, expiresAt };
   }
@@ -230,7 +238,8 @@ export class IamAdminService {
     if ((user === undefined) === (group === undefined)) throw new IamAdminError('name either a user or a group');
     const domainId = await this.domainId(domain ?? DEFAULT_DOMAIN);
     const [found] = await rolesNamed(this.macs, this.database, domainId, [role]);
-    if (!found) throw new IamAdminError(`${role} is no role: there are ${SYSTEM_POLICY_NAMES.join(', ')}, and policies of the domain`);
+    if (!found)
+      throw new IamAdminError(`${role} is not a role: the roles are ${SYSTEM_POLICY_NAMES.join(', ')} and the policies of the domain`);
     const holderId = group === undefined ? (await this.user({ name: user ?? '', domain })).id : await this.groupId({ name: group, domain });
     const projectId = await this.projectId({ name: project, domain });
     return { path: { domainId, projectId, kind: group === undefined ? 'user' : 'group', holderId }, role: found };
@@ -252,7 +261,7 @@ export class IamAdminService {
     const generated = given ? undefined : generatePassword();
     const password = given?.password ?? generated ?? '';
     if (password.length < PASSWORD_MIN_CHARS || password.length > PASSWORD_MAX_CHARS)
-      throw new IamAdminError(`a password has ${PASSWORD_MIN_CHARS} to ${PASSWORD_MAX_CHARS} characters`);
+      throw new IamAdminError(`the password must have ${PASSWORD_MIN_CHARS} to ${PASSWORD_MAX_CHARS} characters`);
     return { hash: await this.passwords.hash(password), generated };
   }
 

@@ -12,8 +12,8 @@ import { Passwords } from './passwords.js';
 type UserEntry = IamFile['users'][number];
 
 /**
- * Applies `SIGNET_IAM_FILE` at every start: what it names is set as it says; everything else stays. Idempotent, also with several
- * processes.
+ * Applies `SIGNET_IAM_FILE` at every start. Everything that the file names gets the state in the file; everything else stays. Idempotent,
+ * even if several processes do it.
  */
 @Injectable()
 export class IamFileService {
@@ -27,7 +27,7 @@ export class IamFileService {
     private readonly actions: Actions,
   ) {}
 
-  /** @throws IamFileError with every error at once, before anything is changed */
+  /** @throws IamFileError with all errors at once, before anything is changed */
   async apply(path: string): Promise<void> {
     const file = readIamFile(path, await this.known());
     for (const { name } of file.domains) await this.projects.ensureDomain(name);
@@ -75,13 +75,13 @@ export class IamFileService {
         await this.admin.addUser({ name, domain }, given, { enabled, caller: operator('signet') });
         return;
       } catch (error) {
-        // Another process that applies the same file has created the user, which is checked like any existing one.
+        // Another process that applies the same file has created the user, who is checked like any existing user.
         if (!(error instanceof IamAdminError)) throw error;
       }
     }
     const user = there ?? (await this.directory.userByName(name, { name: domain }));
     const stored = await this.directory.passwordHash(user?.id ?? '');
-    if (!user || stored === undefined) throw new Error(`the user ${name} vanished while ${domain} was set up`);
+    if (!user || stored === undefined) throw new Error(`the user ${name} was deleted while the domain ${domain} was being set up`);
     if (!(await this.matches(stored, entry)))
       await this.admin.setPassword({ name, domain }, given, { replaces: stored, caller: operator('signet') });
     if (enabled !== undefined) await this.admin.setEnabled({ name, domain }, enabled, operator('signet'));

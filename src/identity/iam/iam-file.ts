@@ -22,21 +22,21 @@ import { ACCESS_NAME } from './user-groups.dto.js';
 import { isUsableHash } from './passwords.js';
 import { USER_NAME } from './user-name.js';
 
-/** The domain of everything that names none. */
+/** The domain of everything for which the file names none. */
 export const DEFAULT_DOMAIN = 'default';
 /** The project that always exists. */
 export const DEFAULT_PROJECT = 'default';
 
-/** Optional, but not `null`. Fields with a default do not need it. */
+/** Property decorator: the field may be absent, but not `null`. Not needed for fields with a default. */
 const MayBeLeftOut = () => ValidateIf((_, value: unknown) => value !== undefined);
 
 class DomainEntry {
-  @Matches(PROJECT_NAME, { message: 'is no domain name' })
+  @Matches(PROJECT_NAME, { message: 'must be a valid name of a domain' })
   name: string;
 }
 
 class ProjectEntry {
-  @Matches(PROJECT_NAME, { message: 'is no project name' })
+  @Matches(PROJECT_NAME, { message: 'must be a valid name of a project' })
   name: string;
 
   @IsString({ message: 'must be a text' })
@@ -56,7 +56,7 @@ class RoleEntry {
 }
 
 class UserEntry {
-  @Matches(USER_NAME, { message: 'is no user name' })
+  @Matches(USER_NAME, { message: 'must be a valid name of a user' })
   name: string;
 
   @IsString({ message: 'must be a text' })
@@ -72,7 +72,7 @@ class UserEntry {
   @MayBeLeftOut()
   password_hash?: string;
 
-  /** Omitted: unchanged; a new user is enabled. */
+  /** Default: unchanged. A new user is enabled. */
   @IsBoolean({ message: 'must be true or false' })
   @MayBeLeftOut()
   enabled?: boolean;
@@ -84,7 +84,7 @@ class UserEntry {
 }
 
 class PolicyEntry {
-  @Matches(ACCESS_NAME, { message: 'is no policy name' })
+  @Matches(ACCESS_NAME, { message: 'must be a valid name of a policy' })
   name: string;
 
   @IsString({ message: 'must be a text' })
@@ -99,7 +99,7 @@ class PolicyEntry {
 }
 
 class GroupEntry {
-  @Matches(ACCESS_NAME, { message: 'is no group name' })
+  @Matches(ACCESS_NAME, { message: 'must be a valid name of a group' })
   name: string;
 
   @IsString({ message: 'must be a text' })
@@ -108,7 +108,7 @@ class GroupEntry {
   @MaxLength(255, { message: 'must be a text of at most 255 characters' })
   description: string = '';
 
-  /** Names of users; other users of the group stay in it. */
+  /** Names of users. Other users of the group stay in it. */
   @IsString({ each: true, message: 'must be texts' })
   @IsArray({ message: 'must be a list' })
   users: string[] = [];
@@ -147,43 +147,43 @@ export class IamFile {
   groups: GroupEntry[] = [];
 }
 
-/** Every error of the file in one report, by path. Never contains values, because the file holds passwords. */
+/** Reports all errors of the file at once, by path. Never contains values, because the file contains passwords. */
 export class IamFileError extends Error {
   constructor(file: string, faults: readonly string[]) {
-    super(`${file} (SIGNET_IAM_FILE) is not usable:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    super(`${file} (SIGNET_IAM_FILE) is invalid:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
   }
 }
 
-/** What exists in the database, for references from the file. */
+/** What exists in the database. The file may refer to it. */
 export interface Known {
   domains: ReadonlySet<string>;
-  /** As {@link ownedKey}, like the next two. */
+  /** Projects, as {@link ownedKey}, like the two fields below. */
   projects: ReadonlySet<string>;
   policies: ReadonlySet<string>;
   users: ReadonlySet<string>;
-  /** Every action that a policy can name. */
+  /** All actions that a policy can name. */
   actions: readonly string[];
 }
 
-/** A name within a domain, as one key. */
+/** Combines a domain and a name in it into one key. */
 export const ownedKey = (domain: string, name: string) => `${domain}/${name}`;
 
 /**
  * Reads and validates the file.
- * @throws IamFileError with every error at once
+ * @throws IamFileError with all errors at once
  */
 export function readIamFile(path: string, known: Known): IamFile {
   let parsed: unknown;
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    // The parser's message would quote text of the file.
+    // Omits the parser's message, because it would quote text of the file.
     throw new IamFileError(path, [
       error instanceof SyntaxError ? 'it is not valid JSON' : `it cannot be read: ${(error as Error).message}`,
     ]);
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    throw new IamFileError(path, ['it must hold one JSON object']);
+    throw new IamFileError(path, ['it must contain one JSON object']);
   const file = plainToInstance(IamFile, parsed, { exposeDefaultValues: true });
   const broken = validateSync(file, { whitelist: true, forbidNonWhitelisted: true, stopAtFirstError: true }).flatMap((error) =>
     faultsOf(error),
@@ -201,11 +201,11 @@ function faultsOf({ property, constraints, children }: ValidationError, prefix =
   return [...own, ...(children ?? []).flatMap((child) => faultsOf(child, path))];
 }
 
-/** Errors that no single field shows: duplicate names, unknown references, a password given twice or not at all. */
+/** Returns errors that no single field shows: duplicate names, unknown references, a password that is given twice or not at all. */
 function inconsistencies(file: IamFile, known: Known): string[] {
   const faults: string[] = [];
   const unique = (kind: string, keys: readonly string[]) =>
-    keys.forEach((key, i) => keys.indexOf(key) !== i && faults.push(`${kind}[${i}] stands twice: ${key}`));
+    keys.forEach((key, i) => keys.indexOf(key) !== i && faults.push(`${kind}[${i}] occurs more than once: ${key}`));
   unique(
     'domains',
     file.domains.map(({ name }) => name),
@@ -226,22 +226,23 @@ function inconsistencies(file: IamFile, known: Known): string[] {
   const users = new Set([...known.users, ...file.users.map(({ domain, name }) => ownedKey(domain, name))]);
   const needRoles = (path: string, domain: string, roles: readonly RoleEntry[]) =>
     roles.forEach(({ project, role }, r) => {
-      if (!projects.has(ownedKey(domain, project))) faults.push(`${path}.roles[${r}].project names no project of ${domain}: ${project}`);
+      if (!projects.has(ownedKey(domain, project))) faults.push(`${path}.roles[${r}].project must be a project of ${domain}: ${project}`);
       if (!SYSTEM_POLICY_NAMES.includes(role) && !policies.has(ownedKey(domain, role)))
         faults.push(`${path}.roles[${r}].role must be one of ${SYSTEM_POLICY_NAMES.join(', ')}, or a policy of ${domain}`);
     });
-  const needDomain = (path: string, domain: string) => !domains.has(domain) && faults.push(`${path}.domain names no domain: ${domain}`);
+  const needDomain = (path: string, domain: string) =>
+    !domains.has(domain) && faults.push(`${path}.domain must be an existing domain: ${domain}`);
   file.projects.forEach(({ domain }, i) => needDomain(`projects[${i}]`, domain));
   file.users.forEach(({ domain, password, password_hash: hash, roles }, i) => {
     needDomain(`users[${i}]`, domain);
-    if ((password === undefined) === (hash === undefined)) faults.push(`users[${i}] needs either password or password_hash`);
+    if ((password === undefined) === (hash === undefined)) faults.push(`users[${i}] must have either password or password_hash`);
     if (hash !== undefined && !isUsableHash(hash))
       faults.push(`users[${i}].password_hash must be Argon2id in PHC format with 8 to 128 MiB`);
     needRoles(`users[${i}]`, domain, roles);
   });
   file.policies.forEach(({ name, domain, policy }, i) => {
     needDomain(`policies[${i}]`, domain);
-    if (isSystemName(name)) faults.push(`policies[${i}].name is kept for policies of the system`);
+    if (isSystemName(name)) faults.push(`policies[${i}].name is reserved for system policies`);
     try {
       readPolicy(policy, known.actions);
     } catch (error) {
@@ -252,7 +253,7 @@ function inconsistencies(file: IamFile, known: Known): string[] {
   file.groups.forEach(({ domain, users: members, roles }, i) => {
     needDomain(`groups[${i}]`, domain);
     members.forEach((user, m) => {
-      if (!users.has(ownedKey(domain, user))) faults.push(`groups[${i}].users[${m}] names no user of ${domain}: ${user}`);
+      if (!users.has(ownedKey(domain, user))) faults.push(`groups[${i}].users[${m}] must be a user of ${domain}: ${user}`);
     });
     needRoles(`groups[${i}]`, domain, roles);
   });

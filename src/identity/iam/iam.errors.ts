@@ -1,6 +1,6 @@
 import { ContractError, ApiFault } from '../../platform/common/api-error.js';
 
-/** The name is taken in the domain, or reserved. */
+/** The name is taken in the domain, or it is reserved. */
 export class NameTaken extends ApiFault {
   constructor() {
     super('conflict');
@@ -10,25 +10,25 @@ export class NameTaken extends ApiFault {
 /** The caller would grant a right that it does not have. */
 export class PrivilegeEscalation extends ContractError {
   constructor(pattern: string) {
-    super(403, 'Forbidden', `You cannot give what you do not hold in that project: ${pattern}`);
+    super(403, 'Forbidden', `You cannot grant a permission that you do not have in the project: ${pattern}`);
   }
 }
 
-/** The password is right, and must be changed first. Keystone's text, by which its clients find the user's id. */
+/** The password is correct, but must be changed first. The text is Keystone's, because its clients find the id of the user in it. */
 export class PasswordExpired extends ContractError {
   constructor(userId: string) {
     super(401, 'Unauthorized', `The password is expired and needs to be changed for user: ${userId}.`);
   }
 }
 
-/** A new password that is the old one would leave it as known as it was. */
+/** The new password is the old one. It would be known to the same people as before. */
 export class PasswordRepeated extends ContractError {
   constructor() {
-    super(400, 'Bad Request', 'The new password must be different from the one that it replaces.');
+    super(400, 'Bad Request', 'The new password must differ from the old password.');
   }
 }
 
-/** A policy that cannot be evaluated, and why. */
+/** The policy cannot be evaluated. The message says why. */
 export class PolicyRefused extends ContractError {
   constructor(words: string) {
     super(400, 'Bad Request', `Invalid input: role.policy: ${words}`);

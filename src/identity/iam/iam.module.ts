@@ -14,7 +14,7 @@ import { DirectoryModule } from './directory.module.js';
 import { JwtIdentity } from './jwt-identity.js';
 import { StoredAccessKeys } from './stored-access-keys.js';
 
-/** The embedded identity service: docs/contracts/apig.md §6.1. */
+/** The embedded identity service (docs/contracts/apig.md §6.1). */
 @Module({
   imports: [DirectoryModule],
   controllers: [

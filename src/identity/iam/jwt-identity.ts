@@ -7,7 +7,7 @@ import { Directory, type ProjectRow, type UserRow } from './directory.js';
 import { LoginSessions } from './login-sessions.js';
 import { type Claims, Tokens } from './tokens.js';
 
-/** A valid token, and the principal that it stands for now. */
+/** A valid token, and the principal that it represents now. */
 export interface Session {
   claims: Claims;
   user: UserRow;
@@ -16,9 +16,9 @@ export interface Session {
 }
 
 /**
- * Tokens of the embedded identity service. The signature proves the login; the database says what the user may do now. A disabled user, a
- * new password, a removed role or a revoked token applies from the next read, which platform/auth/token-cache.ts makes when its entry is no
- * longer fresh.
+ * Authenticates tokens of the embedded identity service. The signature proves the login; the database says what the user may do now. A
+ * disabled user, a new password, a removed role or a revoked token applies with the next read, which happens when the entry in
+ * platform/auth/token-cache.ts is not fresh any more.
  */
 @Injectable()
 export class JwtIdentity extends Identity {

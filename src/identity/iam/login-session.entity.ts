@@ -1,12 +1,15 @@
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { User } from './user.entity.js';
 
-/** A login of a user: the token that it gave, and the tokens that were exchanged for it. Deleted after its end. */
+/**
+ * A login session of a user: the token that the login gave, and the tokens that were exchanged for it. The row is deleted after the session
+ * has ended.
+ */
 @Entity({ name: 'login_sessions' })
 @Index('ix_login_sessions_user', ['userId', 'id'])
 @Index('ix_login_sessions_expires', ['expiresAt'])
 export class LoginSession {
-  /** Ids ascend, so that the newest have the highest. */
+  /** Ids increase, so the newest sessions have the highest. */
   @PrimaryColumn({ type: 'varchar', length: 32 })
   id: string;
 
@@ -14,7 +17,7 @@ export class LoginSession {
   @Column({ name: 'user_id', type: 'varchar', length: 64 })
   userId: string;
 
-  /** How the user was authenticated, separated by commas. */
+  /** How the user was authenticated: methods, separated by commas. */
   @Column({ type: 'varchar', length: 64 })
   methods: string;
 
@@ -24,14 +27,14 @@ export class LoginSession {
   @Column({ name: 'user_agent', type: 'varchar', length: 255 })
   userAgent: string;
 
-  /** How many of its tokens are not revoked. */
+  /** Number of the session's tokens that are not revoked. */
   @Column({ type: 'int' })
   tokens: number;
 
   @Column({ name: 'created_at', type: 'bigint' })
   createdAt: number;
 
-  /** To the minute. Null until the first use. */
+  /** Accurate to a minute. Null until the first use. */
   @Column({ name: 'last_used_at', type: 'bigint', nullable: true })
   lastUsedAt: number | null;
 

@@ -10,7 +10,7 @@ import { LoginSession } from './login-session.entity.js';
 const SESSION = columnsOf(LoginSession).all();
 const USER_AGENT_MAX_CHARS = 255;
 
-/** The request of a login. */
+/** The request with which a user logs in. */
 export interface LoginOrigin {
   sourceAddress: string;
   /** As the client sent it. */
@@ -18,8 +18,8 @@ export interface LoginOrigin {
 }
 
 /**
- * A row for each login, for the person to see. No row makes a token valid: without space in the database, people can still log in and read,
- * in a session that is not listed.
+ * A row for each login, which users can list. No row makes a token valid: if the database has no space, users can still log in and read, in
+ * a session that is not listed.
  */
 @Injectable()
 export class LoginSessions implements OnModuleDestroy {
@@ -63,18 +63,18 @@ export class LoginSessions implements OnModuleDestroy {
     return id;
   }
 
-  /** A token of the session was exchanged for a further one. */
+  /** Records that a token of the session was exchanged for another one. */
   async addToken(id: string): Promise<void> {
     await this.record((tx) => tx.run('UPDATE login_sessions SET tokens = tokens + 1 WHERE id = ?', [id]));
   }
 
-  /** A token of the session was revoked, in this transaction. The last one ends it. */
+  /** Records, in this transaction, that a token of the session was revoked. The session ends with its last token. */
   async removeToken(tx: Tx, id: string): Promise<void> {
     await tx.run('UPDATE login_sessions SET tokens = tokens - 1 WHERE id = ?', [id]);
     await tx.run('DELETE FROM login_sessions WHERE id = ? AND tokens <= 0', [id]);
   }
 
-  /** A token of the session was looked up, because somebody uses it. */
+  /** Records that a token of the session was looked up, which means that it is in use. */
   used(id: string): void {
     this.#lastUsed.record(id, this.clock.now());
   }
@@ -82,11 +82,11 @@ export class LoginSessions implements OnModuleDestroy {
   private async record(write: (tx: Tx) => Promise<unknown>): Promise<void> {
     await this.database.transaction(write).catch((error: unknown) => {
       if (!(error instanceof ApiFault) || error.kind !== 'unavailable') throw error;
-      this.#logger.warn({ err: error }, 'a login is not listed, because the database took no write');
+      this.#logger.warn({ err: error }, 'a login is not listed, because the database did not accept the write');
     });
   }
 
-  /** At most once a minute in this process: on MariaDB, deletions of one range wait for one another. */
+  /** Deletes ended sessions, at most once a minute in this process, because on MariaDB deletions in one range wait for each other. */
   private async purge(tx: Tx): Promise<void> {
     const now = this.clock.now();
     if (since(this.#purgedAt, now) < MINUTE_MS) return;

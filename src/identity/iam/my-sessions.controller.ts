@@ -14,7 +14,7 @@ export class MySessionsController {
 
   @Get()
   @Authenticated()
-  @Answers(200, LoginSessionPageView, 'ListMySessions', 'List where the caller is logged in, newest first', [
+  @Answers(200, LoginSessionPageView, 'ListMySessions', 'List the login sessions of the caller, newest first', [
     invalid('cursor', { where: 'query' }),
   ])
   list(@Query() query: SessionQuery, @CallerOf() { principal }: Caller): Promise<LoginSessionPageView> {
@@ -23,9 +23,13 @@ export class MySessionsController {
 
   @Delete(':session_id')
   @Authenticated()
-  @Answers(204, undefined, 'DeleteMySession', 'End a login of the caller, or the one of this request (`current`); revokes its tokens', [
-    new ApiFault('not_found'),
-  ])
+  @Answers(
+    204,
+    undefined,
+    'DeleteMySession',
+    'End a login session of the caller, or that of this request (`current`), and revoke its tokens',
+    [new ApiFault('not_found')],
+  )
   end(@Param('session_id') id: string, @CallerOf() { principal }: Caller): Promise<void> {
     return this.sessions.end(id, principal);
   }

@@ -5,7 +5,7 @@ import type { RowOf } from '../../platform/database/columns.js';
 import { columnsOf } from '../../platform/database/columns.js';
 import { LoginSession } from './login-session.entity.js';
 
-/** Columns of the view. */
+/** The columns that the view shows. */
 export const LISTED = columnsOf(LoginSession, 's').except('userId', 'tokens');
 type SessionRow = RowOf<typeof LISTED>;
 
@@ -21,18 +21,26 @@ export class SessionQuery {
 export class LoginSessionView {
   @ApiProperty() id: string;
   @ApiProperty({ format: 'date-time', description: 'When the user logged in' }) created_at: string;
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'Last use of one of its tokens, to the minute' })
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'When a token of the session was last used, accurate to a minute',
+  })
   last_used_at: string | null;
-  @ApiProperty({ format: 'date-time', description: 'When its tokens expire' }) expires_at: string;
-  @ApiProperty({ type: [String], description: 'How the user was authenticated; `local`: on the machine of the service' }) methods: string[];
-  @ApiProperty({ description: 'Address of the login; empty for a local one' }) source_address: string;
+  @ApiProperty({ format: 'date-time', description: 'When the tokens of the session expire' }) expires_at: string;
+  @ApiProperty({ type: [String], description: 'How the user was authenticated; `local` means by a command on the machine of the service' })
+  methods: string[];
+  @ApiProperty({ description: 'IP address of the login; empty for a local login' }) source_address: string;
   @ApiProperty({ description: 'User-Agent of the login' }) user_agent: string;
-  @ApiProperty({ description: 'Whether the token of this request belongs to it' }) current: boolean;
+  @ApiProperty({ description: 'Whether the token of this request belongs to the session' }) current: boolean;
 }
 
 export class LoginSessionPageView {
   @ApiProperty({ type: [LoginSessionView] }) sessions: LoginSessionView[];
-  @ApiProperty({ type: String, nullable: true, description: 'For the next page; null at the end' }) next_cursor: string | null;
+  @ApiProperty({ type: String, nullable: true, description: 'The `cursor` of the next page; null on the last page' }) next_cursor:
+    | string
+    | null;
 }
 
 /** @param current the session of the request */

@@ -13,7 +13,7 @@ import { StoredAccessKeys } from './stored-access-keys.js';
 
 const EXPIRY = columnsOf(LoginSession).pick('expiresAt');
 const ID = /^[0-9a-f]{32}$/;
-/** Stands for the session of the request. */
+/** Means the session of the request. */
 const CURRENT = 'current';
 
 /** The login sessions of the caller. */
@@ -26,7 +26,10 @@ export class MySessionsService {
     private readonly accessKeys: StoredAccessKeys,
   ) {}
 
-  /** Sessions whose tokens are valid: not those from before a new password. @throws ApiFault 400 for an invalid cursor */
+  /**
+   * Returns the sessions whose tokens are valid. Sessions from before the last change of the password are not among them. @throws ApiFault
+   * 400 for an invalid cursor
+   */
   async list({ limit, cursor }: SessionQuery, { userId, sessionId }: Principal): Promise<LoginSessionPageView> {
     const after = cursor === undefined ? undefined : positionOf(cursor, ID);
     const rows = await this.database.rows<RowOf<typeof LISTED>>(
@@ -44,9 +47,9 @@ export class MySessionsService {
   }
 
   /**
-   * Ends a session: all its tokens are refused, and temporary access keys that were created with them. At once in this process, in others
-   * when their cache is no longer fresh (platform/auth/freshness.ts).
-   * @throws ApiFault `not_found`, the same for an unknown session and for that of another user
+   * Ends a session: all its tokens are refused, and so are the temporary access keys that were created with them. This applies at once in
+   * this process, and in others when their cached entries are not fresh any more (platform/auth/freshness.ts).
+   * @throws ApiFault `not_found`, the same for an unknown session and for a session of another user
    */
   async end(given: string, { userId, sessionId }: Principal): Promise<void> {
     const id = given === CURRENT ? (sessionId ?? '') : given;

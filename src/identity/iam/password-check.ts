@@ -9,7 +9,9 @@ export interface UserReference extends Reference {
   domain?: Reference;
 }
 
-/** Checks the password of a user. Failed attempts are limited, and an unknown user takes as long as a wrong password. */
+/**
+ * Checks the password of a user. Failed attempts are limited, and the check of an unknown user takes as long as that of a wrong password.
+ */
 @Injectable()
 export class PasswordCheck {
   constructor(
@@ -19,18 +21,18 @@ export class PasswordCheck {
   ) {}
 
   /**
-   * @param address of the client, for counting failed attempts
-   * @returns the user and the stored hash that the password fits
+   * @param address the address of the client, for counting failed attempts
+   * @returns the user, and the stored hash that matches the password
    * @throws ApiFault `credentials_wrong`, the same for an unknown user, a wrong password and a disabled user; `rate_limited`
    */
   async check({ id, name, domain }: UserReference, given: string, address: string): Promise<{ user: UserRow; stored: string }> {
     const user = id !== undefined ? await this.directory.userById(id) : await this.directory.userByName(name ?? '', domain ?? {});
-    // Failed logins of a user share one counter, however the user is named. An unknown user is counted by name and domain, with the same
-    // number of look-ups.
+    // All failed logins of a user share one counter, whether the user is given by id or by name. An unknown user is counted by name and
+    // domain, with the same number of look-ups.
     const meant = id === undefined ? await this.directory.domainId(domain ?? {}) : undefined;
     const domainId = user?.domainId ?? meant;
     const named = JSON.stringify(user ? { name: user.name, domainId } : id !== undefined ? { id } : { name, domainId: domainId ?? domain });
-    // Checked before waiting and again when it is this login's turn, because failures of other waiting logins are counted only then.
+    // Checked before the login waits and again when it is its turn, because failures of other waiting logins are counted only then.
     const admit = () => this.throttle.admit(named, address);
     await admit();
     const stored = await this.directory.passwordHash(user?.id ?? '');

@@ -14,7 +14,7 @@ describe('Passwords', () => {
     expect(await passwords.verifyNobody('secret')).toBe(false);
   });
 
-  it('refuses logins beyond a full queue, which limits memory, serves all others, and recovers', async () => {
+  it('refuses logins when the queue is full, which limits memory, serves all others, and recovers', async () => {
     const passwords = new Passwords();
     const cheap = await hash('secret', { memoryCost: 8, timeCost: 1, parallelism: 1 });
     const results = await Promise.allSettled(Array.from({ length: 600 }, () => passwords.verify(cheap, 'secret')));

@@ -3,20 +3,23 @@ import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { ApiFault } from '../../platform/common/api-error.js';
 
-/** Argon2id, 19 MiB, two passes, one lane: OWASP's first choice for interactive logins. */
+/** Argon2id with 19 MiB, two passes and one lane: the first choice of OWASP for interactive logins. */
 const COST: Options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
-/** Concurrent hashes: each takes 19 MiB and one of libuv's four threads, which DNS and files need too. */
+/** Maximum number of concurrent hashes. Each takes 19 MiB and one of libuv's four threads, which DNS and files need too. */
 const AT_ONCE = 3;
-/** Logins that may wait; at about 20 ms per hash the last one waits a few seconds. */
+/** Maximum number of logins that wait. With about 20 ms per hash, the last one waits a few seconds. */
 const WAITING_MAX = 512;
 const PREFIX = '$argon2id$';
 const HASH_MAX_CHARS = 255;
 const GENERATED_BYTES = 18;
 
-/** 24 characters without special meaning in a shell or URL; a double click selects them all. */
+/** Generates 24 characters without a special meaning in a shell or a URL. A double click selects all of them. */
 export const generatePassword = (): string => randomBytes(GENERATED_BYTES).toString('base64url');
 
-/** Whether a hash made elsewhere can be stored: Argon2id in PHC format, neither too cheap to be safe nor too expensive to check. */
+/**
+ * Whether a hash that was created elsewhere can be stored: Argon2id in PHC format, with a cost that is neither too low to be safe nor too
+ * high to be checked.
+ */
 export function isUsableHash(text: string): boolean {
   if (!text.startsWith(PREFIX) || text.length > HASH_MAX_CHARS) return false;
   try {
@@ -34,14 +37,14 @@ export class Passwords {
   readonly #waiting: (() => void)[] = [];
   #nobody: Promise<string> | undefined;
 
-  /** The hash to store. */
+  /** Returns the hash to store. */
   hash(password: string): Promise<string> {
     return this.inTurn(() => hash(password, COST));
   }
 
   /**
    * Checks a password against a stored hash.
-   * @param admit called when it is this login's turn; if it throws, nothing is hashed
+   * @param admit called when it is this login's turn. If it throws, nothing is hashed
    */
   verify(stored: string, password: string, admit: () => Promise<void> = async () => undefined): Promise<boolean> {
     return this.inTurn(async () => {
@@ -57,7 +60,7 @@ export class Passwords {
     return false;
   }
 
-  /** Computes the dummy hash at start, because the first login with an unknown user would be slower otherwise. */
+  /** Computes the dummy hash at the start, because otherwise the first login with an unknown user would be slower. */
   async prepare(): Promise<void> {
     await this.verifyNobody('');
   }

@@ -18,7 +18,7 @@ import {
 import { PoliciesService } from './policies.service.js';
 import { SYSTEM_ROLES } from './roles.js';
 
-/** Policies at the paths of Huawei's identity service, which calls them roles. */
+/** Policies, at the paths of Huawei's identity service, which calls them roles. */
 @ApiTags('Groups, policies and roles')
 @Controller()
 export class PoliciesController {
@@ -65,7 +65,7 @@ export class PoliciesController {
 
   @Post('/v3.0/OS-ROLE/roles')
   @AllowInDomain('iam:roles:createRole')
-  @Answers(201, RoleAnswerView, 'CreateCloudServiceCustomPolicy', 'Create a policy; nobody holds it yet', [
+  @Answers(201, RoleAnswerView, 'CreateCloudServiceCustomPolicy', 'Create a policy, which is not assigned to anybody yet', [
     ...POLICY_ERRORS,
     ...ACCESS_ERRORS.create,
   ])
@@ -82,7 +82,7 @@ export class PoliciesController {
 
   @Patch('/v3.0/OS-ROLE/roles/:role_id')
   @AllowInDomain('iam:roles:updateRole')
-  @Answers(200, RoleAnswerView, 'UpdateCloudServiceCustomPolicy', 'Modify a policy for everybody who holds it', [
+  @Answers(200, RoleAnswerView, 'UpdateCloudServiceCustomPolicy', 'Modify a policy for all users and groups to whom it is assigned', [
     ...POLICY_ERRORS,
     ...ACCESS_ERRORS.change,
   ])
@@ -96,7 +96,7 @@ export class PoliciesController {
 
   @Delete('/v3.0/OS-ROLE/roles/:role_id')
   @AllowInDomain('iam:roles:deleteRole')
-  @Answers(204, undefined, 'DeleteCustomPolicy', 'Delete a policy; whoever holds it loses it', ACCESS_ERRORS.change)
+  @Answers(204, undefined, 'DeleteCustomPolicy', 'Delete a policy and its assignments', ACCESS_ERRORS.change)
   delete(@Param('role_id') id: string, @CallerOf() caller: Caller): Promise<void> {
     return this.policies.delete(caller.principal.domainId, id, caller);
   }

@@ -14,7 +14,7 @@ class StatementView {
     type: [String],
     minItems: 1,
     maxItems: ACTIONS_MAX,
-    description: '`service:resource:operation`; `*` in the last two stands for any text',
+    description: '`service:resource:operation`; `*` in the last two parts matches any text',
   })
   Action: string[];
 }
@@ -24,15 +24,22 @@ class PolicyDocumentView {
   @ApiProperty({ type: [StatementView], minItems: 1, maxItems: STATEMENTS_MAX }) Statement: StatementView[];
 }
 
-const POLICY = { type: PolicyDocumentView, description: 'Other fields are refused, because they would not be evaluated' };
+const POLICY = {
+  type: PolicyDocumentView,
+  description: 'The policy. Fields other than these are refused, because they would not be evaluated',
+};
 
 class NewPolicy {
-  @ApiProperty({ pattern: ACCESS_NAME.source, maxLength: 64, description: 'Name, unique within the domain; it cannot be changed' })
+  @ApiProperty({ pattern: ACCESS_NAME.source, maxLength: 64, description: 'Name, unique within the domain; cannot be changed' })
   @IsDefined()
   @Matches(ACCESS_NAME)
   display_name: string;
 
-  @ApiPropertyOptional({ enum: POLICY_TYPES, default: 'XA', description: 'Stored and returned only; both types are attached in projects' })
+  @ApiPropertyOptional({
+    enum: POLICY_TYPES,
+    default: 'XA',
+    description: 'Stored and returned, without an effect: policies of both types are attached in projects',
+  })
   @EmptyIsAbsent()
   @IsIn(POLICY_TYPES)
   @IsOptional()
@@ -95,7 +102,7 @@ export class PolicyChangeInput {
   role: ChangedPolicy;
 }
 
-/** A policy in the form of Huawei's identity service. */
+/** A policy in the format of Huawei's identity service. */
 export class RoleView {
   @ApiProperty() id: string;
   @ApiProperty({ description: 'The same text as display_name' }) name: string;
@@ -117,7 +124,7 @@ export class RoleAnswerView {
 export class RoleListView {
   @ApiProperty({ type: [RoleView] }) roles: RoleView[];
   @ApiProperty({ type: ListLinksView }) links: ListLinksView;
-  @ApiProperty({ type: 'integer', description: 'Rows in this list' }) total_number: number;
+  @ApiProperty({ type: 'integer', description: 'Number of rows in this list' }) total_number: number;
 }
 
 const view = (base: string, role: Pick<Role, 'id' | 'name'>, policy: PolicyDocument) => ({
@@ -128,7 +135,7 @@ const view = (base: string, role: Pick<Role, 'id' | 'name'>, policy: PolicyDocum
   links: { self: `${base}/roles/${role.id}` },
 });
 
-/** @param base the address of `/v3` */
+/** @param base the URL of `/v3` */
 export const toPolicyView = (base: string, row: Policy): RoleView => ({
   ...view(base, row, JSON.parse(row.document) as PolicyDocument),
   domain_id: row.domainId,
@@ -153,7 +160,7 @@ export const toRoleListView = (self: string, roles: RoleView[]): RoleListView =>
   total_number: roles.length,
 });
 
-/** A role that a user or group has. */
+/** A role that a user or a group has. */
 export class HeldRoleView {
   @ApiProperty() id: string;
   @ApiProperty() name: string;

@@ -26,7 +26,7 @@ const SELECT = `SELECT ${POLICY.select}, ${proof('policies', 'q')} FROM policies
 const UPDATE = 'iam:roles:updateRole';
 const DELETE = 'iam:roles:deleteRole';
 
-/** The input of a policy; this service validates `policy`. */
+/** The input of a policy. This service validates `policy`. */
 export interface PolicyInput {
   name: string;
   type?: PolicyType;
@@ -47,7 +47,7 @@ export class PoliciesService {
     private readonly macs: RowMacs,
   ) {}
 
-  /** Creates a policy, which nobody has yet. @throws PolicyRefused, NameTaken */
+  /** Creates a policy, which is not assigned to anybody yet. @throws PolicyRefused, NameTaken */
   async create(domainId: string, { name, type = 'XA', description = '', policy }: PolicyInput, caller: Caller): Promise<Policy> {
     if (isSystemName(name)) throw new NameTaken();
     const document = JSON.stringify(this.judge(policy));
@@ -61,12 +61,12 @@ export class PoliciesService {
       write.change('policy', id, 'created');
       return row;
     });
-    // Tokens of an external issuer may name it already.
+    // Tokens of an external issuer may already name the policy.
     this.authorizationCache.invalidate();
     return created;
   }
 
-  /** Policies of the domain, by name. */
+  /** Returns the policies of the domain, by name. */
   list(domainId: string): Promise<Policy[]> {
     return this.read(this.database, 'q.domain_id = ? ORDER BY q.name', [domainId]);
   }
@@ -77,7 +77,8 @@ export class PoliciesService {
   }
 
   /**
-   * Changes a policy for everybody who has it. The caller must be allowed what they gain, in every project where they have it.
+   * Changes a policy for all users and groups that have it. The caller must have the rights that they gain, in every project in which they
+   * have the policy.
    * @throws ApiFault `not_found`, `invalid` for another name; PolicyRefused, PrivilegeEscalation
    */
   async update(domainId: string, id: string, input: Partial<PolicyInput>, caller: Caller): Promise<Policy> {
@@ -138,14 +139,14 @@ export class PoliciesService {
   }
 }
 
-/** The projects in which somebody has the policy. */
+/** Returns the projects in which any user or group has the policy. */
 async function projectsWith(write: Write, policyId: string): Promise<string[]> {
   const sql = `SELECT project_id AS projectId FROM role_assignments WHERE policy_id = ?
     UNION SELECT project_id AS projectId FROM group_role_assignments WHERE policy_id = ?`;
   return (await write.rows<{ projectId: string }>(sql, [policyId, policyId])).map(({ projectId }) => projectId);
 }
 
-/** The statements that only one of two versions of a policy has. */
+/** Returns the statements that only one of two versions of a policy contains. */
 function difference(before: PolicyDocument, after: PolicyDocument): { gained: PolicyDocument; lost: PolicyDocument } {
   const without = (policy: PolicyDocument, other: PolicyDocument): PolicyDocument => ({
     ...policy,

@@ -1,7 +1,7 @@
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { Domain } from '../projects/project.entity.js';
 
-/** Huawei's types of policies: for regional or for global services. Signet attaches both in projects. */
+/** Huawei's types of policies: for regional services and for global services. Signet attaches both in projects. */
 export const POLICY_TYPES = ['XA', 'AX'] as const;
 export type PolicyType = (typeof POLICY_TYPES)[number];
 
@@ -25,7 +25,7 @@ export class Policy {
   @Column({ type: 'varchar', length: 255 })
   description: string;
 
-  /** JSON of a `PolicyDocument` (platform/auth/policy.ts). */
+  /** A `PolicyDocument` (platform/auth/policy.ts) as JSON. */
   @Column({ type: 'text' })
   document: string;
 
@@ -35,7 +35,7 @@ export class Policy {
   @Column({ name: 'updated_at', type: 'bigint' })
   updatedAt: number;
 
-  /** MAC of the columns that authorization relies on (platform/vault/row-macs.ts). */
+  /** MAC of the columns on which authorization relies (platform/vault/row-macs.ts). */
   @Column({ type: 'varchar', length: 80, default: '', select: false })
   mac?: string;
 }

@@ -11,10 +11,10 @@ import { isOperator } from '../projects/operator.js';
 import { rolesHeld } from './directory.js';
 import { PrivilegeEscalation } from './iam.errors.js';
 
-/** A change of somebody's rights in one project. */
+/** A change of the rights of a user or a group in one project. */
 export interface RightsChange {
   projectId: string;
-  /** The action that the caller needs there to make the change. */
+  /** The action that the caller needs in the project to make the change. */
   action: string;
   gained?: readonly NamedPolicy[];
   lost?: readonly NamedPolicy[];
@@ -24,9 +24,9 @@ const actionsOf = (policies: readonly NamedPolicy[], effect: Effect) =>
   policies.flatMap(({ document }) => document.Statement.filter((statement) => statement.Effect === effect).flatMap(({ Action }) => Action));
 
 /**
- * Prevents privilege escalation: a caller can only grant what it has itself (docs/adr/0022). Gaining a policy gains what it allows, losing
- * one gains what it denies; the caller must be allowed all of that in the project. Checked inside the write, so that the decision is based
- * on what is committed.
+ * Prevents privilege escalation: a caller can only grant rights that it has itself (docs/adr/0022). Somebody who gains a policy gains what
+ * it allows; somebody who loses a policy gains what it denies. The caller must have all these rights in the project. The check runs inside
+ * the write, so that the decision is based on committed data.
  */
 @Injectable()
 export class PrivilegeGuard {
@@ -35,7 +35,7 @@ export class PrivilegeGuard {
     private readonly macs: RowMacs,
   ) {}
 
-  /** Checks a change in its transaction. @throws as {@link heldBy}, and PrivilegeEscalation */
+  /** Checks a change in its transaction. @throws the errors of {@link heldBy}, and PrivilegeEscalation */
   async assertHolds(tx: Tx, caller: Caller, { projectId, action, gained = [], lost = [] }: RightsChange): Promise<void> {
     const held = await this.heldBy(tx, caller, { projectId, action });
     if (held === undefined) return;
@@ -45,8 +45,8 @@ export class PrivilegeGuard {
   }
 
   /**
-   * @returns what the caller may do there; undefined for the operator, who may do everything
-   * @throws ApiFault `not_found` where the caller has no role at all, `forbidden` without the action
+   * @returns the permissions of the caller in the project; undefined for the operator, who may do everything
+   * @throws ApiFault `not_found` when the caller has no role in the project, `forbidden` when it does not have the action
    */
   async heldBy(
     rows: Rows,

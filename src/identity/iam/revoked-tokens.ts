@@ -8,7 +8,7 @@ const UNIQUE_REVOKED = { name: 'PRIMARY', columns: 'revoked_tokens.id' };
 
 /**
  * Revokes a token, or all tokens of a login session.
- * @param id of either @param expiresAt when it would end by itself
+ * @param id the id of the token or of the session @param expiresAt when the token or session would expire
  * @returns false when another caller has revoked it at the same time
  */
 export async function revokeIn(tx: Tx, id: string, expiresAt: number, now: number): Promise<boolean> {

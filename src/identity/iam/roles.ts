@@ -11,29 +11,29 @@ import { Project } from '../projects/project.entity.js';
 
 const OF_DOMAIN = columnsOf(Project, 'p').pick('domainId');
 
-/** A role that can be granted: a system policy or a policy of the domain. */
+/** A role that can be granted: a system policy, or a policy of the domain. */
 export interface Role extends NamedPolicy {
-  /** The id in the API. */
+  /** The id of the role in the API. */
   id: string;
   /** Absent for system policies. */
   policyId?: string;
 }
 
-/** The value of an assignment's `role` column. */
+/** Returns the value of the column `role` in an assignment. */
 export const assignedAs = ({ name, policyId }: Role): string => policyId ?? name;
 
-/** An id derived from a name, the same in every process, for what has no row. */
+/** Derives an id from a name, for things without a row. Every process derives the same id. */
 export const stableId = (kind: string, name: string): string => hash('sha256', `${kind}/${name}`, 'hex').slice(0, 32);
 
 export const SYSTEM_ROLES: readonly Role[] = SYSTEM_POLICIES.map((policy) => ({ ...policy, id: stableId('role', policy.name) }));
 
-/** The given names that are names of roles in the domain. */
+/** Returns those of the given names that are names of roles in the domain. */
 export async function rolesNamed(macs: RowMacs, reads: Rows, domainId: string, names: readonly string[]): Promise<Role[]> {
   const custom = await customPolicies(macs, reads, domainId, names);
   return [...SYSTEM_ROLES.filter(({ name }) => names.includes(name)), ...custom.map((policy) => ({ ...policy, policyId: policy.id }))];
 }
 
-/** The role with this id, if it is a system policy or a policy of the domain. */
+/** Returns the role with this id, if it is a system policy or a policy of the domain. */
 export async function roleById(macs: RowMacs, reads: Rows, domainId: string, id: string): Promise<Role | undefined> {
   const system = SYSTEM_ROLES.find((role) => role.id === id);
   if (system) return system;
@@ -44,8 +44,8 @@ export async function roleById(macs: RowMacs, reads: Rows, domainId: string, id:
 }
 
 /**
- * Grants the user roles in the write's project, as part of that write. Unknown names are ignored.
- * @returns the roles that the user did not have before; the write holds the project's lock, so nobody else assigns meanwhile
+ * Grants the user roles in the project of the write, as part of that write. Unknown names are ignored.
+ * @returns the roles that the user did not have before. The write holds the project's lock, so nobody else assigns roles at the same time
  */
 export async function assignRoles(macs: RowMacs, write: Write, userId: string, names: readonly string[]): Promise<string[]> {
   const ofProject = `SELECT ${OF_DOMAIN.select}, ${proof('projects', 'p')} FROM projects p WHERE p.id = ?`;

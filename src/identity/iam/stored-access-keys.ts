@@ -24,7 +24,7 @@ const KNOWN_MAX = 10_000;
 interface KnownKey extends AccessKey {
   user: UserRow;
   expiresAt: number;
-  /** Principals by project id; '' for the domain. */
+  /** The principals by the id of the project; '' for the domain. */
   principals: Map<string, Principal>;
 }
 
@@ -34,17 +34,19 @@ interface Presented {
 }
 
 /**
- * Authenticates access keys of the embedded identity service: stored ones, and temporary ones that bring a security token. Cached for five
- * seconds, with a bounded size; a change notice empties the cache at once.
+ * Authenticates access keys of the embedded identity service: stored keys, and temporary keys, which are sent with a security token.
+ * Results are cached for five seconds, in a cache of limited size. A change notice clears the cache at once.
  *
  * Guarantees: A changed access key applies at once in the process that changed it, and within `MACHINES_FRESH_MS` in every other.
- * Condition: Every change of access keys announces the scope of its domain; over Redis the notice reaches the other processes at once.
- * Degrades: Without Redis only the time limit applies. While the database fails, a key without a fresh entry is answered with an error.
+ * Condition: Every change of access keys sends a notice with the scope of its domain. With Redis, the notice also reaches all other
+ * processes at once.
+ * Degrades: Without Redis, only the time limit applies. While the database fails, a request with a key that has no fresh entry is answered
+ * with an error.
  */
 @Injectable()
 export class StoredAccessKeys extends AccessKeyIdentity implements OnModuleDestroy {
   readonly #logger = new Logger(StoredAccessKeys.name);
-  /** Undefined for an id that is unknown or not valid. */
+  /** The value is undefined for an id that is unknown or invalid. */
   readonly #cache: RevocableCache<KnownKey | undefined, Presented>;
   readonly #domains = new Set<string>();
   readonly #unsubscribe: () => void;
@@ -65,7 +67,7 @@ export class StoredAccessKeys extends AccessKeyIdentity implements OnModuleDestr
       endsAt: (key) => key?.expiresAt ?? Infinity,
       lookUp: ({ id, securityToken }) => (securityToken === undefined ? this.permanent(id) : this.temporary(id, securityToken)),
     });
-    // Access keys are written in the scope of the user's domain; notices come from this process, and with Redis from others.
+    // Access keys are written in the scope of the user's domain. Notices come from this process, and with Redis from others too.
     this.#unsubscribe = feed.subscribe(({ scope }) => {
       if (scope.kind === 'domain' && this.#domains.has(scope.id)) this.forget();
     });
@@ -75,7 +77,7 @@ export class StoredAccessKeys extends AccessKeyIdentity implements OnModuleDestr
     this.#unsubscribe();
   }
 
-  /** Empties the cache, because permissions have changed. */
+  /** Clears the cache, because permissions have changed. */
   forget(): void {
     this.#cache.forgetAll();
   }
@@ -104,7 +106,7 @@ export class StoredAccessKeys extends AccessKeyIdentity implements OnModuleDestr
     if (row.enabled !== 1 || !user.enabled) return undefined;
     const secret = await this.secrets.open(id, row.userId, row.secretKey).catch((error: unknown) => {
       if (!(error instanceof DecryptionFailed)) throw error;
-      this.#logger.error(`the secret of the access key ${id} was altered, or is not its own: ${error.message}`);
+      this.#logger.error(`the secret of the access key ${id} was altered or moved: ${error.message}`);
     });
     if (secret === undefined) return undefined;
     return { id, keys: keysOf(id, secret), user, expiresAt: Infinity, principals: new Map() };

@@ -12,13 +12,13 @@ import { TokenKey } from './user.entity.js';
 const PAIR = columnsOf(TokenKey).pick('id', 'privateKey', 'publicKey');
 const NEW_PAIR = columnsOf(TokenKey).pick('id', 'privateKey', 'publicKey', 'createdAt');
 
-/** A fixed id, so that of several processes that start on an empty database only one can insert the first key. */
+/** The id of the first key. It is fixed, so that only one of several processes that start on an empty database can insert the key. */
 const FIRST_ID = 'primary';
-/** The keys belong to no project; no project can have this id (platform/common/ids.ts). */
+/** Owner id of the keys. They belong to no project, and no project can have this id (platform/common/ids.ts). */
 const BOX = 'iam';
 const UNIQUE_ID = { name: 'PRIMARY', columns: 'token_keys.id' };
 const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
-/** The minimum time between reloads because of unknown key ids. */
+/** Minimum time between reloads that unknown key ids cause. */
 const LOOK_AGAIN_MS = 10_000;
 
 interface KeyPair {
@@ -29,7 +29,7 @@ interface KeyPair {
 
 const place = (id: string): EncryptionContext => ({ projectId: BOX, ownerId: '', field: 'token_keys.private_key', rowId: id, version: 1 });
 
-/** The key pairs of tokens (ES256): the newest one signs, and each verifies by its id. Parsed once. */
+/** The key pairs of tokens (ES256). The newest pair signs; each verifies the tokens that name its id. The keys are parsed once. */
 @Injectable()
 export class TokenKeys {
   #pairs = new Map<string, KeyPair>();
@@ -48,21 +48,21 @@ export class TokenKeys {
     return this.#newest;
   }
 
-  /** The public key with this id, or undefined. */
+  /** Returns the public key with this id, or undefined. */
   async find(id: string): Promise<KeyObject | undefined> {
     if (!KEY_ID.test(id)) return undefined;
     if (!this.#pairs.has(id) && this.clock.now() - this.#loadedAt > LOOK_AGAIN_MS) await this.load();
     return this.#pairs.get(id)?.publicKey;
   }
 
-  /** Loads the keys and creates the first one. Of several processes one inserts it and all read it. */
+  /** Loads the keys, and creates the first one. If several processes do it at the same time, one inserts the key, and all read that one. */
   async prepare(): Promise<void> {
     if (await this.load()) return;
     await this.insert(FIRST_ID);
-    if (!(await this.load())) throw new Error('the token key is missing right after it was inserted');
+    if (!(await this.load())) throw new Error('the token key was inserted but cannot be found');
   }
 
-  /** Creates a new pair that signs from now on. Tokens of older pairs stay valid until they expire. */
+  /** Creates a new pair, which signs from now on. Tokens of older pairs stay valid until they expire. */
   async rotate(): Promise<void> {
     await this.insert(newId());
     await this.load();
@@ -72,7 +72,7 @@ export class TokenKeys {
     this.#loadedAt = this.clock.now();
     const sql = `SELECT ${PAIR.select} FROM token_keys ORDER BY created_at, id`;
     const rows = await this.database.rows<RowOf<typeof PAIR>>(sql);
-    // A damaged key is left out. Tokens that it signed are refused, and the other keys sign and verify.
+    // A damaged key is left out: tokens that it has signed are refused. All other keys sign and verify.
     const opened = await this.vault.openEach(BOX, rows, openPair, ({ privateKey }) => privateKey);
     const pairs = opened.filter((pair) => pair !== undefined);
     if (rows.length > 0 && pairs.length === 0) throw new Error('every row of token_keys is damaged: delete the damaged rows');
@@ -88,7 +88,7 @@ export class TokenKeys {
     const row = NEW_PAIR.values({ id, privateKey: toColumn(sealed), publicKey: spki(publicKey), createdAt: this.clock.now() });
     await this.database.transaction((tx) =>
       tx.run(NEW_PAIR.insert(), row).catch((error: unknown) => {
-        // Another process was faster; both read what is there.
+        // Another process was faster, so both read its key.
         if (!violates(error, UNIQUE_ID)) throw error;
       }),
     );
@@ -100,7 +100,7 @@ function openPair(box: ProjectCipher, row: { id: string; privateKey: string; pub
   const der = Buffer.from(box.open(place(row.id), fromColumn(row.privateKey)), 'base64');
   const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   der.fill(0);
-  // Derived from the encrypted private key, so that whoever can write the table cannot insert a public key of their own.
+  // Derived from the encrypted private key. So somebody who can write to the table cannot insert a public key of their own.
   const publicKey = createPublicKey(privateKey);
   if (spki(publicKey) !== row.publicKey) throw new DecryptionFailed('its public key belongs to another private key', place(row.id));
   return { id: row.id, privateKey, publicKey };

@@ -8,9 +8,9 @@ import { TokenKeys } from './token-keys.js';
 
 const ALGORITHM = 'ES256';
 const PARTY = 'signet';
-/** The longest lifetime of a token: config.ts allows seven days. */
+/** Maximum lifetime of a token: config.ts allows seven days. */
 const LIFE_MAX_MS = 7 * DAY_MS;
-/** The only form that is issued, and so the only one that is accepted. */
+/** The only format in which tokens are issued, and so the only one that is accepted. */
 const FORM: JwsForm = { algorithms: [ALGORITHM], headers: new Set(['alg', 'typ', 'kid']), types: new Set(['jwt']) };
 const ID = /^[A-Za-z0-9-]{1,64}$/;
 
@@ -18,17 +18,17 @@ const ID = /^[A-Za-z0-9-]{1,64}$/;
 export interface Claims {
   userId: string;
   tokenId: string;
-  /** The login that it comes from; absent in tokens of earlier versions. */
+  /** The login session of the token; absent in tokens of earlier versions. */
   sessionId?: string;
   methods: readonly string[];
   issuedAt: number;
   expiresAt: number;
-  /** A token has at most one of the two; an unscoped token has neither. */
+  /** A token has at most one of the two. An unscoped token has neither. */
   projectId?: string;
   domainId?: string;
 }
 
-/** Issues and verifies tokens: JWTs signed with ES256. Does not check that the user still exists. */
+/** Issues and verifies tokens, which are JWTs signed with ES256. Does not check whether the user still exists. */
 @Injectable()
 export class Tokens {
   constructor(
@@ -44,7 +44,8 @@ export class Tokens {
       jti: claims.tokenId,
       iss: PARTY,
       aud: PARTY,
-      // With milliseconds, so that a token issued just after a change of password is valid, and one just before is not.
+      // Contains milliseconds, so that a token that is issued just after a change of the password is valid, and one issued just before is
+      // not.
       iat: claims.issuedAt / 1000,
       exp: claims.expiresAt / 1000,
       methods: claims.methods,
@@ -56,8 +57,8 @@ export class Tokens {
   }
 
   /**
-   * The claims of a token that this service signed and that has not expired.
-   * @throws ApiFault `token_expired`, or `token_invalid` for every other reason
+   * Returns the claims of a token that this service has signed and that has not expired.
+   * @throws ApiFault `token_expired`, or `token_invalid` for any other reason
    */
   async verify(token: string): Promise<Claims> {
     const header = readJwsHeader(token, FORM);
@@ -68,7 +69,7 @@ export class Tokens {
   }
 }
 
-/** @throws ApiFault `token_invalid` for claims that the library accepts but this service never issues */
+/** @throws ApiFault `token_invalid` for claims that the library accepts but that this service never issues */
 function claimsOf(payload: Record<string, unknown>, now: number): Claims {
   const { sub, jti, sid, methods, project, domain } = payload;
   const sound =

@@ -3,7 +3,7 @@ import { Domain, Project } from '../projects/project.entity.js';
 import { Policy } from './policy.entity.js';
 import { User } from './user.entity.js';
 
-/** Users who share roles. */
+/** A group of users, which share the roles of the group. */
 @Entity({ name: 'user_groups' })
 @Index('uq_user_groups_domain_name', ['domainId', 'name'], { unique: true })
 export class UserGroup {
@@ -23,7 +23,7 @@ export class UserGroup {
   @Column({ name: 'created_at', type: 'bigint' })
   createdAt: number;
 
-  /** MAC of the columns that authorization relies on (platform/vault/row-macs.ts). */
+  /** MAC of the columns on which authorization relies (platform/vault/row-macs.ts). */
   @Column({ type: 'varchar', length: 80, default: '', select: false })
   mac?: string;
 }
@@ -39,12 +39,12 @@ export class UserGroupMember {
   @PrimaryColumn({ name: 'user_id', type: 'varchar', length: 64 })
   userId: string;
 
-  /** MAC of the columns that authorization relies on (platform/vault/row-macs.ts). */
+  /** MAC of the columns on which authorization relies (platform/vault/row-macs.ts). */
   @Column({ type: 'varchar', length: 80, default: '', select: false })
   mac?: string;
 }
 
-/** A role that everyone in a group has in a project. */
+/** A role that all users of a group have in a project. */
 @Entity({ name: 'group_role_assignments' })
 export class GroupRoleAssignment {
   @ForeignKey(() => UserGroup, { name: 'fk_group_role_assignments_group', onDelete: 'CASCADE', onUpdate: 'NO ACTION' })
@@ -63,7 +63,7 @@ export class GroupRoleAssignment {
   @Column({ name: 'policy_id', type: 'varchar', length: 64, nullable: true })
   policyId: string | null;
 
-  /** MAC of the columns that authorization relies on (platform/vault/row-macs.ts). */
+  /** MAC of the columns on which authorization relies (platform/vault/row-macs.ts). */
   @Column({ type: 'varchar', length: 80, default: '', select: false })
   mac?: string;
 }

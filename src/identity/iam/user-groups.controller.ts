@@ -68,7 +68,7 @@ export class UserGroupsController {
 
   @Delete('groups/:group_id')
   @AllowInDomain('iam:groups:deleteGroup')
-  @Answers(204, undefined, 'KeystoneDeleteGroup', 'Delete a group; its users lose its roles', ACCESS_ERRORS.change)
+  @Answers(204, undefined, 'KeystoneDeleteGroup', 'Delete a group, whose users lose its roles', ACCESS_ERRORS.change)
   delete(@Param('group_id') id: string, @CallerOf() caller: Caller): Promise<void> {
     return this.groups.delete(caller.principal.domainId, id, caller);
   }

@@ -5,7 +5,7 @@ import { EmptyIsAbsent } from '../../platform/common/pagination.js';
 import { ListLinksView, listLinks, SelfLinkView } from './directory.views.js';
 import type { UserGroup } from './user-group.entity.js';
 
-/** Names of groups and policies: as users, and with spaces. */
+/** Format of names of groups and policies: like names of users, but spaces are allowed. */
 export const ACCESS_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_ .@+-]{0,63}$/u;
 
 class NewUserGroup {
@@ -20,7 +20,7 @@ class NewUserGroup {
   @IsOptional()
   description?: string;
 
-  @ApiPropertyOptional({ description: 'Domain of the group; must be the domain of the caller. That domain if omitted' })
+  @ApiPropertyOptional({ description: 'Id of the domain, which must be that of the caller. Default: the domain of the caller' })
   @EmptyIsAbsent()
   @IsString()
   @IsOptional()
@@ -78,7 +78,7 @@ export class UserGroupListView {
   @ApiProperty({ type: ListLinksView }) links: ListLinksView;
 }
 
-/** @param base the address of `/v3` */
+/** @param base the URL of `/v3` */
 export const toUserGroupView = (base: string, group: UserGroup): UserGroupView => ({
   id: group.id,
   name: group.name,

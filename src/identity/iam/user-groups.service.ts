@@ -37,7 +37,7 @@ interface Holding {
   policies: NamedPolicy[];
 }
 
-/** Groups of users, which share the roles of the group. */
+/** Groups of users. The users of a group share its roles. */
 @Injectable()
 export class UserGroupsService {
   constructor(
@@ -61,7 +61,7 @@ export class UserGroupsService {
     });
   }
 
-  /** Groups of the domain, by name. @param userId only those that this user is in */
+  /** Returns the groups of the domain, by name. @param userId only groups that contain this user */
   async list(domainId: string, filter: { name?: string; userId?: string } = {}): Promise<UserGroup[]> {
     const conditions = ['g.domain_id = ?'];
     const values = [domainId];
@@ -96,8 +96,8 @@ export class UserGroupsService {
   }
 
   /**
-   * Deletes a group; its users lose its roles. @throws ApiFault `not_found`; PrivilegeEscalation when that would lift a Deny that applies to
-   * the caller
+   * Deletes a group. Its users lose its roles. @throws ApiFault `not_found`; PrivilegeEscalation when this would remove a Deny that applies
+   * to the caller
    */
   async delete(domainId: string, id: string, caller: Caller): Promise<void> {
     await this.changes.write(inDomain(domainId), async (write) => {
@@ -110,7 +110,7 @@ export class UserGroupsService {
     this.authorizationCache.invalidate();
   }
 
-  /** Users of a group, by name. @throws ApiFault `not_found` */
+  /** Returns the users of a group, by name. @throws ApiFault `not_found` */
   async users(domainId: string, id: string): Promise<UserRow[]> {
     const group = await this.get(domainId, id);
     const rows = await this.database.rows<Omit<UserRow, 'enabled'> & { enabled: number }>(
@@ -123,7 +123,7 @@ export class UserGroupsService {
     return members.map((row) => ({ ...row, enabled: row.enabled === 1 }));
   }
 
-  /** @throws ApiFault `not_found` when either does not exist, or the user is not in the group */
+  /** @throws ApiFault `not_found` when the user or the group does not exist, or when the user is not in the group */
   async assertMember(domainId: string, id: string, userId: string): Promise<void> {
     const rows = await this.database.rows<object>(
       `SELECT ${proof('user_group_members', 'm')} FROM user_group_members m JOIN user_groups g ON g.id = m.group_id JOIN users u ON u.id = m.user_id
@@ -147,7 +147,7 @@ export class UserGroupsService {
     this.authorizationCache.invalidate();
   }
 
-  /** @throws ApiFault `not_found` also for a user that is not in the group; PrivilegeEscalation */
+  /** @throws ApiFault `not_found`, also for a user who is not in the group; PrivilegeEscalation */
   async removeUser(domainId: string, id: string, userId: string, caller: Caller): Promise<void> {
     await this.changes.write(inDomain(domainId), async (write) => {
       const group = await this.find(write, domainId, id);
@@ -161,7 +161,10 @@ export class UserGroupsService {
     this.authorizationCache.invalidate();
   }
 
-  /** Checks every project in which the group has a role. A project that the caller cannot see is refused like any other. */
+  /**
+   * Checks the rights of the caller in every project in which the group has a role. If the caller cannot see a project, the change is
+   * refused in the same way.
+   */
   private async assertMay(write: Write, caller: Caller, id: string, action: string, as: 'gained' | 'lost'): Promise<void> {
     for (const { projectId, policies } of await holdings(this.macs, write, id)) {
       await this.privileges.assertHolds(write, caller, { projectId, action, [as]: policies }).catch((error: unknown) => {

@@ -13,11 +13,17 @@ import { UserPasswordsService } from './user-passwords.service.js';
 export class UserPasswordsController {
   constructor(private readonly passwords: UserPasswordsService) {}
 
-  /** Without a token, as in Keystone: whose password must be changed gets none. The old password is the proof. */
+  /** Requires no token, as in Keystone: a user whose password must be changed gets no token. The old password is the proof. */
   @Post()
   @Public()
   @BodyLimit(CREDENTIAL_BYTES)
-  @Answers(204, undefined, 'KeystoneUpdateUserPassword', 'Change the password of a user who knows it; ends the tokens', PASSWORD_ERRORS)
+  @Answers(
+    204,
+    undefined,
+    'KeystoneUpdateUserPassword',
+    'Change the password of a user who knows it, and end the tokens of the user',
+    PASSWORD_ERRORS,
+  )
   change(@Param('user_id') userId: string, @Body() { user }: UserPasswordInput, @Req() { id, ip }: FastifyRequest): Promise<void> {
     return this.passwords.change(userId, user, { requestId: id, sourceAddress: ip });
   }

@@ -10,7 +10,7 @@ class ChangedPassword {
   @Length(PASSWORD_MIN_CHARS, PASSWORD_MAX_CHARS)
   password: string;
 
-  @ApiProperty({ format: 'password', maxLength: PASSWORD_MAX_CHARS, description: 'The password that it replaces' })
+  @ApiProperty({ format: 'password', maxLength: PASSWORD_MAX_CHARS, description: 'The old password' })
   @IsDefined()
   @IsString()
   @MaxLength(PASSWORD_MAX_CHARS)

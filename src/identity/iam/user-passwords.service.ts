@@ -11,7 +11,7 @@ import { PasswordRepeated } from './iam.errors.js';
 import { PasswordCheck } from './password-check.js';
 import { Passwords } from './passwords.js';
 
-/** Passwords that users change themselves. */
+/** Changes of passwords by the users themselves. */
 @Injectable()
 export class UserPasswordsService {
   constructor(
@@ -24,9 +24,10 @@ export class UserPasswordsService {
   ) {}
 
   /**
-   * Replaces a password by another, and ends the user's tokens.
+   * Replaces a password by another one, and ends the user's tokens.
    * @param from the request, for the audit trail and for counting failed attempts
-   * @throws ApiFault `credentials_wrong` as a login with the old password, also when it was changed meanwhile; PasswordRepeated
+   * @throws ApiFault `credentials_wrong` under the same conditions as a login with the old password, and when the password was changed
+   * meanwhile; PasswordRepeated
    */
   async change(
     userId: string,
@@ -50,7 +51,7 @@ export class UserPasswordsService {
   }
 }
 
-/** A user who has proved the password and has no token: the author of an audit row. */
+/** The actor of an audit row: a user who has proved the password and has no token. */
 const principalOf = ({ id, name, domainId, domainName }: UserRow): Caller['principal'] => ({
   userId: id,
   userName: name,

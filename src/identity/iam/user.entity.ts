@@ -24,18 +24,18 @@ export class User {
   @Column({ type: 'boolean' })
   enabled: boolean;
 
-  /** Tokens issued before this instant (Unix time in milliseconds) are refused; a new password moves it. */
+  /** Tokens that were issued before this time (Unix time in milliseconds) are refused. A new password changes it. */
   @Column({ name: 'tokens_valid_from', type: 'bigint' })
   tokensValidFrom: number;
 
   @Column({ name: 'created_at', type: 'bigint' })
   createdAt: number;
 
-  /** From this instant on (Unix time in milliseconds) the password must be changed before it gives a token. Null: never. */
+  /** The time (Unix time in milliseconds) from which the password must be changed before it gives a token. Null: never. */
   @Column({ name: 'password_expires_at', type: 'bigint', nullable: true })
   passwordExpiresAt: number | null;
 
-  /** MAC of the columns that authentication relies on (platform/vault/row-macs.ts). */
+  /** MAC of the columns on which authentication relies (platform/vault/row-macs.ts). */
   @Column({ type: 'varchar', length: 80, default: '', select: false })
   mac?: string;
 }
@@ -55,17 +55,17 @@ export class RoleAssignment {
   @PrimaryColumn({ type: 'varchar', length: 64 })
   role: string;
 
-  /** The policy of the domain; deleting it deletes the assignment. Null: a system policy. */
+  /** The policy of the domain. If it is deleted, the assignment is deleted too. Null: a system policy. */
   @ForeignKey(() => Policy, { name: 'fk_role_assignments_policy', onDelete: 'CASCADE', onUpdate: 'NO ACTION' })
   @Column({ name: 'policy_id', type: 'varchar', length: 64, nullable: true })
   policyId: string | null;
 
-  /** MAC of the columns that authorization relies on (platform/vault/row-macs.ts). */
+  /** MAC of the columns on which authorization relies (platform/vault/row-macs.ts). */
   @Column({ type: 'varchar', length: 80, default: '', select: false })
   mac?: string;
 }
 
-/** The key pair that signs the embedded identity service's tokens. */
+/** A key pair with which the embedded identity service signs tokens. */
 @Entity({ name: 'token_keys' })
 @Check('ck_token_keys_private_key', "substr(private_key, 1, 3) = 'K1.'")
 export class TokenKey {
@@ -84,10 +84,10 @@ export class TokenKey {
   createdAt: number;
 }
 
-/** A revoked token; kept until it would have expired. */
+/** A revoked token. The row is kept until the token would have expired. */
 @Entity({ name: 'revoked_tokens' })
 export class RevokedToken {
-  /** The token's `jti`. */
+  /** The `jti` of the token. */
   @PrimaryColumn({ type: 'varchar', length: 64 })
   id: string;
 

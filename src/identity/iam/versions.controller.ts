@@ -27,7 +27,7 @@ class VersionAnswerView {
   @ApiProperty({ type: VersionView }) version: VersionView;
 }
 
-/** The version of the identity API, for clients whose `auth_url` does not end in `/v3` (docs/contracts/apig.md §6.6). */
+/** The version of the identity API, for clients whose `auth_url` does not end with `/v3` (docs/contracts/apig.md §6.6). */
 @ApiTags('Identity')
 @Controller()
 export class VersionsController {
@@ -44,7 +44,7 @@ export class VersionsController {
     return { versions: { values: [this.#version] } };
   }
 
-  /** Under its own path Keystone names the version in the singular. */
+  /** At its own path, Keystone describes one version, not a list. */
   @Get('/v3')
   @Public()
   @Answers(200, VersionAnswerView, 'KeystoneShowVersion', 'Show the version of the identity service')

@@ -6,10 +6,10 @@ import { CLOCK_ACTS, type ClockAct, type OperationalEvent } from '../../platform
 import type { Caller } from '../../platform/common/principal.js';
 import { operator } from './operator.js';
 
-/** The data of the event about an automatic act. */
+/** The data of the event that reports a scheduled change. */
 type DataOf<Act extends ClockAct> = Extract<OperationalEvent, { kind: (typeof CLOCK_ACTS)[Act] }>['data'];
 
-/** Records what happens by schedule, without a caller: an audit row and an event, in the transaction of the act. */
+/** Records scheduled changes, which no caller has requested: an audit row and an event, in the transaction of the change. */
 @Injectable()
 export class ClockActs {
   constructor(
@@ -17,7 +17,7 @@ export class ClockActs {
     @Optional() private readonly events?: OperationalEvents,
   ) {}
 
-  /** @param by who did the same by hand; by default the service itself */
+  /** @param by the caller, if a caller made the same change; by default the service itself */
   async record<Act extends ClockAct>(
     write: Write,
     action: Act,
@@ -29,7 +29,7 @@ export class ClockActs {
     await this.tell(write, { kind: CLOCK_ACTS[action], data } as OperationalEvent);
   }
 
-  /** Sends an event about a caller's act, whose audit row the caller's operation writes. */
+  /** Sends an event about a change by a caller. The operation of the caller writes the audit row. */
   async tell(write: Write, event: OperationalEvent): Promise<void> {
     await this.events?.emit(write, write, event);
   }

@@ -2,7 +2,7 @@ import { newId } from '../../platform/common/ids.js';
 import type { Caller } from '../../platform/common/principal.js';
 
 /**
- * The service itself or its command line as the author of audit rows, without token and address.
+ * The service itself or its command line as the actor of audit rows, without a token and an address.
  * @param name `signet` or `signet-cli`
  */
 export function operator(name: 'signet' | 'signet-cli'): Caller {
@@ -14,5 +14,5 @@ export function operator(name: 'signet' | 'signet-cli'): Caller {
 
 const operators = new WeakSet<Caller>();
 
-/** Whether the caller was created by {@link operator}; no request can claim to be. Whoever has access to the database may do anything. */
+/** Whether {@link operator} has created the caller; no request can pretend that. Somebody with access to the database may do anything. */
 export const isOperator = (caller: Caller): boolean => operators.has(caller);

@@ -1,6 +1,6 @@
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 
-/** A domain (account): owns projects and users. */
+/** A domain (account), to which projects and users belong. */
 @Entity({ name: 'domains' })
 @Index('uq_domains_name', ['name'], { unique: true })
 export class Domain {
@@ -16,12 +16,12 @@ export class Domain {
   @Column({ name: 'created_at', type: 'bigint' })
   createdAt: number;
 
-  /** MAC of the columns that authorization relies on (platform/vault/row-macs.ts). */
+  /** MAC of the columns on which authorization relies (platform/vault/row-macs.ts). */
   @Column({ type: 'varchar', length: 80, default: '', select: false })
   mac?: string;
 }
 
-/** A tenant; every row of a gateway has its id. */
+/** A project, which is the tenant. Every row of a gateway contains its id. */
 @Entity({ name: 'projects' })
 @Index('uq_projects_domain_name', ['domainId', 'name'], { unique: true })
 export class Project {
@@ -44,7 +44,7 @@ export class Project {
   @Column({ name: 'created_at', type: 'bigint' })
   createdAt: number;
 
-  /** MAC of the columns that authorization relies on (platform/vault/row-macs.ts). */
+  /** MAC of the columns on which authorization relies (platform/vault/row-macs.ts). */
   @Column({ type: 'varchar', length: 80, default: '', select: false })
   mac?: string;
 }

@@ -1,6 +1,6 @@
 import { ApiFault } from '../../platform/common/api-error.js';
 
-/** The domain has a project of this name. */
+/** The domain already has a project with this name. */
 export class ProjectNameTaken extends ApiFault {
   constructor() {
     super('conflict');

@@ -22,17 +22,17 @@ const PROJECT = columnsOf(Project, 'p').except('mac');
 const UNIQUE_PROJECT_NAME = { name: 'uq_projects_domain_name', columns: 'projects.domain_id, projects.name' };
 const UNIQUE_DOMAIN_NAME = { name: 'uq_domains_name', columns: 'domains.name' };
 
-/** Names of projects and domains, which appear in URLs, shells and Terraform files. */
+/** Format of the names of projects and domains, which appear in URLs, shells and Terraform files. */
 export const PROJECT_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
 
-/** A project as the scope of a write that belongs to no gateway, such as creating or deleting one. */
+/** The scope of a write in a project that belongs to no gateway, such as the creation or deletion of a gateway. */
 export const inProject = ({ projectId }: ProjectScope): WriteScope => ({
   scope: { kind: 'project', id: projectId },
   projectId,
   notFound: () => new ApiFault('forbidden'),
 });
 
-/** A domain as the scope of a write: its users, groups and policies. */
+/** The scope of a write in a domain: about its users, groups and policies. */
 export const inDomain = (domainId: string): WriteScope => ({
   scope: { kind: 'domain', id: domainId },
   projectId: domainId,
@@ -53,7 +53,7 @@ export class ProjectsService {
     private readonly macs: RowMacs,
   ) {}
 
-  /** The domain of this name; created if it does not exist. Safe to call from several processes at once. */
+  /** Returns the domain with this name, and creates it if it does not exist. Several processes may call this method at the same time. */
   async ensureDomain(name: string): Promise<Domain> {
     const there = await this.domainByName(name);
     if (there) return there;
@@ -71,7 +71,10 @@ export class ProjectsService {
     }
   }
 
-  /** The project of this name in the domain; created if it does not exist. Safe to call from several processes at once. */
+  /**
+   * Returns the project with this name in the domain, and creates it if it does not exist. Several processes may call this method at the
+   * same time.
+   */
   async ensureProject(domainId: string, name: string, description = ''): Promise<Project> {
     const there = await this.projectByName(domainId, name);
     if (there) return there;
@@ -85,11 +88,12 @@ export class ProjectsService {
   }
 
   /**
-   * The project with this id at an external identity service; created if it does not exist, because gateways refer to a project's row.
-   * Named by its id, because names can move between projects there. Safe to call from several processes at once.
-   * @param domain of all projects of that service, by name
-   * @param description the project's name for people
-   * @throws ApiFault `forbidden` when the id is in use here for something else
+   * Returns the project with this id at an external identity service, and creates it if it does not exist, because gateways refer to the
+   * row of a project. Its name is its id, because names can move between projects there. Several processes may call this method at the same
+   * time.
+   * @param domain the name of the domain for all projects of that service
+   * @param description the name of the project, for people
+   * @throws ApiFault `forbidden` when the id is already in use for something else
    */
   async ensureExternal(id: string, domain: string, description: string): Promise<void> {
     if ((await this.database.rows('SELECT 1 AS one FROM projects WHERE id = ?', [id])).length > 0) return;
@@ -99,7 +103,7 @@ export class ProjectsService {
       // Created by another process, or by one that stopped before it created the project.
       if (!isCounterTaken(error)) throw error;
     });
-    // The id belongs to a domain, a gateway or an endpoint, so the write finds no project with it.
+    // If the id belongs to a domain, a gateway or an endpoint, the write finds no project with it.
     await this.changes.write(inProject({ projectId: id }), async (write) => {
       const [there] = await write.rows('SELECT 1 AS one FROM projects WHERE id = ?', [id]);
       if (!there) await this.insert(write, project, operator('signet'));
@@ -107,7 +111,7 @@ export class ProjectsService {
   }
 
   /**
-   * Creates a project. Its counter comes first, because every write locks it; a counter without a project is harmless.
+   * Creates a project. Its counter is created first, because every write locks it. A counter without a project does no harm.
    * @param also writes for the same transaction, such as the creator's roles
    * @throws ProjectNameTaken
    */
