@@ -17,9 +17,13 @@ export class GatewayTokensController {
 
   @Post()
   @Allow('signet:gateways:create')
-  @Answers(201, NewGatewayTokenView, 'CreateGatewayToken', 'Create a credential for gateways or verifiers; its token is shown once', [
-    invalid('expires_at'),
-  ])
+  @Answers(
+    201,
+    NewGatewayTokenView,
+    'CreateGatewayToken',
+    'Create a credential for gateway nodes or verifiers; only this response contains its token',
+    [invalid('expires_at')],
+  )
   create(
     @InCallersInstance() scope: InstanceScope,
     @Body() input: GatewayTokenInput,
@@ -30,7 +34,7 @@ export class GatewayTokensController {
 
   @Post(':token_id/renew')
   @Allow('signet:gateways:renew')
-  @Answers(201, NewGatewayTokenView, 'RenewGatewayToken', 'Create a replacement for a credential, which ends after an overlap', [
+  @Answers(201, NewGatewayTokenView, 'RenewGatewayToken', 'Replace a credential by a new one; the old one ends after an overlap', [
     invalid('expires_at'),
     new ApiFault('not_found'),
     new ApiFault('conflict'),
@@ -46,7 +50,7 @@ export class GatewayTokensController {
 
   @Get()
   @Allow('signet:gateways:list')
-  @Answers(200, GatewayTokenListView, 'ListGatewayTokens', 'List the credentials of gateways and verifiers, newest first')
+  @Answers(200, GatewayTokenListView, 'ListGatewayTokens', 'List the credentials of gateway nodes and verifiers, newest first')
   list(@InCallersInstance() scope: InstanceScope): Promise<GatewayTokenListView> {
     return this.tokens.list(scope);
   }

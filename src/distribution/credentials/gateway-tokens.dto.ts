@@ -9,7 +9,7 @@ const OVERLAP_MAX = 90 * 86_400;
 
 const CERTIFICATE = {
   description:
-    'SHA-256 of the only client certificate with which the credential is accepted (DER, hexadecimal, with or without colons). Needs mTLS on this server',
+    'SHA-256 of the only client certificate with which the credential is accepted (DER, hexadecimal, with or without colons). Requires mTLS on this server',
   pattern: SHA256.source,
 };
 
@@ -17,7 +17,8 @@ export class GatewayTokenInput {
   @ApiPropertyOptional({
     enum: MACHINE_ROLES,
     default: 'gateway',
-    description: 'A gateway signs for the gateway; a verifier reads the keys that verifiers accept',
+    description:
+      'gateway: the credential is for nodes that sign for the gateway; verifier: it is for processes that fetch verification keys',
   })
   @IsIn(MACHINE_ROLES)
   @IsOptional()
@@ -29,7 +30,7 @@ export class GatewayTokenInput {
   @IsOptional()
   name?: string;
 
-  @ApiPropertyOptional({ format: 'date-time', description: 'When the credential expires; never if omitted' })
+  @ApiPropertyOptional({ format: 'date-time', description: 'When the credential expires. Default: never' })
   @IsISO8601({ strict: true })
   @IsOptional()
   expires_at?: string;
@@ -43,7 +44,7 @@ export class GatewayTokenInput {
 export class GatewayTokenRenewalInput {
   @ApiPropertyOptional({
     format: 'date-time',
-    description: 'When the new credential expires; if omitted, after the lifetime of the old one',
+    description: 'When the new credential expires. Default: after the lifetime of the old one',
   })
   @IsISO8601({ strict: true })
   @IsOptional()
@@ -62,7 +63,7 @@ export class GatewayTokenRenewalInput {
   @IsOptional()
   overlap_seconds: number = OVERLAP_DEFAULT;
 
-  @ApiPropertyOptional({ ...CERTIFICATE, description: `${CERTIFICATE.description}. If omitted, the certificate of the old credential` })
+  @ApiPropertyOptional({ ...CERTIFICATE, description: `${CERTIFICATE.description}. Default: the certificate of the old credential` })
   @Matches(SHA256)
   @IsOptional()
   client_certificate_sha256?: string;
@@ -72,28 +73,42 @@ export class GatewayTokenView {
   @ApiProperty({ description: 'Credential' }) id: string;
   @ApiProperty({ description: 'For people' }) name: string;
   @ApiProperty({ enum: MACHINE_ROLES, description: 'Purpose of the credential' }) role: MachineRole;
-  @ApiProperty({ format: 'date-time', description: 'When it was created' }) create_time: string;
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'When it expires or ended; null means never' })
+  @ApiProperty({ format: 'date-time', description: 'When the credential was created' }) create_time: string;
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'When the credential expires or has ended; null means never',
+  })
   expires_at: string | null;
   @ApiProperty({
-    description: 'Whether the credential has ended: it is refused, and its sessions and verifiers can acknowledge nothing any more',
+    description:
+      'Whether the credential has ended, so that it is refused and its sessions and verifiers cannot acknowledge anything any more',
   })
   expired: boolean;
-  @ApiProperty({ type: String, nullable: true, description: 'The client certificate that it is bound to; null if none' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'SHA-256 of the client certificate to which the credential is bound; null if none',
+  })
   client_certificate_sha256: string | null;
-  @ApiProperty({ type: String, nullable: true, description: 'The first credential in its chain of renewals; null if this is the first' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'Id of the first credential in the chain of renewals; null if this is the first',
+  })
   renewal_of: string | null;
-  @ApiProperty({ type: 'integer', description: 'Number of open sessions whose last report used it' }) sessions: number;
-  @ApiProperty({ type: 'integer', description: 'Limit of sessions' }) sessions_max: number;
+  @ApiProperty({ type: 'integer', description: 'Number of open sessions whose last report used the credential' }) sessions: number;
+  @ApiProperty({ type: 'integer', description: 'Maximum number of open sessions' }) sessions_max: number;
 }
 
 export class NewGatewayTokenView extends GatewayTokenView {
-  @ApiProperty({ description: 'The token, for `Authorization: Bearer`; it is shown only once' }) token: string;
+  @ApiProperty({ description: 'The token, for `Authorization: Bearer`; not shown again' }) token: string;
 }
 
 export class GatewayTokenListView {
   @ApiProperty({ type: 'integer', description: 'Credentials' }) total: number;
-  @ApiProperty({ type: 'integer', description: 'Equals total: the list is not paged' }) size: number;
+  @ApiProperty({ type: 'integer', description: 'Equals total, because the list has no pages' }) size: number;
   @ApiProperty({ type: [GatewayTokenView], description: 'Newest first' }) gateway_tokens: GatewayTokenView[];
 }
 

@@ -30,7 +30,7 @@ const MACHINE = columnsOf(GatewayToken, 't').pick({ tokenId: 'id' }, 'projectId'
 const PREFIX = 'sgw_';
 const TOKEN_BYTES = 32;
 const CACHED_MAX = 10_000;
-/** The number of rows that one DELETE removes. */
+/** Maximum number of rows that one DELETE removes. */
 const DELETE_BATCH_MAX = 500;
 const OF_TOKEN = { t: 'gateway_tokens' } as const;
 
@@ -66,8 +66,8 @@ export class GatewayTokens extends MachineIdentity {
   }
 
   /**
-   * Creates a credential. Its token is in this response only.
-   * @throws InstanceNotFound; ApiFault 400 for an expiry in the past, and for a certificate where the server requests none
+   * Creates a credential. Only this response contains its token.
+   * @throws InstanceNotFound; ApiFault 400 for an expiry in the past, and for a certificate if the server requests no client certificates
    */
   async create(scope: InstanceScope, input: GatewayTokenInput, caller: Caller): Promise<NewGatewayTokenView> {
     const { role = 'gateway', name = '' } = input;
@@ -84,8 +84,8 @@ export class GatewayTokens extends MachineIdentity {
 
   /**
    * Creates a replacement for a credential, which ends after the overlap. A session moves to the replacement with the first report that it
-   * sends with it.
-   * @throws ApiFault `not_found`, `conflict` when the credential has ended already, 400 as {@link create}; InstanceNotFound
+   * sends with the new token.
+   * @throws ApiFault `not_found`, `conflict` when the credential has already ended, 400 as {@link create}; InstanceNotFound
    */
   async renew(scope: InstanceScope, tokenId: string, input: GatewayTokenRenewalInput, caller: Caller): Promise<NewGatewayTokenView> {
     if (!ID_PATTERN.test(tokenId)) throw new ApiFault('not_found');
@@ -121,7 +121,7 @@ export class GatewayTokens extends MachineIdentity {
     return renewed;
   }
 
-  /** Credentials of a gateway, newest first, without their tokens. @throws InstanceNotFound */
+  /** Returns the credentials of a gateway, newest first, without their tokens. @throws InstanceNotFound */
   async list(scope: InstanceScope): Promise<GatewayTokenListView> {
     const sql = `${SELECT} WHERE t.instance_id = ? AND t.project_id = ? ORDER BY t.id DESC`;
     const rows = await rowsOf<GatewayTokenRow>(this.database, scope, sql, [scope.instanceId, scope.projectId]);
@@ -131,9 +131,9 @@ export class GatewayTokens extends MachineIdentity {
   }
 
   /**
-   * Revokes a credential. It ends at once in this process, with its open streams; in others when the change reaches their streams, and
-   * within five seconds at the latest. Its sessions can acknowledge nothing any more, so the receipt is complete when their leases have run
-   * out. Works for a deleted gateway too.
+   * Revokes a credential. In this process, it and its open streams end at once. In other processes they end when the change reaches the
+   * streams, after five seconds at the latest. Its sessions cannot acknowledge anything any more, so the receipt is complete when their
+   * leases have ended. Also works for a deleted gateway.
    * @throws ApiFault `not_found`, InstanceNotFound
    */
   async revoke(scope: InstanceScope, tokenId: string, caller: Caller): Promise<Committed<void>> {
@@ -158,11 +158,11 @@ export class GatewayTokens extends MachineIdentity {
       write.change('gateway_token', tokenId, 'deleted');
     });
     this.forget();
-    // The deletion of the gateway ended everything already, so its revision is the one to wait for.
+    // The deletion of the gateway has already ended everything, so the receipt is that of its revision.
     return gateway.deleted ? new Committed(undefined, inInstance(scope).scope, gateway.revision, gateway.epoch) : written;
   }
 
-  /** Deletes the credentials of deleted gateways that have no open session and no verifier left. */
+  /** Deletes the credentials of deleted gateways that have neither an open session nor a verifier. */
   async removeOrphaned(): Promise<void> {
     const rows = await this.database.rows<{ id: string }>(
       `SELECT t.id FROM gateway_tokens t LEFT JOIN instances i ON i.id = t.instance_id WHERE i.id IS NULL
@@ -175,7 +175,7 @@ export class GatewayTokens extends MachineIdentity {
     this.forget();
   }
 
-  /** Empties the cache of authenticated credentials, because one was revoked. */
+  /** Clears the cache of authenticated credentials, because one was revoked. */
   forget(): void {
     this.#cache.forgetAll();
   }
@@ -186,7 +186,10 @@ export class GatewayTokens extends MachineIdentity {
     return this.#cache.get(tokenHash, tokenHash);
   }
 
-  /** Reads the database instead of the cache. @throws ApiFault `token_invalid` when the credential was revoked or has expired */
+  /**
+   * Checks the credential in the database instead of the cache. @throws ApiFault `token_invalid` when the credential was revoked or has
+   * expired
+   */
   async assertLive({ tokenId }: Machine): Promise<void> {
     if ((await this.findLive(this.database, [tokenId])).has(tokenId)) return;
     this.forget();
@@ -194,8 +197,9 @@ export class GatewayTokens extends MachineIdentity {
   }
 
   /**
-   * Which of these credentials are neither revoked nor expired, read from the database instead of the cache.
-   * @param rows the transaction that acts on the answer, because the cache may be seconds old
+   * Returns those of these credentials that are neither revoked nor expired. Reads the database instead of the cache, which may be seconds
+   * old.
+   * @param rows the transaction that acts on the result
    */
   findLive(rows: Rows, tokenIds: readonly string[]): Promise<ReadonlySet<string>> {
     return this.read(rows, tokenIds, '');
@@ -244,12 +248,12 @@ export class GatewayTokens extends MachineIdentity {
     return { ...row, token };
   }
 
-  /** @returns lower case, without colons @throws ApiFault 400 where the server requests no client certificates */
+  /** @returns the hash in lower case, without colons @throws ApiFault 400 if the server requests no client certificates */
   private certificate(given: string | undefined): string | undefined {
     if (given === undefined) return undefined;
     if (this.config.edge.tls?.clientCaFile === undefined)
       throw invalid('client_certificate_sha256', {
-        detail: 'SIGNET_TLS has no client-ca: this server requests no client certificates',
+        detail: 'this server requests no client certificates, because SIGNET_TLS contains no client-ca',
       });
     return given.replaceAll(':', '').toLowerCase();
   }
@@ -271,6 +275,6 @@ const detailOf = ({ role, expiresAt, certificateSha256 }: NewToken) => ({
 function endOf(given: string | undefined, now: number): number | undefined {
   if (given === undefined) return undefined;
   const end = Date.parse(given);
-  if (!(end > now)) throw invalid('expires_at', { detail: 'it is in the past' });
+  if (!(end > now)) throw invalid('expires_at', { detail: 'the time must be in the future' });
   return end;
 }

@@ -5,18 +5,21 @@ import { candidates, shownGateway } from '../../platform/receipts/protocol-rows.
 import { completeThrough } from '../../platform/receipts/receipts.service.js';
 import { BEHIND } from './rotation-rows.js';
 
-/** A session or verifier that may still use the secret to be retired, or does not have its replacement yet. */
+/** A session or a verifier that may still use the secret to be retired, or that may not have its replacement yet. */
 interface Awaited {
   kind: 'session' | 'verifier';
   id: string;
   name: string;
-  /** For display only; Unix time in milliseconds. */
+  /** For display only. Unix time in milliseconds. */
   lastSeen: number;
 }
 
-/** Whether the secret that does not sign may be retired: every signer and every verifier has acknowledged the promotion. */
+/**
+ * Whether the secret that does not sign may be retired, which is the case when every signer and every verifier has acknowledged the
+ * promotion.
+ */
 export interface Retirement {
-  /** `complete`: the receipt of the promotion is complete. */
+  /** `complete`: the receipt of the promotion is complete. `behind`: it is not. */
   signers: 'complete' | 'behind';
   verifiers: 'complete' | 'behind' | 'none_known';
   /** Sessions first. */
@@ -26,8 +29,9 @@ export interface Retirement {
 export const isAcknowledged = ({ signers, verifiers }: Retirement): boolean => signers === 'complete' && verifiers !== 'behind';
 
 /**
- * Whether a promotion is acknowledged, as of one moment. Does not wait for a verifier that sends no process id and no ETag, because it can
- * never prove what it holds; nor for one whose credential has ended, because it is given no secrets any more.
+ * Returns whether a promotion is acknowledged, in one snapshot. Does not wait for a verifier that sends neither a process id nor an ETag,
+ * because it can never prove which keys it has. Does not wait for a verifier whose credential has ended, because it gets no secrets any
+ * more.
  */
 export async function retirementOf(
   reads: Reads,
@@ -52,7 +56,7 @@ export async function retirementOf(
   };
 }
 
-/** For display only: completeness is the stored state of the receipt. */
+/** For display only. Whether the receipt is complete is stored with the receipt. */
 async function signersBehind(reads: Reads, scope: Scope, revision: number): Promise<Awaited[]> {
   const gateway = await shownGateway(reads, scope);
   if (!gateway) return [];

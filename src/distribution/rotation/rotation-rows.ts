@@ -5,7 +5,7 @@ import { columnsOf, type RowOf } from '../../platform/database/columns.js';
 import { type RotationState, SignRotation } from './sign-rotation.entity.js';
 import { Sign } from '../../apig/signs/sign.entity.js';
 
-/** A promotion does not wait for a verifier that has not asked for this long. */
+/** A promotion does not wait for a verifier that has not asked for keys in this time. */
 const VERIFIER_WINDOW_MS = DAY_MS;
 
 const SIGN = columnsOf(Sign, 's').pick('name', 'signType', 'signAlgorithm', 'signKey', { sealedSecret: 'signSecret' }, 'secretVersion');
@@ -20,7 +20,7 @@ const ROTATION = columnsOf(SignRotation, 'r').pick(
 );
 const DUE = columnsOf(SignRotation, 'r').pick('signId', 'instanceId', 'projectId');
 
-/** A key and its rotation, if it has one. Both secrets are encrypted. */
+/** A key, and its rotation if it has one. Both secrets are encrypted. */
 export interface RotatingSign extends RowOf<typeof SIGN>, Omit<RowOf<typeof ROTATION>, 'state'> {
   state: RotationState | null;
 }
@@ -38,16 +38,16 @@ export async function rotatingSign(reader: Rows, scope: InstanceScope, signId: s
 }
 
 /**
- * Excludes verifiers whose credential is revoked or expired at the one parameter, because they are given no secrets any more.
+ * Excludes verifiers whose credential was revoked or has expired, because they get no secrets any more. The parameter is the current time.
  */
 const COUNTS = `v.ending IS NULL
   AND EXISTS (SELECT 1 FROM gateway_tokens t WHERE (t.id = v.token_id OR t.renewal_of = v.token_id)
     AND (t.expires_at IS NULL OR t.expires_at > ?))`;
 
 /**
- * A verifier that has not shown that it holds the keys of a revision or of a later one; the first parameter is the instant. Excludes a
- * verifier that sends no process id and has never sent an ETag, because it can never show anything.
- * @param revision an SQL expression; it is inserted twice
+ * Condition for a verifier that has not shown that it has the keys of a revision or of a later one. The first parameter is the current
+ * time. Excludes verifiers that send no process id and have never sent an ETag, because they can never show anything.
+ * @param revision an SQL expression, which is inserted twice
  */
 export const BEHIND = (revision: string): string =>
   `${COUNTS} AND (v.process_id <> '' OR v.shown_revision > 0) AND v.shown_revision < ${revision} AND v.first_revision < ${revision}`;
@@ -60,7 +60,7 @@ export interface RotationVerifier {
   lastSeen: number;
 }
 
-/** Verifiers of a gateway that were seen lately, most recent first. */
+/** Returns the verifiers of a gateway that were seen recently, most recent first. */
 export function verifiersOf(reader: Rows, instanceId: string, now: number): Promise<RotationVerifier[]> {
   const sql = `SELECT v.token_id AS tokenId, v.name, v.process_id AS processId, v.shown_revision AS revision, v.last_seen AS lastSeen
     FROM verifiers v WHERE v.instance_id = ? AND v.last_seen > ? AND ${COUNTS} ORDER BY v.last_seen DESC`;
@@ -68,8 +68,8 @@ export function verifiersOf(reader: Rows, instanceId: string, now: number): Prom
 }
 
 /**
- * Rotations of all gateways whose next step is due; the step itself checks again. A secret is retired when its time has come, the receipt
- * of the promotion is complete and no verifier is behind it.
+ * Returns the rotations of all gateways whose next step is due. The step itself checks this again. A secret is retired when its time has
+ * come, the receipt of the promotion is complete, and no verifier is behind.
  */
 export function dueRotations(reader: Rows, now: number): Promise<(InstanceScope & { signId: string })[]> {
   const since: Param = now - VERIFIER_WINDOW_MS;
@@ -86,6 +86,6 @@ export function dueRotations(reader: Rows, now: number): Promise<(InstanceScope 
   );
 }
 
-/** At least one verifier was seen lately, and every one of them holds the staged secret. */
+/** Whether at least one verifier was seen recently, and all of these have the staged secret. */
 export const isHeldByAll = (verifiers: readonly RotationVerifier[], { knownFrom }: RotatingSign): boolean =>
   verifiers.length > 0 && verifiers.every(({ revision }) => revision >= knownFrom);

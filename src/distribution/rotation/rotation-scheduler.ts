@@ -9,11 +9,11 @@ import { RotationsService } from './rotations.service.js';
 type DueRotation = Awaited<ReturnType<typeof dueRotations>>[number];
 
 /**
- * Runs the steps of rotations when they are due. The step itself makes sure that it happens once, under the gateway's lock.
+ * Runs the steps of rotations when they are due. The step itself ensures, under the gateway's lock, that it happens only once.
  *
  * Guarantees: Each step of a rotation happens once, at its time or later.
  * Condition: The step is checked again under the lock of the gateway.
- * Degrades: While no process runs, or a restore is held, steps are late and the old secret stays valid for longer.
+ * Degrades: While no process runs, or while a restore waits for a decision, steps are late, and the old secret stays valid for longer.
  */
 @Injectable()
 export class RotationScheduler extends LeasedTask<DueRotation> {

@@ -27,19 +27,20 @@ export class RotationsController {
 
   @Get('impact')
   @Allow('signet:signs:getImpact')
-  @Answers(200, ImpactView, 'ShowSignatureKeyImpact', 'Show what deleting the key would affect', [NO_SIGN])
+  @Answers(200, ImpactView, 'ShowSignatureKeyImpact', 'Show what the deletion of the key would affect', [NO_SIGN])
   impact(@InCallersInstance() scope: InstanceScope, @Param('sign_id') signId: string): Promise<ImpactView> {
     return this.impacts.of(scope, signId);
   }
 
   @Post('rotation')
   @Allow('signet:rotations:create')
-  @Answers(201, StagedRotationView, 'StageSignatureKeyRotation', 'Give verifiers a new secret in addition to the one that signs', [
-    invalid('sign_secret'),
-    NO_SIGN,
-    new ApiFault('conflict'),
-    UNREADABLE,
-  ])
+  @Answers(
+    201,
+    StagedRotationView,
+    'StageSignatureKeyRotation',
+    'Stage a new secret, which verifiers accept in addition to the one that signs',
+    [invalid('sign_secret'), NO_SIGN, new ApiFault('conflict'), UNREADABLE],
+  )
   stage(
     @InCallersInstance() scope: InstanceScope,
     @Param('sign_id') signId: string,
@@ -51,7 +52,7 @@ export class RotationsController {
 
   @Get('rotation')
   @Allow('signet:rotations:get')
-  @Answers(200, RotationView, 'ShowSignatureKeyRotation', 'Show the rotation of a key, and which verifiers hold both secrets', NO_ROTATION)
+  @Answers(200, RotationView, 'ShowSignatureKeyRotation', 'Show the rotation of a key, and which verifiers have both secrets', NO_ROTATION)
   show(@InCallersInstance() scope: InstanceScope, @Param('sign_id') signId: string): Promise<RotationView> {
     return this.rotations.get(scope, signId);
   }
@@ -62,7 +63,7 @@ export class RotationsController {
     200,
     RotationView,
     'PromoteSignatureKeyRotation',
-    'Sign with the new secret, now or at a time',
+    'Promote the new secret, now or at a given time: it signs from then on',
     [...NO_ROTATION, new ApiFault('conflict'), UNREADABLE],
     RECEIPT_HEADERS,
   )
@@ -82,7 +83,7 @@ export class RotationsController {
     204,
     undefined,
     'RetireSignatureKeyRotation',
-    'Retire the secret that does not sign, before its time or by force',
+    'Retire the secret that does not sign, before its time or without waiting for acknowledgements',
     [...NO_ROTATION, new ApiFault('conflict')],
     RECEIPT_HEADERS,
   )

@@ -41,16 +41,16 @@ const STAGED = columnsOf(SignRotation).pick(
   'updatedAt',
 );
 
-/** The maximum number of sessions and verifiers that a refusal or an audit row names. */
+/** Maximum number of sessions and verifiers that an error or an audit row names. */
 const NAMED_MAX = 10;
-/** The maximum number that a view names. */
+/** Maximum number of sessions and verifiers that a view names. */
 const WAITS_SHOWN_MAX = 100;
 
 type Step = 'StageSignatureKeyRotation' | 'ScheduleSignatureKeyRotation' | 'WithdrawSignatureKeyRotation' | 'CancelSignatureKeyRotation';
 
 /**
- * Gives a key a second secret, so that verifiers accept the new one before anybody signs with it, and the old one for some time after. The
- * secret that signs is always in `signs`, the other one in `sign_rotations`.
+ * Gives a key a second secret. Verifiers accept the new secret before any node signs with it, and accept the old one for some time after.
+ * The secret that signs is always in `signs`, the other one in `sign_rotations`.
  */
 @Injectable()
 export class RotationsService {
@@ -66,9 +66,9 @@ export class RotationsService {
   ) {}
 
   /**
-   * Gives verifiers a new secret; gateway nodes go on signing with the old one.
-   * @throws SignNotFound, SignUnreadable, InstanceNotFound; ApiFault `conflict` when the key has a rotation, 400 for a secret that breaks the
-   * rules of its type
+   * Stages a new secret, which verifiers accept from now on. Gateway nodes continue to sign with the old one.
+   * @throws SignNotFound, SignUnreadable, InstanceNotFound; ApiFault `conflict` when the key already has a rotation, 400 for a secret that
+   * violates the rules of its type
    */
   async stage(scope: InstanceScope, signId: string, input: RotationInput, caller: Caller): Promise<StagedRotationView> {
     const { promotion = input.promote_at === undefined ? 'manual' : 'scheduled', overlap_seconds: overlapSeconds } = input;
@@ -79,7 +79,7 @@ export class RotationsService {
       (box) =>
         this.changes.write(inInstance(scope), async (write) => {
           const sign = await find(write, scope, signId);
-          if (sign.state) throw new ApiFault('conflict', { detail: 'the key has a rotation: promote or cancel it first' });
+          if (sign.state) throw new ApiFault('conflict', { detail: 'the key already has a rotation: promote or cancel it first' });
           const { key, secret } = await this.material(sign, input, openSigning(box, scope, signId, sign));
           const version = sign.secretVersion + 1;
           const sealed = sealSign(box, scope, { signId, signType: sign.signType, version }, { key, secret });
@@ -128,8 +128,8 @@ export class RotationsService {
   }
 
   /**
-   * Makes the staged secret the one that signs, now or later. The old one is accepted until the overlap is over.
-   * @throws SignNotFound, SignUnreadable, InstanceNotFound; ApiFault `not_found` without a rotation, `conflict` when it is already
+   * Promotes the staged secret, now or later: from then on it signs. The old one is accepted until the overlap has ended.
+   * @throws SignNotFound, SignUnreadable, InstanceNotFound; ApiFault `not_found` without a rotation, `conflict` when the secret was already
    * promoted
    */
   async promote(scope: InstanceScope, signId: string, { at }: PromotionInput, caller: Caller): Promise<Committed<RotationView>> {
@@ -151,9 +151,9 @@ export class RotationsService {
   }
 
   /**
-   * Undoes the last step. A staged secret is deleted; a promoted one changes places with the old one and is accepted until the overlap is
-   * over; a withdrawn one is retired as by {@link retire}.
-   * @throws SignNotFound, InstanceNotFound, SignUnreadable when the secret to go back to is damaged; ApiFault `not_found` without a rotation,
+   * Undoes the last step. A staged secret is deleted. A promoted secret swaps roles with the old one and is accepted until the overlap has
+   * ended. A withdrawn secret is retired as by {@link retire}.
+   * @throws SignNotFound, InstanceNotFound, SignUnreadable when the previous secret is damaged; ApiFault `not_found` without a rotation,
    * `conflict` when the promotion is not acknowledged yet
    */
   async cancel(scope: InstanceScope, signId: string, caller: Caller): Promise<Committed<void>> {
@@ -174,22 +174,22 @@ export class RotationsService {
   }
 
   /**
-   * Retires the secret that does not sign before its time, once every signer and verifier has acknowledged the promotion. With
-   * `force` without waiting; the audit trail records who had not acknowledged it.
-   * @throws SignNotFound, InstanceNotFound; ApiFault `not_found` without a rotation, `conflict` when there is nothing to retire, or with the
-   * names of those who have not acknowledged the promotion
+   * Retires the secret that does not sign before its time, when every signer and every verifier has acknowledged the promotion. With
+   * `force`, does not wait for acknowledgements; the audit trail then records which ones are missing.
+   * @throws SignNotFound, InstanceNotFound; ApiFault `not_found` without a rotation, `conflict` when there is nothing to retire, or with
+   * the names of those that have not acknowledged the promotion
    */
   async retire(scope: InstanceScope, signId: string, { force = false }: RetirementInput, caller: Caller): Promise<Committed<void>> {
     await this.receipts.check(instance(scope));
     return this.changes.commit(inInstance(scope), async (write) => {
       const before = requireRotation(await find(write, scope, signId), signId);
       if (before.state === 'staged')
-        throw new ApiFault('conflict', { detail: 'the staged secret does not sign yet: promote it, or cancel' });
+        throw new ApiFault('conflict', { detail: 'the staged secret does not sign yet: promote the secret, or cancel the rotation' });
       await this.retireNow(write, scope, signId, before, caller, force);
     });
   }
 
-  /** Runs the next step if it is still due: another process or a caller may have run it already. */
+  /** Runs the next step if it is still due, because another process or a caller may have run it already. */
   async step(scope: InstanceScope, signId: string): Promise<void> {
     const caller = operator('signet');
     const step = (box: ProjectCipher) =>
@@ -207,7 +207,7 @@ export class RotationsService {
     await this.vault.withCipher(scope.projectId, step, () => new SignUnreadable(signId));
   }
 
-  /** The new pair: from the input, kept from the old one, or generated. */
+  /** Returns the new key and secret: from the input, kept from the old pair, or generated. */
   private async material(sign: RotatingSign, input: RotationInput, old: SignHalves): Promise<SignHalves> {
     const rules = keyRules(sign.signType, sign.signAlgorithm, { basicKeyLeadingDigit: this.config.basicKeyLeadingDigit });
     const { sign_secret: secret, sign_key: given } = input;
@@ -215,7 +215,8 @@ export class RotationsService {
     if (secret !== undefined && !rules.secret.test(secret)) throw invalid('sign_secret');
     const made = await rules.generate({ key: given ?? (traitsOf(sign.signType).keyOutlivesSecret ? old.key : undefined), secret });
     if (given !== undefined && made.key !== given) throw invalid('sign_key');
-    if (made.key === old.key && made.secret === old.secret) throw invalid('sign_secret', { detail: 'it is the secret that signs now' });
+    if (made.key === old.key && made.secret === old.secret)
+      throw invalid('sign_secret', { detail: 'the new secret must differ from the one that signs now' });
     return made;
   }
 
@@ -231,8 +232,7 @@ export class RotationsService {
   }
 
   /**
-   * The two secrets change places. One that returns gets a new version, because versions only grow; a staged one has its own
-   * already.
+   * Swaps the two secrets. A secret that returns gets a new version, because versions only increase. A staged secret already has a version.
    */
   private async swap(
     write: Write,
@@ -246,7 +246,7 @@ export class RotationsService {
     const version = promoted ? before.otherVersion : Math.max(before.secretVersion, before.otherVersion) + 1;
     const other: SealedSign = { signKey: before.otherKey, sealedSecret: before.otherSecret };
     const at = { signId, signType: before.signType };
-    // Always decrypted, so that a damaged secret never replaces one that signs.
+    // Decrypts in any case, so that a damaged secret never replaces the one that signs.
     const halves = openSign(box, scope, { ...at, ...other, version: before.otherVersion });
     const sealed = promoted ? other : sealSign(box, scope, { ...at, version }, halves);
     const state = promoted ? 'overlap' : 'withdrawn';
@@ -273,7 +273,7 @@ export class RotationsService {
     return { ...before, state, secretVersion: version, otherVersion: before.secretVersion, dueAt, promotedRevision: write.revision };
   }
 
-  /** @throws ApiFault `conflict` with the names of those who have not acknowledged the promotion, unless it is forced */
+  /** @throws ApiFault `conflict` with the names of those that have not acknowledged the promotion, unless `force` is set */
   private async retireNow(
     write: Write,
     scope: InstanceScope,
@@ -290,7 +290,7 @@ export class RotationsService {
     await this.retireOther(write, scope, signId, before, caller, acknowledged ? {} : forced);
   }
 
-  /** Deletes the secret that does not sign, so that verifiers stop accepting it. */
+  /** Deletes the secret that does not sign, so that verifiers do not accept it any more. */
   private async deleteRotation(write: Write, signId: string): Promise<void> {
     await write.run('DELETE FROM sign_rotations WHERE sign_id = ?', [signId]);
     write.change('rotation', signId, 'deleted');
@@ -359,12 +359,12 @@ const timeOrNull = (instant: number | null) => (instant === null ? null : toMicr
 
 const nameOf = ({ kind, id, name }: Retirement['awaited'][number]) => `${kind} ${id}${name === '' ? '' : ` (${name})`}`;
 
-/** Names those who have not acknowledged the promotion, for the caller's error. */
+/** Names those that have not acknowledged the promotion, for the caller's error. */
 function describeAwaited({ promotedRevision }: Rotating, { awaited }: Retirement): string {
   const named = awaited.slice(0, NAMED_MAX).map(nameOf);
   const more = awaited.length > named.length ? ` and ${awaited.length - named.length} more` : '';
-  const whom = named.length === 0 ? 'by everybody: its receipt is open' : `by ${named.join(', ')}${more}`;
-  return `revision ${promotedRevision}, from which the other secret signs, is not acknowledged yet ${whom}`;
+  const whom = named.length === 0 ? ', because its receipt is open' : ` by ${named.join(', ')}${more}`;
+  return `revision ${promotedRevision}, from which the new secret signs, is not acknowledged yet${whom}`;
 }
 
 const toRetirement = (

@@ -1,15 +1,18 @@
 import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { Sign } from '../../apig/signs/sign.entity.js';
 
-/** `staged`: the other secret will sign. `overlap`: it signed before. `withdrawn`: it was promoted and taken back. */
+/**
+ * `staged`: the other secret will sign. `overlap`: the other secret signed before. `withdrawn`: the promotion of the other secret was
+ * undone.
+ */
 export const ROTATION_STATES = ['staged', 'overlap', 'withdrawn'] as const;
 export type RotationState = (typeof ROTATION_STATES)[number];
 
-/** When a staged secret begins to sign: on a call, at `due_at`, or when every verifier holds it. */
+/** When a staged secret begins to sign: `manual`, on a call; `scheduled`, at `due_at`; `verified`, when every verifier has it. */
 export const PROMOTIONS = ['manual', 'scheduled', 'verified'] as const;
 export type Promotion = (typeof PROMOTIONS)[number];
 
-/** The second secret of a key. The one that signs is always in `signs`, so a key is never without one. */
+/** The second secret of a key. The secret that signs is always in `signs`, so a key always has one. */
 @Entity({ name: 'sign_rotations' })
 @Index('ix_sign_rotations_due', ['dueAt'])
 @Index('ix_sign_rotations_instance', ['instanceId', 'signId'])
@@ -28,7 +31,7 @@ export class SignRotation {
   @Column({ type: 'varchar', length: 16 })
   state: RotationState;
 
-  /** The version of the secret in this row; unique among the key's secrets in both tables. */
+  /** The version of the secret in this row. It is unique among the secrets of the key in both tables. */
   @Column({ type: 'int' })
   version: number;
 
@@ -36,8 +39,8 @@ export class SignRotation {
   signKey: string;
 
   /**
-   * Encrypted with the same associated data as a secret in `signs` of this {@link version}, so that it can move between the tables without
-   * being decrypted.
+   * Encrypted with the same context as a secret in `signs` with this {@link version}, so that it can move between the tables without being
+   * decrypted.
    */
   @Column({ name: 'sign_secret', type: 'text', select: false })
   signSecret: string;
@@ -48,15 +51,15 @@ export class SignRotation {
   @Column({ name: 'overlap_seconds', type: 'int' })
   overlapSeconds: number;
 
-  /** When the scheduler promotes or retires; null: never. */
+  /** When the scheduler promotes or retires the secret; null: never. */
   @Column({ name: 'due_at', type: 'bigint', nullable: true })
   dueAt: number | null;
 
-  /** The first revision at which verifiers were given this secret beside the other. */
+  /** The first revision at which verifiers got both secrets. */
   @Column({ name: 'known_from', type: 'bigint' })
   knownFrom: number;
 
-  /** The revision at which the two secrets changed places; 0: not yet. */
+  /** The revision at which the two secrets were swapped; 0: not yet. */
   @Column({ name: 'promoted_revision', type: 'bigint', default: 0 })
   promotedRevision: number;
 

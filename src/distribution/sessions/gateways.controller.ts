@@ -26,11 +26,11 @@ const REVISION = /^\d{1,15}$/;
 const SESSION_HEADER = {
   name: 'Signet-Session',
   required: true,
-  description: 'The session that asks',
+  description: 'Session of the calling process',
   schema: { type: 'string' },
 } as const;
 
-/** The API that gateway nodes call: lib/protocol/protocol.ts. */
+/** The API that gateway nodes call (lib/protocol/protocol.ts). */
 @ApiTags('Distribution')
 @Controller('/signet/v1/instances/:instance_id')
 export class GatewaysController {
@@ -42,7 +42,7 @@ export class GatewaysController {
 
   @Get('snapshot')
   @ForGateway()
-  @Answers(200, SnapshotView, 'ShowSnapshot', 'Get all keys and routes that a process signs with, at one revision', [
+  @Answers(200, SnapshotView, 'ShowSnapshot', 'Get all keys and routes with which a process signs, at one revision', [
     invalid('Signet-Session', { where: 'query' }),
     ...SESSION_REFUSALS,
   ])
@@ -60,14 +60,14 @@ export class GatewaysController {
 
   @Get('watch')
   @ForGateway()
-  @Answers(200, String, 'WatchChanges', 'Stream pointers to changes, as server-sent events', [
+  @Answers(200, String, 'WatchChanges', 'Stream references to changes, as server-sent events', [
     invalid('Last-Event-ID', { where: 'query' }),
     invalid('Signet-Session', { where: 'query' }),
     ...SESSION_REFUSALS,
   ])
   @ApiHeader({ ...SESSION_HEADER, required: false })
   @ApiProduces('text/event-stream')
-  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'The revision that the watcher has', schema: { type: 'string' } })
+  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'Revision that the watcher has', schema: { type: 'string' } })
   async watch(
     @MachineOf() machine: Machine,
     @Query() query: WatchQuery,
@@ -86,7 +86,7 @@ export class GatewaysController {
   @Put('sessions/:session_id')
   @BodyLimit(LIST_BYTES)
   @ForGateway()
-  @Answers(200, SessionAdmissionView, 'RegisterSession', 'Register a process, before it takes keys', [
+  @Answers(200, SessionAdmissionView, 'RegisterSession', 'Register a process, before it gets keys', [
     invalid('session_id', { where: 'path' }),
     ...SESSION_REFUSALS,
   ])
@@ -102,7 +102,7 @@ export class GatewaysController {
   @Put('sessions/:session_id/report')
   @BodyLimit(LIST_BYTES)
   @ForGateway()
-  @Answers(200, SessionTermsView, 'ReportSession', 'Acknowledge a revision, keep a session alive, renew its lease', [
+  @Answers(200, SessionTermsView, 'ReportSession', 'Report: acknowledge a revision, keep the session alive and renew its lease', [
     invalid('session_id', { where: 'path' }),
     ...SESSION_REFUSALS,
   ])

@@ -40,13 +40,13 @@ import {
 import { EPOCH } from '../../platform/receipts/receipt.dto.js';
 import { SIGN_ALGORITHMS, SIGN_TYPES, type SignAlgorithm, type SignType } from '#signing/algorithms.js';
 
-/** The name of a host or pod; safe in a path. */
+/** The name of a host or a pod. It contains only characters that are safe in a path. */
 const NODE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 
 const ids = ({ value }: { value: unknown }): unknown => (typeof value === 'string' ? value.split(',').filter((id) => id !== '') : value);
 
 export class SnapshotQuery {
-  @ApiPropertyOptional({ type: String, description: `Only these publications, separated by commas, at most ${SNAPSHOT_IDS_MAX}` })
+  @ApiPropertyOptional({ type: String, description: `Only these publications: ids, separated by commas, at most ${SNAPSHOT_IDS_MAX}` })
   @Transform(ids)
   @IsArray()
   @ArrayMaxSize(SNAPSHOT_IDS_MAX)
@@ -56,7 +56,7 @@ export class SnapshotQuery {
 
   @ApiPropertyOptional({
     type: String,
-    description: `Only publications bound to these keys, separated by commas, at most ${SNAPSHOT_IDS_MAX}`,
+    description: `Only publications that are bound to these keys: ids, separated by commas, at most ${SNAPSHOT_IDS_MAX}`,
   })
   @Transform(ids)
   @IsArray()
@@ -70,7 +70,7 @@ export class WatchQuery {
   @ApiPropertyOptional({
     type: 'integer',
     minimum: 0,
-    description: 'The revision that the subscriber has; `Last-Event-ID` takes precedence',
+    description: 'Revision that the subscriber has; `Last-Event-ID` takes precedence',
   })
   @EmptyIsAbsent()
   @Matches(/^\d{1,15}$/)
@@ -80,12 +80,12 @@ export class WatchQuery {
 
 class GatewaySignView implements GatewaySign {
   @ApiProperty({ description: 'Signature key' }) sign_id: string;
-  @ApiProperty({ enum: SIGN_TYPES, description: 'How the key signs' }) sign_type: SignType;
+  @ApiProperty({ enum: SIGN_TYPES, description: 'Type of the key' }) sign_type: SignType;
   @ApiProperty({ enum: SIGN_ALGORITHMS, nullable: true, type: String, description: 'Cipher of an aes key' })
   sign_algorithm: SignAlgorithm | null;
-  @ApiProperty({ description: 'Key, in clear' }) sign_key: string;
-  @ApiProperty({ description: 'Secret, in clear' }) sign_secret: string;
-  @ApiProperty({ type: 'integer', description: 'The version of the secret; each new secret increases it' }) version: number;
+  @ApiProperty({ description: 'Key in plain text' }) sign_key: string;
+  @ApiProperty({ description: 'Secret in plain text' }) sign_secret: string;
+  @ApiProperty({ type: 'integer', description: 'Version of the secret; each new secret increases it' }) version: number;
 }
 
 class GatewayPublicationView implements GatewayPublication {
@@ -93,27 +93,31 @@ class GatewayPublicationView implements GatewayPublication {
   @ApiProperty({ description: 'API' }) api_id: string;
   @ApiProperty({ description: 'API group' }) group_id: string;
   @ApiProperty({ description: 'Environment' }) env_id: string;
-  @ApiProperty({ description: 'Environment name, as in `X-Stage`' }) env_name: string;
-  @ApiProperty({ description: 'Method, or ANY' }) req_method: string;
+  @ApiProperty({ description: 'Name of the environment, as in `X-Stage`' }) env_name: string;
+  @ApiProperty({ description: 'HTTP method, or ANY' }) req_method: string;
   @ApiProperty({ description: 'Path template' }) req_uri: string;
-  @ApiProperty({ enum: ['NORMAL', 'SWA'], description: 'NORMAL matches the whole path, SWA by prefix' }) match_mode: 'NORMAL' | 'SWA';
-  @ApiProperty({ type: GatewaySignView, nullable: true, description: 'The key that signs; null if there is none' })
+  @ApiProperty({ enum: ['NORMAL', 'SWA'], description: 'NORMAL: the whole path must match, SWA: the path is a prefix' }) match_mode:
+    | 'NORMAL'
+    | 'SWA';
+  @ApiProperty({ type: GatewaySignView, nullable: true, description: 'Key that signs; null if there is none' })
   sign: GatewaySignView | null;
 }
 
 export class SnapshotView implements Snapshot {
   @ApiProperty({ description: 'Gateway' }) instance_id: string;
-  @ApiProperty({ description: 'The history of the database to which the revision belongs' }) epoch: string;
-  @ApiProperty({ type: 'integer', description: 'The revision of this response' }) revision: number;
+  @ApiProperty({ description: 'Epoch of the database to which the revision belongs' }) epoch: string;
+  @ApiProperty({ type: 'integer', description: 'Revision of the gateway in this response' }) revision: number;
   @ApiProperty({
-    description: 'Whether the response contains only the requested publications. A requested publication that is absent no longer exists',
+    description:
+      'Whether the response contains only the requested publications. If a requested publication is absent, it does not exist any more',
   })
   partial: boolean;
-  @ApiProperty({ enum: ENCODED_SLASHES, description: 'Whether `%2F` in a path is refused or treated as data' })
+  @ApiProperty({ enum: ENCODED_SLASHES, description: 'Whether a path with `%2F` is refused, or the `%2F` is treated as data' })
   encoded_slashes: EncodedSlashes;
   @ApiProperty({
     enum: OPEN_CONNECTIONS,
-    description: 'With close, open WebSockets and streams are closed when their key is deleted, before the deletion is acknowledged',
+    description:
+      'close: open WebSockets and streams are closed when their key is deleted, before the deletion is acknowledged; keep: they stay open',
   })
   open_connections: OpenConnections;
   @ApiProperty({ type: [GatewayPublicationView], description: 'APIs that are online' }) publications: GatewayPublicationView[];
@@ -132,7 +136,7 @@ class UsageInput implements Usage {
   @Matches(ID_PATTERN)
   sign_id: string;
 
-  @ApiProperty({ type: 'integer', minimum: 1, description: 'Requests signed since the last report' })
+  @ApiProperty({ type: 'integer', minimum: 1, description: 'Number of requests signed since the last report' })
   @IsDefined()
   @Min(1)
   @Max(1_000_000_000_000)
@@ -147,7 +151,7 @@ class UsageInput implements Usage {
   last_signed_at: number;
 }
 
-/** Base64url of 32 bytes (keys) and 64 bytes (signatures). */
+/** Base64url of 32 bytes, for keys. */
 const PUBLIC_KEY = /^[A-Za-z0-9_-]{43}$/;
 const SIGNATURE = /^[A-Za-z0-9_-]{86}$/;
 export const SESSION_ID = /^[0-9a-f]{32}$/;
@@ -155,13 +159,14 @@ const LEASE_MAX = 1_000_000;
 const INT_MAX = 2_147_483_647;
 
 class SuccessionInput implements SessionSuccession {
-  @ApiProperty({ description: 'The session before this one in the same process, or one whose process has died' })
+  @ApiProperty({ description: 'Id of the previous session of this process, or of a session whose process has ended' })
   @IsDefined()
   @Matches(SESSION_ID)
   session_id: string;
 
   @ApiProperty({
-    description: 'Signature by the private key of that session over the ids of the gateway and of both sessions, and the new public key',
+    description:
+      'Signature, by the private key of the previous session, over the ids of the gateway and of both sessions, and over the new public key',
   })
   @IsDefined()
   @Matches(SIGNATURE)
@@ -174,27 +179,27 @@ class TombstoneInput implements WireTombstone {
   @Matches(ID_PATTERN)
   sign_id: string;
 
-  @ApiProperty({ type: 'integer', minimum: 1, description: 'The version of the signature key’s secret that has ended' })
+  @ApiProperty({ type: 'integer', minimum: 1, description: 'Version of the signature key’s secret that has ended' })
   @IsDefined()
   @Min(1)
   @Max(INT_MAX)
   @IsInt()
   version: number;
 
-  @ApiProperty({ type: String, nullable: true, description: 'Publication; null means all publications' })
+  @ApiProperty({ type: String, nullable: true, description: 'Id of the publication; null means all publications' })
   @ValidateIf((_, value) => value !== null)
   @IsDefined()
   @Matches(ID_PATTERN)
   publish_id: string | null;
 
-  @ApiProperty({ type: 'integer', minimum: 0, description: 'The revision at which the key ended; it counts in `epoch`' })
+  @ApiProperty({ type: 'integer', minimum: 0, description: 'Revision, in `epoch`, at which the key ended' })
   @IsDefined()
   @Min(0)
   @Max(WHOLE_MAX)
   @IsInt()
   revision: number;
 
-  @ApiProperty({ description: 'The history of the database to which the revision belongs' })
+  @ApiProperty({ description: 'Epoch of the database to which the revision belongs' })
   @IsDefined()
   @Matches(EPOCH)
   epoch: string;
@@ -202,14 +207,16 @@ class TombstoneInput implements WireTombstone {
 
 class TombstoneView implements WireTombstone {
   @ApiProperty({ description: 'Signature key' }) sign_id: string;
-  @ApiProperty({ type: 'integer', description: 'The version of the signature key’s secret that has ended' }) version: number;
-  @ApiProperty({ type: String, nullable: true, description: 'Publication; null means all publications' }) publish_id: string | null;
-  @ApiProperty({ type: 'integer', description: 'The revision at which the key ended; it counts in `epoch`' }) revision: number;
-  @ApiProperty({ description: 'The history of the database to which the revision belongs' }) epoch: string;
+  @ApiProperty({ type: 'integer', description: 'Version of the signature key’s secret that has ended' }) version: number;
+  @ApiProperty({ type: String, nullable: true, description: 'Id of the publication; null means all publications' }) publish_id:
+    | string
+    | null;
+  @ApiProperty({ type: 'integer', description: 'Revision, in `epoch`, at which the key ended' }) revision: number;
+  @ApiProperty({ description: 'Epoch of the database to which the revision belongs' }) epoch: string;
 }
 
 export class SessionInput implements SessionRegistration {
-  @ApiProperty({ description: 'The name of the process, for people' })
+  @ApiProperty({ description: 'Name of the process, for people' })
   @IsDefined()
   @Matches(NODE_ID)
   node_id: string;
@@ -220,17 +227,17 @@ export class SessionInput implements SessionRegistration {
   @IsString()
   version: string;
 
-  @ApiProperty({ description: 'Ed25519, 32 bytes as base64url' })
+  @ApiProperty({ description: 'Ed25519 public key, 32 bytes as base64url' })
   @IsDefined()
   @Matches(PUBLIC_KEY)
   public_key: string;
 
-  @ApiPropertyOptional({ description: 'Whether the process holds a table from before a restore of the database, and signs with it' })
+  @ApiPropertyOptional({ description: 'Whether the process has a table from before a restore of the database and signs with it' })
   @IsBoolean()
   @IsOptional()
   with_table?: boolean;
 
-  @ApiPropertyOptional({ type: 'integer', nullable: true, minimum: 0, description: 'The lease of that table; null means unlimited' })
+  @ApiPropertyOptional({ type: 'integer', nullable: true, minimum: 0, description: 'Lease of this table in seconds; null means unlimited' })
   @Min(0)
   @Max(LEASE_MAX)
   @IsInt()
@@ -238,13 +245,14 @@ export class SessionInput implements SessionRegistration {
   lease_seconds?: number | null;
 
   @ApiProperty({
-    description: 'Signature by the session’s private key over the gateway, the session, its name, and what it keeps from before a restore',
+    description:
+      'Signature, by the session’s private key, over the gateway, the session, its name, and what it keeps from before a restore',
   })
   @IsDefined()
   @Matches(SIGNATURE)
   signature: string;
 
-  @ApiPropertyOptional({ type: SuccessionInput, description: 'Ends a session whose process has died, or which this process replaces' })
+  @ApiPropertyOptional({ type: SuccessionInput, description: 'Ends a session whose process has ended, or which this process replaces' })
   @ValidateNested()
   @Type(() => SuccessionInput)
   @IsObject()
@@ -254,7 +262,7 @@ export class SessionInput implements SessionRegistration {
   @ApiPropertyOptional({
     type: [TombstoneInput],
     maxItems: TOMBSTONES_MAX,
-    description: 'Tombstones of the keys that ended last; sent after a restore of the database was detected',
+    description: 'Tombstones of the keys that ended most recently; sent after a restore of the database was detected',
   })
   @ValidateNested({ each: true })
   @Type(() => TombstoneInput)
@@ -265,33 +273,36 @@ export class SessionInput implements SessionRegistration {
 }
 
 export class SessionAdmissionView implements SessionAdmission {
-  @ApiProperty({ description: 'The history of the database to which revisions belong' }) epoch: string;
-  @ApiProperty({ type: [TombstoneView], description: 'Keys that ended in another epoch and that an operator has allowed to sign again' })
+  @ApiProperty({ description: 'Epoch of the database to which the revisions belong' }) epoch: string;
+  @ApiProperty({
+    type: [TombstoneView],
+    description: 'Tombstones of keys that ended in another epoch and that an operator has allowed to sign again',
+  })
   accepted: TombstoneView[];
   @ApiProperty({ type: 'integer', description: 'For how many days tombstones are kept' }) receipt_retention_days: number;
 }
 
 export class SessionReportInput implements SessionReport {
-  @ApiProperty({ description: 'The epoch in the answer to the registration' })
+  @ApiProperty({ description: 'Epoch in the response to the registration' })
   @IsDefined()
   @Matches(EPOCH)
   epoch: string;
 
-  @ApiProperty({ type: 'integer', minimum: 1, description: 'Number of the report, one higher than that of the last report' })
+  @ApiProperty({ type: 'integer', minimum: 1, description: 'Number of the report: one higher than that of the last report' })
   @IsDefined()
   @Min(1)
   @Max(WHOLE_MAX)
   @IsInt()
   counter: number;
 
-  @ApiProperty({ type: 'integer', minimum: 0, description: 'Every revision up to this one is in effect; 0 means none yet' })
+  @ApiProperty({ type: 'integer', minimum: 0, description: 'Revision that is in effect, with all earlier ones; 0 means none yet' })
   @IsDefined()
   @Min(0)
   @Max(WHOLE_MAX)
   @IsInt()
   applied_revision: number;
 
-  @ApiProperty({ type: 'integer', minimum: 0, description: 'The newest revision of any row of the table' })
+  @ApiProperty({ type: 'integer', minimum: 0, description: 'Newest revision of any row in the table' })
   @IsDefined()
   @Min(0)
   @Max(WHOLE_MAX)
@@ -307,7 +318,7 @@ export class SessionReportInput implements SessionReport {
     type: 'integer',
     nullable: true,
     minimum: 0,
-    description: 'The lease that the process applies; 0 means none yet, null means unlimited',
+    description: 'Lease, in seconds, that the process applies; 0 means none yet, null means unlimited',
   })
   @ValidateIf((_, value) => value !== null)
   @IsDefined()
@@ -316,24 +327,24 @@ export class SessionReportInput implements SessionReport {
   @IsInt()
   lease_seconds: number | null;
 
-  @ApiProperty({ description: 'The process has stopped signing and is shutting down' })
+  @ApiProperty({ description: 'Whether the process has stopped signing and is shutting down' })
   @IsDefined()
   @IsBoolean()
   leaving: boolean;
 
-  @ApiProperty({ description: 'Signature by the session’s private key over the gateway, the session and all fields above' })
+  @ApiProperty({ description: 'Signature, by the session’s private key, over the gateway, the session and all fields above' })
   @IsDefined()
   @Matches(SIGNATURE)
   signature: string;
 
-  @ApiPropertyOptional({ type: SuccessionInput, description: 'Ends a session whose process has died' })
+  @ApiPropertyOptional({ type: SuccessionInput, description: 'Ends a session whose process has ended' })
   @ValidateNested()
   @Type(() => SuccessionInput)
   @IsObject()
   @IsOptional()
   succeeds?: SuccessionInput;
 
-  @ApiPropertyOptional({ type: [UsageInput], maxItems: USAGE_ROWS_MAX, description: 'The signatures since the last report' })
+  @ApiPropertyOptional({ type: [UsageInput], maxItems: USAGE_ROWS_MAX, description: 'Numbers of signatures since the last report' })
   @ValidateNested({ each: true })
   @Type(() => UsageInput)
   @ArrayMaxSize(USAGE_ROWS_MAX)
@@ -343,19 +354,19 @@ export class SessionReportInput implements SessionReport {
 }
 
 export class SessionTermsView implements SessionTerms {
-  @ApiProperty({ description: 'The history of the database' }) epoch: string;
-  @ApiProperty({ type: 'integer', description: 'Counter of the report that this answers' }) counter: number;
-  @ApiProperty({ type: 'integer', description: "The session's counter before that report" }) previous_counter: number;
+  @ApiProperty({ description: 'Epoch of the database' }) epoch: string;
+  @ApiProperty({ type: 'integer', description: 'Counter of the report to which this is the response' }) counter: number;
+  @ApiProperty({ type: 'integer', description: 'Counter of the session before this report' }) previous_counter: number;
   @ApiProperty({ type: 'integer', description: 'The current revision' }) revision: number;
   @ApiProperty({
     type: 'integer',
     nullable: true,
-    description: 'The process must stop signing after this time without an answer; null means unlimited',
+    description: 'Time in seconds without a response after which the process must stop signing; null means unlimited',
   })
   lease_seconds: number | null;
   @ApiProperty({
     type: 'integer',
-    description: "The control plane's clock at the answer: Unix time in milliseconds; for information only",
+    description: 'Clock of the control plane at the response: Unix time in milliseconds; for information only',
   })
   time_ms: number;
 }

@@ -10,15 +10,15 @@ import { ReceiptExpired, ReceiptsService, ReceiptSuperseded } from '../../platfo
 import { ReceiptVerifiersView } from '../verifiers/verifiers.dto.js';
 import { VerifiersService } from '../verifiers/verifiers.service.js';
 
-/** Both halves of a receipt: the processes that may still sign with an ended key, and the verifiers that may still accept it. */
+/** Both parts of a receipt: the processes that may still sign with an ended key, and the verifiers that may still accept it. */
 export class ReceiptView extends SignersReceiptView implements Receipt {
   @ApiProperty({ type: ReceiptVerifiersView, description: 'Verifiers that may still accept keys that the revision ended' })
   verifiers: ReceiptVerifiersView;
-  @ApiProperty({ description: 'True if the receipt is complete and every known verifier refuses the keys that the revision ended' })
+  @ApiProperty({ description: 'True if the receipt is complete and all known verifiers refuse the keys that the revision ended' })
   refused_everywhere: boolean;
 }
 
-/** These routes also answer for a deleted gateway. */
+/** These routes also work for a deleted gateway. */
 @ApiTags('Nodes and receipts')
 @Controller('/signet/v1/instances/:instance_id/receipts')
 export class ReceiptsController {

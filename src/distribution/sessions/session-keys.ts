@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { LRUCache } from 'lru-cache';
 
 const KEYS_MAX = 20_000;
-/** The callback form runs in libuv's thread pool, off the event loop. */
+/** The form with a callback runs in libuv's thread pool, so that it does not block the event loop. */
 const verifyInThreadPool = promisify<null, Buffer, KeyObject, Buffer, boolean>((algorithm, data, key, signature, done) =>
   verify(algorithm, data, key, signature, done),
 );
@@ -19,9 +19,10 @@ function keyOf(publicKey: string): KeyObject {
 }
 
 /**
+ * Checks a signature.
  * @param publicKey Ed25519, 32 bytes as base64url
  * @param signature 64 bytes as base64url
- * @returns false also for a malformed key or signature
+ * @returns false for a malformed key or signature too
  */
 export async function isSignedBy(publicKey: string, bytes: Buffer, signature: string): Promise<boolean> {
   let key: KeyObject;

@@ -21,7 +21,7 @@ import { SessionRefused } from './sessions.errors.js';
 import { TableDigests } from '../snapshot/table-digests.js';
 import { addUsage } from '../../apig/signs/usage.js';
 
-/** Reports stored in one transaction. */
+/** Maximum number of reports that one transaction stores. */
 const BATCH_MAX = 200;
 
 interface Waiting {
@@ -42,8 +42,9 @@ interface Checked extends Waiting {
 type Answer = Terms | Error;
 
 /**
- * Stores the reports of sessions. A report is not a write of the gateway: it has no revision, audit row or change. Reports that arrive
- * while others are being stored share the next transaction, so thousands of nodes that apply one change cost a few dozen transactions.
+ * Stores the reports of sessions. A report is not a write of the gateway, so it has no revision, audit row or change. Reports that arrive
+ * while others are being stored share the next transaction. So, when thousands of nodes apply one change, their reports take only a few
+ * dozen transactions.
  */
 @Injectable()
 export class SessionReports {
@@ -76,7 +77,7 @@ export class SessionReports {
     this.#storing = false;
   }
 
-  /** If the batch fails, each report is stored alone, so that one bad report does not fail the others. */
+  /** Stores a batch. If that fails, each report is stored alone, so that one bad report does not fail the others. */
   private async storeBatch(batch: readonly Waiting[]): Promise<void> {
     try {
       const checked = await this.check(batch);
@@ -97,7 +98,7 @@ export class SessionReports {
     }
   }
 
-  /** Checks signatures before any transaction and off the event loop. Public keys never change. */
+  /** Checks signatures before the transaction and off the event loop, which is possible because public keys never change. */
   private async check(batch: readonly Waiting[]): Promise<Checked[]> {
     const keys = new Map<string, string>();
     for (const [instanceId, waiting] of byInstance(batch)) {
@@ -114,7 +115,7 @@ export class SessionReports {
         const publicKey = keys.get(`${gatewayId} ${sessionId}`);
         if (publicKey === undefined) return { ...waiting, authentic: false, ownDigest: undefined, succeeds: null };
         const authentic = await isSignedBy(publicKey, bytesOf(gatewayId, sessionId, report), report.signature);
-        // A table with rows newer than the acknowledged revision has no digest to compare with.
+        // If the table has rows that are newer than the acknowledged revision, there is no digest with which to compare it.
         const compared = report.applied_revision > 0 && report.newest_revision <= report.applied_revision;
         const ownDigest = authentic && compared ? this.digests.of(machine, report.applied_revision) : undefined;
         const predecessor = report.succeeds && keys.get(`${gatewayId} ${report.succeeds.session_id}`);
@@ -184,7 +185,9 @@ export class SessionReports {
     return { answers: batch.map((checked) => answers.get(checked)!), contradicted };
   }
 
-  /** Read in the transaction, because the cache may be seconds old: an ended credential acknowledges nothing. */
+  /**
+   * Reads the credentials in the transaction, because the cache may be seconds old and an ended credential must not acknowledge anything.
+   */
   private async liveCredentials(tx: Tx, batch: readonly Checked[]): Promise<ReadonlySet<string>> {
     const ids = [...new Set(batch.map(({ machine }) => machine.tokenId))];
     const live = await this.tokens.findLive(tx, ids);
@@ -192,9 +195,11 @@ export class SessionReports {
     return live;
   }
 
-  /** Records that a session reported after an operator had vouched that it signs no more. */
+  /** Records that a session has reported after an operator had vouched that it does not sign any more. */
   private async recordContradiction({ machine, sessionId }: Checked): Promise<void> {
-    this.#logger.warn(`the session ${sessionId} has reported although somebody had vouched that it signs no more`);
+    this.#logger.warn(
+      `the session ${sessionId} has reported, although an operator had vouched that it does not sign any more: check its process`,
+    );
     const entry = {
       action: 'ContradictVouch' as const,
       resourceType: 'SigningSession',
@@ -248,7 +253,7 @@ const toWire = ({ epoch, counter, previousCounter, revision, leaseSeconds }: Ter
   time_ms: now,
 });
 
-/** Rows that reports have changed, with what is displayed of them. */
+/** Returns the rows that reports have changed, with the columns for display. */
 function changedSessions(
   before: ReadonlyMap<string, StoredSession>,
   after: readonly StoredSession[],

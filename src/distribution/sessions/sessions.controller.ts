@@ -12,7 +12,7 @@ import { SessionsService } from './sessions.service.js';
 import { SettingsInput, SettingsView } from './settings.dto.js';
 import { SettingsService } from './settings.service.js';
 
-/** Lets operators list and vouch for the sessions of a gateway, and change its settings. */
+/** Lists the sessions of a gateway, lets operators vouch for them, and changes the settings of the gateway. */
 @ApiTags('Nodes and receipts')
 @Controller('/signet/v1/instances/:instance_id')
 export class SessionsController {
@@ -30,7 +30,7 @@ export class SessionsController {
 
   @Delete('sessions/:session_id')
   @Allow('signet:nodes:delete')
-  @Answers(204, undefined, 'VouchForSession', 'Vouch that a process signs no more', [new ApiFault('not_found')])
+  @Answers(204, undefined, 'VouchForSession', 'Vouch that a process does not sign any more', [new ApiFault('not_found')])
   vouch(@InCallersInstance() scope: InstanceScope, @Param('session_id') sessionId: string, @CallerOf() caller: Caller): Promise<void> {
     return this.sessions.vouch(scope, sessionId, caller);
   }
@@ -48,7 +48,7 @@ export class SessionsController {
     200,
     SettingsView,
     'UpdateInstanceSettings',
-    'Set the lease of the nodes of a gateway, masking of secrets, and how encoded slashes are handled',
+    'Change the settings of a gateway: the lease of its nodes, the masking of secrets, and the handling of encoded slashes and open connections',
     [],
     RECEIPT_HEADERS,
   )

@@ -37,15 +37,15 @@ import { type SealedSnapshot, SnapshotService, type Wanted } from '../snapshot/s
 
 const READS_MAX = 5;
 
-/** The result of one protocol step of a session. */
+/** The result of one step of the protocol for a session. */
 interface Outcome {
   gateway: StoredGateway;
   effects: readonly ControlEffect[];
 }
 
 /**
- * Sessions: processes that register before they are given keys. A session ends by its own report, by its successor or by an operator's
- * vouch.
+ * Sessions of processes, which register before they get keys. A session ends by its own report, by its successor, or when an operator
+ * vouches for it.
  */
 @Injectable()
 export class SessionsService {
@@ -77,7 +77,7 @@ export class SessionsService {
     if (!(await isSignedBy(publicKey, bytes, signature))) throw new SessionRefused('forged');
     const succeeds = await this.succession(machine, registration.succeeds, { sessionId, publicKey });
     const { gateway, effects, accepted } = await this.pulse.transaction(async (tx, check) => {
-      // Locked, so that concurrent registrations cannot exceed the limit of the credential.
+      // Locks the row, so that concurrent registrations cannot exceed the limit of the credential.
       await this.assertCredential(tx, machine);
       const [count] = await tx.rows<{ living: number }>(
         'SELECT COUNT(*) AS living FROM signing_sessions WHERE credential_id = ? AND ending IS NULL',
@@ -103,20 +103,22 @@ export class SessionsService {
         [sessionId, ...(succeeds ? [succeeds.sessionId] : [])],
         registration.version,
       );
-      // Also stored while the registration waits, because the operator who decides about the restore needs the tombstones.
+      // Stores the tombstones even while the registration waits, because the operator needs them to decide about the restore.
       if (outcome.gateway.quarantine) await nameTombstones(tx, machine.instanceId, nodeId, tombstones, this.clock.now());
       return { ...outcome, accepted: await acceptedTombstones(tx, machine.instanceId) };
     });
     throwIfRefused(effects);
     if (effects.some((effect) => effect.do === 'admit' && effect.warnOfSessions))
-      this.#logger.warn(`a credential of the gateway ${machine.instanceId} has nearly as many sessions as it may have: ${machine.tokenId}`);
+      this.#logger.warn(
+        `a credential of the gateway ${machine.instanceId} has nearly reached its maximum number of sessions: ${machine.tokenId}`,
+      );
     if (effects.some((effect) => effect.do === 'ended')) void this.receipts.check(instance(machine));
     return { epoch: gateway.epoch, accepted: accepted.map(toWire), receipt_retention_days: this.config.receiptRetentionDays };
   }
 
   /**
-   * What a session signs with. Commits that it asked before reading, and the revision of its first snapshot before answering, so that
-   * receipts know at least what it may hold.
+   * Returns the keys and routes with which a session signs. Commits that the session asked before it reads them, and commits the revision
+   * of its first snapshot before it responds. So receipts always know which keys the session may have.
    * @throws InstanceNotFound, SessionRefused
    */
   async snapshot(machine: Machine, sessionId: string, wanted?: Wanted): Promise<Snapshot> {
@@ -137,7 +139,7 @@ export class SessionsService {
       if (effects.some((effect) => effect.do === 'answer_snapshot')) return this.snapshots.open(machine, gateway.epoch, sealed);
       atLeast = effects.find((effect) => effect.do === 'read_again')?.atLeast ?? atLeast;
     }
-    throw new ApiFault('unavailable', { detail: 'the database keeps answering with an older revision than it has committed' });
+    throw new ApiFault('unavailable', { detail: 'the database repeatedly returned an older revision than it has committed' });
   }
 
   /** @throws SessionRefused when the session has ended */
@@ -150,7 +152,7 @@ export class SessionsService {
     throwIfRefused(outcome);
   }
 
-  /** Open sessions, by name. @throws InstanceNotFound */
+  /** Returns the open sessions, by name. @throws InstanceNotFound */
   async list(scope: InstanceScope): Promise<SessionListView> {
     const rows = await this.database.snapshot(async (reads) => {
       const gateway = await shownGateway(reads, instance(scope));
@@ -161,8 +163,9 @@ export class SessionsService {
   }
 
   /**
-   * Ends a session on the caller's word that its process signs no more. Receipts no longer wait for it, and name the caller. If it reports
-   * again, they also say since when that word is known to be wrong. Works for a deleted gateway too.
+   * Ends a session because the caller vouches that its process does not sign any more. Receipts do not wait for it any more, and name the
+   * caller. If the session reports again, receipts also show since when the statement is known to be wrong. Also works for a deleted
+   * gateway.
    * @throws ApiFault `not_found`, InstanceNotFound
    */
   async vouch(scope: InstanceScope, sessionId: string, caller: Caller): Promise<void> {
@@ -180,7 +183,7 @@ export class SessionsService {
     void this.receipts.check(instance(scope));
   }
 
-  /** @returns undefined when the answer needs a write first */
+  /** @returns undefined when a write is needed before the response */
   private async readWithoutWriting(
     reads: Reads,
     check: RestoreCheck,
@@ -189,7 +192,7 @@ export class SessionsService {
     wanted: Wanted | undefined,
   ): Promise<{ epoch: string; sealed: SealedSnapshot } | undefined> {
     const gateway = await this.gateway(reads, check, machine);
-    // Reads the database instead of the cache, which may be seconds old. The write path refuses an ended credential.
+    // Reads the database instead of the cache, which may be seconds old. If the credential has ended, the path with a write refuses it.
     if (!(await this.tokens.findLive(reads, [machine.tokenId])).has(machine.tokenId)) return undefined;
     const sessions = await sessionsById(reads, instance(machine), [sessionId]);
     const before = { gateway, sessions, receipts: [] };
@@ -202,7 +205,7 @@ export class SessionsService {
     return recorded === asked && answers.some((effect) => effect.do === 'answer_snapshot') ? { epoch: gateway.epoch, sealed } : undefined;
   }
 
-  /** Locks the rows, applies one event of the protocol, and stores what it changed. */
+  /** Locks the rows, applies one event of the protocol, and stores the changes. */
   private async step(
     tx: Tx,
     check: RestoreCheck,
@@ -226,21 +229,21 @@ export class SessionsService {
     return { gateway, effects };
   }
 
-  /** Reads a gateway, also a deleted one: the protocol decides what its sessions may do. @throws InstanceNotFound */
+  /** Reads a gateway, even a deleted one, because the protocol decides what its sessions may do. @throws InstanceNotFound */
   private async gateway(reads: Reads, check: RestoreCheck, { projectId, instanceId }: InstanceScope): Promise<StoredGateway> {
     const gateway = await gatewayRow(reads, { kind: 'instance', id: instanceId }, check);
     if (!gateway || gateway.projectId !== projectId) throw new InstanceNotFound(instanceId);
     return gateway;
   }
 
-  /** Read in the same transaction, because the cache may be seconds old. @throws ApiFault `token_invalid` */
+  /** Reads the credential in the same transaction, because the cache may be seconds old. @throws ApiFault `token_invalid` */
   private async assertCredential(tx: Tx, { tokenId }: Machine): Promise<void> {
     if ((await this.tokens.lockLive(tx, [tokenId])).has(tokenId)) return;
     this.tokens.forget();
     throw new ApiFault('token_invalid');
   }
 
-  /** Checked outside any transaction, because public keys never change. */
+  /** Runs outside any transaction, which is possible because public keys never change. */
   private async succession(
     machine: Machine,
     succeeds: SessionSuccession | undefined,

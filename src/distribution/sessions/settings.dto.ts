@@ -8,7 +8,7 @@ import {
   type OpenConnections,
 } from '../../lib/protocol/protocol.js';
 
-/** The minimum lease is two report intervals, so that one lost report does not stop a node. */
+/** Minimum lease: two intervals between reports, so that one lost report does not stop a node. */
 const LEASE_MIN = 2 * NODE_REPORT_SECONDS;
 const LEASE_MAX = 86_400;
 
@@ -19,7 +19,7 @@ export class SettingsInput {
     minimum: LEASE_MIN,
     maximum: LEASE_MAX,
     description:
-      'A node that has lost the control plane stops signing after this time; with null it continues. Unchanged if an update omits it',
+      'Lease in seconds: a node without a response from the control plane stops signing after this time; null means that it continues. Unchanged if an update omits it',
   })
   @ValidateIf(
     ({ mask_secrets, encoded_slashes, open_connections }: SettingsInput, value) =>
@@ -32,8 +32,8 @@ export class SettingsInput {
 
   @ApiPropertyOptional({
     description:
-      'Lists, bindings and answers that change no secret show `dc0********2b3`. Unchanged if omitted. To switch it off requires  ' +
-      '`signet:signs:reveal` as well',
+      'Whether secrets are masked as in `dc0********2b3`, except in responses that set a secret. Unchanged if omitted. To switch it off also requires  ' +
+      'the action `signet:signs:reveal`',
   })
   @IsBoolean()
   @IsOptional()
@@ -42,8 +42,8 @@ export class SettingsInput {
   @ApiPropertyOptional({
     enum: ENCODED_SLASHES,
     description:
-      'With refuse, a request whose path has `%2F` gets 400, because a backend may read it as a slash; with pass, it is matched and signed as it was  ' +
-      'sent. Omitted: unchanged',
+      'refuse: a request with `%2F` in its path gets 400, because a backend may treat it as a slash; pass: the path is matched and signed as it was  ' +
+      'sent. Unchanged if omitted',
   })
   @IsIn(ENCODED_SLASHES)
   @IsOptional()
@@ -52,8 +52,8 @@ export class SettingsInput {
   @ApiPropertyOptional({
     enum: OPEN_CONNECTIONS,
     description:
-      'With close, the signing proxy closes an open WebSocket or stream when the key that signed it is deleted or unbound, or its API goes ' +
-      'offline, and acknowledges the change only then; with keep, it stays open. Unchanged if omitted',
+      'close: the signing proxy closes an open WebSocket or stream when the key that signed it is deleted or unbound, or when its API goes ' +
+      'offline, and then acknowledges the change; keep: it stays open. Unchanged if omitted',
   })
   @IsIn(OPEN_CONNECTIONS)
   @IsOptional()
@@ -61,9 +61,11 @@ export class SettingsInput {
 }
 
 export class SettingsView {
-  @ApiProperty({ type: 'integer', nullable: true, description: 'Null means no lease' }) lease_seconds: number | null;
-  @ApiProperty({ description: 'Whether secrets are masked where they are shown' }) mask_secrets: boolean;
-  @ApiProperty({ enum: ENCODED_SLASHES, description: 'How a path with `%2F` is handled' }) encoded_slashes: EncodedSlashes;
+  @ApiProperty({ type: 'integer', nullable: true, description: 'Lease of the nodes in seconds; null means no lease' }) lease_seconds:
+    | number
+    | null;
+  @ApiProperty({ description: 'Whether secrets are masked in responses' }) mask_secrets: boolean;
+  @ApiProperty({ enum: ENCODED_SLASHES, description: 'What happens to a request with `%2F` in its path' }) encoded_slashes: EncodedSlashes;
   @ApiProperty({ enum: OPEN_CONNECTIONS, description: 'What happens to open connections when their key is deleted' })
   open_connections: OpenConnections;
 }

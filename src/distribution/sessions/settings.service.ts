@@ -37,9 +37,9 @@ export class SettingsService {
   }
 
   /**
-   * Nodes receive a new lease with the answer to their next report, and the handling of encoded slashes and open connections as a change of
-   * the gateway. Masking applies from the next response of any process.
-   * @throws InstanceNotFound, ApiFault `forbidden` when it would show secrets to a caller that may not reveal them
+   * Changes the settings. Nodes get a new lease with the response to their next report. They get the handling of encoded slashes and open
+   * connections as a change of the gateway. Masking applies from the next response on, in every process.
+   * @throws InstanceNotFound; ApiFault `forbidden` when the change would show secrets to a caller that may not reveal them
    */
   async update(scope: InstanceScope, input: SettingsInput, caller: Caller): Promise<Committed<SettingsView>> {
     const reveals = (await this.permissions.of(caller.principal)).allows('signet:signs:reveal');

@@ -12,7 +12,7 @@ import { VaultService } from '../../platform/vault/vault.service.js';
 import { Environment } from '../../apig/apis/environment.entity.js';
 import { Publication } from '../../apig/apis/publication.entity.js';
 
-/** What a node asks for when it knows which rows changed. */
+/** The rows that a node asks for when it knows which ones have changed. */
 export interface Wanted {
   publishIds: readonly string[];
   signIds: readonly string[];
@@ -29,11 +29,11 @@ type SignColumns = RowOf<typeof SIGN>;
 
 type Row = RowOf<typeof PUBLICATION> &
   RowOf<typeof ENVIRONMENT> & {
-    /** Method, path, match mode and group of the version in effect: a JSON array, parsed or as text depending on the driver. */
+    /** Method, path, match mode and group of the version in effect: a JSON array, which is parsed or text depending on the driver. */
     route: string | [string, string, GatewayPublication['match_mode'], string];
   } & ({ signId: null } | SignColumns);
 
-/** A snapshot whose secrets are still encrypted. */
+/** A snapshot with encrypted secrets. */
 export interface SealedSnapshot {
   revision: number;
   partial: boolean;
@@ -42,7 +42,8 @@ export interface SealedSnapshot {
   rows: readonly Row[];
 }
 
-// One JSON_EXTRACT per path: MariaDB returns several paths in document order instead of the order asked for.
+// Uses one JSON_EXTRACT per path. For several paths, MariaDB returns the values in the order of the document instead of the order of the
+// paths.
 const SELECT = `SELECT ${PUBLICATION.select}, ${ENVIRONMENT.select}, ${SIGN.select},
   JSON_ARRAY(${['req_method', 'req_uri', 'match_mode', 'group_id'].map((field) => `JSON_EXTRACT(v.definition, '$.${field}')`).join(', ')}) AS route
   FROM publications p JOIN api_versions v ON v.id = p.version_id
@@ -50,12 +51,12 @@ const SELECT = `SELECT ${PUBLICATION.select}, ${ENVIRONMENT.select}, ${SIGN.sele
   LEFT JOIN sign_bindings b ON b.publish_id = p.id LEFT JOIN signs s ON s.id = b.sign_id
   WHERE p.instance_id = ? AND p.project_id = ? AND p.online = 1`;
 
-/** Builds the table that gateway nodes sign with, as of one revision. */
+/** Builds the table with which gateway nodes sign, at one revision. */
 @Injectable()
 export class SnapshotService {
   constructor(private readonly vault: VaultService) {}
 
-  /** As of one moment; secrets stay encrypted. @throws InstanceNotFound */
+  /** Reads the table in one snapshot. The secrets stay encrypted. @throws InstanceNotFound */
   async read(reads: Reads, scope: InstanceScope, wanted?: Wanted): Promise<SealedSnapshot> {
     return {
       revision: await revisionOf(reads, scope),
@@ -67,7 +68,7 @@ export class SnapshotService {
     };
   }
 
-  /** Decrypts the secrets. */
+  /** Decrypts the secrets of a snapshot. */
   async open(scope: InstanceScope, epoch: string, { revision, partial, rows, ...settings }: SealedSnapshot): Promise<Snapshot> {
     const signs = await this.unseal(scope, rows);
     const publications = rows.map((row) => toPublication(row, row.signId === null ? null : (signs.get(row.signId) ?? null)));
@@ -76,8 +77,7 @@ export class SnapshotService {
   }
 
   /**
-   * The keys of these rows by id. A key whose secret cannot be decrypted is left out, and its publications appear as having no
-   * key.
+   * Returns the keys of these rows by id. A key whose secret cannot be decrypted is left out, and its publications appear to have no key.
    */
   private async unseal(scope: InstanceScope, rows: readonly Row[]): Promise<Map<string, GatewaySign>> {
     const sealed = new Map<string, SignColumns>();
@@ -106,7 +106,7 @@ async function settingsOf(
   return { encodedSlashes: row?.encodedSlashes ?? 'refuse', openConnections: row?.openConnections ?? 'keep' };
 }
 
-/** The named publications, and those bound to a named key; each once. */
+/** Returns the named publications and those that are bound to a named key, each only once. */
 async function someRows(reads: Reads, scope: InstanceScope, { publishIds, signIds }: Wanted): Promise<Row[]> {
   const found = new Map<string, Row>();
   for (const [column, ids] of [

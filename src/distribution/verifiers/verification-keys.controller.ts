@@ -13,7 +13,7 @@ import { type VerifierProcess, VerifiersService } from './verifiers.service.js';
 const ANSWER_HEADERS = {
   headers: {
     ETag: { description: 'Identifies the keys that the verifier now has', schema: { type: 'string' as const } },
-    'Preference-Applied': { description: 'Present when `Prefer` had an effect', schema: { type: 'string' as const } },
+    'Preference-Applied': { description: 'Present if `Prefer` had an effect', schema: { type: 'string' as const } },
   },
 };
 
@@ -28,7 +28,7 @@ const NameHeader = () =>
     required: false,
     description:
       '`name/process`: the name of the verifier in receipts, and a random id that the process generates at its start (8 to 64 letters, digits, `_`, `-`). ' +
-      'Without the id a receipt cannot tell whether every process of that name refuses',
+      'Without the id, a receipt cannot show whether all processes with this name refuse a key',
     schema: { type: 'string', example: 'orders-backend/3q2hZ8vX1cYk' },
   });
 
@@ -46,7 +46,7 @@ export class VerificationKeysController {
     200,
     VerificationKeysView,
     'ListVerificationKeys',
-    'Give a verifier every secret that it accepts',
+    'Get all secrets that a verifier accepts',
     [invalid('Signet-Verifier', { where: 'query' }), invalid('Signet-Max-Key-Age', { where: 'query' }), new ApiFault('conflict')],
     ANSWER_HEADERS,
   )
@@ -57,14 +57,14 @@ export class VerificationKeysController {
     name: 'Signet-Max-Key-Age',
     required: false,
     description:
-      `The verifier refuses every request once its keys are older than this, in seconds (${MAX_AGE_LEAST_SECONDS} to ${MAX_AGE_MOST_SECONDS}): ` +
-      'receipts do not wait for one that is silent for longer',
+      `Maximum age of the keys in seconds (${MAX_AGE_LEAST_SECONDS} to ${MAX_AGE_MOST_SECONDS}), after which the verifier refuses every request: ` +
+      'receipts do not wait for a verifier that is silent for longer',
     schema: { type: 'integer' },
   })
   @ApiHeader({
     name: 'Prefer',
     required: false,
-    description: `With \`wait=N\`, the answer comes when the keys differ from \`If-None-Match\`, or after N seconds, at most ${WAIT_MAX_SECONDS} (RFC 7240)`,
+    description: `With \`wait=N\`, the response is sent when the keys differ from \`If-None-Match\`, or after N seconds (RFC 7240); the maximum is ${WAIT_MAX_SECONDS}`,
     schema: { type: 'string', example: 'wait=30' },
   })
   async list(
@@ -93,7 +93,7 @@ export class VerificationKeysController {
 
   @Delete()
   @ForVerifier()
-  @Answers(204, undefined, 'LeaveVerification', 'Report that this verifier accepts nothing any more', [
+  @Answers(204, undefined, 'LeaveVerification', 'Report that this verifier does not accept any keys any more', [
     invalid('Signet-Verifier', { where: 'query' }),
   ])
   @NameHeader()

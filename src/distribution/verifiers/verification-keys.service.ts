@@ -56,7 +56,10 @@ function versionsOf(row: Row): SealedVersion[] {
   return [signing, { row, state, version: row.otherVersion, signKey: row.otherKey, sealedSecret: row.otherSecret }];
 }
 
-/** The last revision of a gateway, also of a deleted one, whose verifiers accept nothing any more. @throws InstanceNotFound; ApiFault `held` */
+/**
+ * Returns the last revision of a gateway. This includes deleted gateways, whose verifiers do not accept any keys any more. @throws
+ * InstanceNotFound; ApiFault `held`
+ */
 async function lastRevisionOf(reads: Reads, judge: RestoreCheck, { projectId, instanceId }: Machine): Promise<number> {
   const gateway = await gatewayRow(reads, { kind: 'instance', id: instanceId }, judge);
   // A key that was deleted after the backup would be accepted again.
@@ -65,7 +68,7 @@ async function lastRevisionOf(reads: Reads, judge: RestoreCheck, { projectId, in
   return gateway.revision;
 }
 
-/** Every key of a gateway as of one revision, encrypted. */
+/** All keys of a gateway at one revision, encrypted. */
 interface Content {
   revision: number;
   rows: readonly Row[];
@@ -75,11 +78,11 @@ interface Content {
 
 export interface Verification {
   etag: string;
-  /** Absent: the verifier holds the current keys already. */
+  /** Absent: the verifier already has the current keys. */
   keys?: VerificationKeys;
 }
 
-/** The secrets that verifiers accept: of each key the one that signs, and during a rotation the one before or after it. */
+/** The secrets that verifiers accept: for each key, the one that signs, and during a rotation also the previous or the next one. */
 @Injectable()
 export class VerificationKeysService {
   readonly #reads = new ReadBatcher<Content>();
@@ -94,12 +97,12 @@ export class VerificationKeysService {
   ) {}
 
   /**
-   * Returns what the gateway's verifiers accept. If the ETag still matches, waits until the keys change or `waitMs` is over.
-   * @param held the ETag of what the verifier holds
-   * @param waitMs 0: answer at once
-   * @param abandoned aborts when the client has gone
-   * @throws InstanceNotFound; ApiFault `conflict` when the credential has too many verifiers, `token_invalid` when it was revoked meanwhile,
-   * `held` until an operator decides about a restore
+   * Returns the keys that the gateway's verifiers accept. If the ETag still matches, waits until the keys change or `waitMs` has passed.
+   * @param held the ETag of the keys that the verifier has
+   * @param waitMs 0: respond at once
+   * @param abandoned aborts when the client has disconnected
+   * @throws InstanceNotFound; ApiFault `conflict` when the credential has too many verifiers, `token_invalid` when it was revoked
+   * meanwhile, `held` until an operator decides about a restore
    */
   async get(
     machine: Machine,
@@ -117,7 +120,7 @@ export class VerificationKeysService {
       if (heldContent !== content) return { etag, keys: await this.open(machine, revision, rows) };
       if (waitMs === 0 || end.aborted) return { etag };
       await this.hub.waitForChange(machine.instanceId, revision, end);
-      // The client has gone, so what it holds is not known.
+      // The client has disconnected, so it is unknown which keys it has.
       if (abandoned.aborted) return { etag };
       await this.tokens.assertLive(machine);
       if (this.hub.stopping) return { etag };
@@ -125,8 +128,8 @@ export class VerificationKeysService {
   }
 
   /**
-   * Verifiers that wait for one gateway wake up together and share one read. The read has a deadline of its own, however long each of them
-   * has waited.
+   * Reads the keys. Verifiers that wait for one gateway wake up together and share one read. The read has a deadline of its own, which does
+   * not depend on how long each verifier has waited.
    */
   private read(machine: Machine): Promise<Content> {
     return this.#reads.read(machine.instanceId, () => this.database.withFreshBudget(() => this.readContent(machine)));
@@ -160,7 +163,7 @@ export class VerificationKeysService {
       sign_algorithm: row.signAlgorithm,
       versions: versions.flatMap((version, i) => (version.row === row && opened[i] ? [opened[i]] : [])),
     }));
-    // A key is left out when none of its secrets can be decrypted.
+    // A key is left out if none of its secrets can be decrypted.
     return { instance_id: instanceId, revision, keys: keys.filter((key) => key.versions.length > 0) };
   }
 }

@@ -10,7 +10,7 @@ import { Verifier } from './verifier.entity.js';
 const AGING = columnsOf(Verifier).pick('id', 'maxAgeSeconds', 'contacts', 'silenceMs');
 
 const POLL_MS = 2000;
-/** Limit of one poll. Verifiers beyond it stay `behind`, which is the safe answer. */
+/** Maximum number of rows per poll. Any further verifiers stay `behind`, which is the safe result. */
 const ROWS_MAX = 10_000;
 
 interface Row {
@@ -21,20 +21,20 @@ interface Row {
 }
 
 /**
- * Measures how long verifiers that declared a maximum key age have been silent, and ends those that must refuse by now. Uses this process'
- * monotonic clock and never compares the clocks of two machines. Every control plane does it: the update applies only if no contact came in
- * between. The silence is stored in steps, so that a restart does not start at zero.
+ * Measures for how long verifiers with a declared maximum key age have been silent, and ends those that must refuse every request by now.
+ * It uses the monotonic clock of this process and never compares the clocks of two machines. Every control plane does this: an update
+ * applies only if the verifier made no contact in between. The silence is stored in steps, so that a restart does not begin at zero.
  *
  * Guarantees: A verifier with a declared maximum key age is ended after it was silent for that long, never before.
- * Condition: One control plane runs for that long; the update applies only if there was no contact meanwhile.
- * Degrades: A restart costs at most the part of the silence that was not stored yet: the end is late, never early.
+ * Condition: One control plane runs for that long, and the verifier makes no contact meanwhile.
+ * Degrades: A restart loses at most the part of the silence that was not stored yet. So the end is late, never early.
  */
 @Injectable()
 export class VerifierSilence implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #logger = new Logger(VerifierSilence.name);
   #observed = new Map<string, Observation>();
   readonly #task = new PeriodicTask(
-    { maintains: 'ends verifiers that must refuse by now; each end is in the receipts that waited for it' },
+    { maintains: 'verifiers that must refuse every request by now; the receipts that waited for them record each end' },
     POLL_MS,
     () => this.poll(),
     (error) => this.#logger.warn(`silent verifiers could not be checked: ${error instanceof Error ? error.name : 'unknown'}`),
@@ -53,7 +53,7 @@ export class VerifierSilence implements OnApplicationBootstrap, OnModuleDestroy 
     await this.#task.stop();
   }
 
-  /** Checks every verifier that declared a maximum key age. */
+  /** Checks all verifiers that have declared a maximum key age. */
   async poll(): Promise<void> {
     const begunMs = performance.now();
     const rows = await this.database.rows<Row>(

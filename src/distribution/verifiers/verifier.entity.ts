@@ -2,7 +2,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { VerifierEnding } from '../../lib/receipts/verifiers.js';
 
 /**
- * A process that verifies signatures and has asked for keys. Without a foreign key, because it may accept a key for longer than its
+ * A process that verifies signatures and has asked for keys. It has no foreign key, because it may accept a key for longer than its
  * credential or its gateway exists.
  */
 @Entity({ name: 'verifiers' })
@@ -19,27 +19,27 @@ export class Verifier {
   @Column({ name: 'instance_id', type: 'varchar', length: 64 })
   instanceId: string;
 
-  /** The first credential of the line of renewals that it uses. */
+  /** The first credential in the chain of renewals that the process uses. */
   @Column({ name: 'token_id', type: 'varchar', length: 32 })
   tokenId: string;
 
-  /** The name that the process has given itself; may be empty. */
+  /** The name that the process has chosen; may be empty. */
   @Column({ type: 'varchar', length: 64 })
   name: string;
 
-  /** Random, generated when the process starts; empty: it sends none. */
+  /** A random id that the process generates at its start; empty: the process sends none. */
   @Column({ name: 'process_id', type: 'varchar', length: 64 })
   processId: string;
 
-  /** The newest revision whose keys it has confirmed. Only grows. */
+  /** The newest revision whose keys the process has confirmed. Only increases. */
   @Column({ name: 'shown_revision', type: 'bigint' })
   shownRevision: number;
 
-  /** The revision of the first keys that it was given; 0: its first request showed that it had keys already. */
+  /** The revision of the first keys that the process got; 0: its first request showed that it already had keys. */
   @Column({ name: 'first_revision', type: 'bigint' })
   firstRevision: number;
 
-  /** The revision and ETag of its last answer: its next request shows whether that answer arrived. */
+  /** The revision and ETag of the last response. The next request shows whether that response arrived. */
   @Column({ name: 'offered_revision', type: 'bigint' })
   offeredRevision: number;
 
@@ -49,7 +49,7 @@ export class Verifier {
   @Column({ name: 'max_age_seconds', type: 'int', nullable: true })
   maxAgeSeconds: number | null;
 
-  /** Counts stored contacts: two equal counts mean silence in between. */
+  /** Number of stored contacts. If two reads return the same number, the process was silent in between. */
   @Column({ type: 'bigint' })
   contacts: number;
 
@@ -62,11 +62,11 @@ export class Verifier {
   @Column({ name: 'ended_at', type: 'bigint', nullable: true })
   endedAt: number | null;
 
-  /** Who vouched. */
+  /** The operator who vouched. */
   @Column({ name: 'ended_by', type: 'varchar', length: 64, nullable: true })
   endedBy: string | null;
 
-  /** It asked again after somebody vouched for it: since then the vouch is known to be wrong. */
+  /** When the process asked for keys again after an operator had vouched for it. From then on it is known that the operator was wrong. */
   @Column({ name: 'contradicted_at', type: 'bigint', nullable: true })
   contradictedAt: number | null;
 

@@ -8,7 +8,7 @@ import { InCallersInstance, type InstanceScope } from '../../platform/common/sco
 import { VerifierListView } from './verifiers.dto.js';
 import { VerifiersService } from './verifiers.service.js';
 
-/** Lets operators list the verifiers of a gateway and vouch for them. */
+/** Lists the verifiers of a gateway, and lets operators vouch for them. */
 @ApiTags('Nodes and receipts')
 @Controller('/signet/v1/instances/:instance_id/verifiers')
 export class VerifiersController {
@@ -23,7 +23,7 @@ export class VerifiersController {
 
   @Delete(':verifier_id')
   @Allow('signet:verifiers:delete')
-  @Answers(204, undefined, 'VouchForVerifier', 'Vouch that a verifier accepts nothing any more', [
+  @Answers(204, undefined, 'VouchForVerifier', 'Vouch that a verifier does not accept any ended keys any more', [
     new ApiFault('not_found'),
     new ApiFault('conflict'),
   ])

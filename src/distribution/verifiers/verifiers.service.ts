@@ -16,10 +16,10 @@ import { Verifier } from './verifier.entity.js';
 import type { VerifierListView, VerifierView } from './verifiers.dto.js';
 
 const STORED_MAX = 10_000;
-/** Limit of processes per credential. */
+/** Maximum number of processes per credential. */
 const PROCESSES_MAX = 1000;
 const WARN_PROCESSES = PROCESSES_MAX * 0.8;
-/** How long an ended process is kept, for old receipts. */
+/** How long a process is kept after its end, for old receipts. */
 const ENDED_KEPT_MS = 30 * DAY_MS;
 const UNIQUE = { name: 'uq_verifiers_process', columns: 'verifiers.token_id, verifiers.name, verifiers.process_id' };
 
@@ -27,30 +27,30 @@ const VERIFIER = columnsOf(Verifier, 'v').except('projectId', 'instanceId');
 const NEW_VERIFIER = columnsOf(Verifier).except('ending', 'endedAt', 'endedBy', 'contradictedAt');
 type VerifierRow = RowOf<typeof VERIFIER>;
 
-/** What a process says of itself when it asks for keys. */
+/** What a process states about itself when it asks for keys. */
 export interface VerifierProcess {
   /** May be empty. */
   name: string;
-  /** Random, generated at its start; empty: none, so several processes may share the name. */
+  /** A random id that the process generates at its start; empty: none, so several processes may share the name. */
   processId: string;
-  /** It refuses every request once its keys are older than this. */
+  /** Age of its keys after which the process refuses every request. */
   maxAgeSeconds: number | null;
 }
 
 /** One request for keys. */
 export interface Contact {
-  /** The content hash in the ETag that it sent, which is what it holds. Undefined: none. */
+  /** The content hash in the ETag that the process sent, which identifies the keys that it has. Undefined: none. */
   held: string | undefined;
   /** The current revision. */
   revision: number;
   content: string;
 }
 
-/** Stores what each verifier has shown to hold, and answers the verifiers' half of receipts. */
+/** Stores which keys each verifier has shown to have, and returns the verifiers' part of receipts. */
 @Injectable()
 export class VerifiersService {
   readonly #logger = new Logger(VerifiersService.name);
-  /** The last stored contact of each process, so that a frequent poller costs one write a minute. */
+  /** The last stored contact of each process, so that frequent polls cost only one write a minute. */
   readonly #stored = new LRUCache<string, { held: string; revision: number; at: number }>({ max: STORED_MAX });
 
   constructor(
@@ -60,14 +60,15 @@ export class VerifiersService {
     private readonly clock: Clock,
   ) {}
 
-  /** The verifiers' half of the receipt of a revision. */
+  /** Returns the verifiers' part of the receipt of a revision. */
   async ofReceipt(instanceId: string, revision: number): Promise<ReceiptVerifiers> {
     return receiptVerifiers(await verifierRows(this.database, instanceId), revision);
   }
 
   /**
-   * Stores what a process has shown to hold, before it is answered. Only an ETag that is sent back proves that an answer arrived.
-   * @throws ApiFault `conflict` when the credential has too many processes, or when this one has left
+   * Stores which keys a process has shown to have, before the response. Only an ETag that the process sends back proves that a response
+   * arrived.
+   * @throws ApiFault `conflict` when the credential has too many processes, or when this process has left
    */
   async recordContact(machine: Machine, process: VerifierProcess, contact: Contact): Promise<void> {
     const now = this.clock.now();
@@ -77,13 +78,13 @@ export class VerifiersService {
     const fresh = before && now >= before.at && now - before.at < contactIntervalMs(process.maxAgeSeconds);
     if (fresh && held === contact.content && before.held === held && before.revision === contact.revision) return;
     const store = (tx: Tx) => this.store(tx, machine, process, contact, now);
-    // If another request of this process inserts the row first, the insert does nothing and the update finds that row.
+    // If another request of this process inserts the row first, the insert does nothing, and the update finds that row.
     const there = (await this.database.transaction(store)) || (await this.insert(machine, process, contact, now));
     if (!there) await this.database.transaction(store);
     this.#stored.set(key, { held, revision: contact.revision, at: now });
   }
 
-  /** @returns false when this process has no row yet */
+  /** @returns false when the process has no row yet */
   private async store(
     tx: Tx,
     { lineageId }: Machine,
@@ -97,10 +98,10 @@ export class VerifiersService {
     if (!row) return false;
     // A late request from before the process left must not count as a return. A restarted process has another id.
     if (row.ending === 'left' && processId !== '')
-      throw new ApiFault('conflict', { detail: 'this process has left: a later one has another id' });
+      throw new ApiFault('conflict', { detail: 'this process has reported that it has left: a new process must use another id' });
     const shown = held === content ? revision : held !== undefined && held === row.offeredContent ? row.offeredRevision : 0;
     const current = held === content;
-    // The longer age counts, because the answer to this request may be lost.
+    // The longer age counts, because the response to this request may be lost.
     const age = row.maxAgeSeconds === null || maxAgeSeconds === null ? null : Math.max(row.maxAgeSeconds, maxAgeSeconds);
     await tx.run(
       `UPDATE verifiers SET shown_revision = ?, offered_revision = ?, offered_content = ?, max_age_seconds = ?, contacts = contacts + 1,
@@ -128,10 +129,10 @@ export class VerifiersService {
     const [count] = await this.database.rows<{ processes: number }>(sql, [lineageId]);
     const processes = count?.processes ?? 0;
     if (processes >= PROCESSES_MAX)
-      throw new ApiFault('conflict', { detail: 'the credential has too many verifiers: vouch for those that have ended' });
+      throw new ApiFault('conflict', { detail: 'the credential has too many verifiers: vouch for those that do not run any more' });
     if (processes >= WARN_PROCESSES) this.#logger.warn(`credential ${lineageId} has ${processes} of ${PROCESSES_MAX} verifiers`);
     const shown = held === content ? revision : 0;
-    // A verifier without keys, or with these, was never given older ones.
+    // A verifier that has no keys, or has these, never got older ones.
     const first = held === undefined || held === content ? revision : 0;
     return this.database.insertOnce(async (tx) => {
       await tx.run('DELETE FROM verifiers WHERE ended_at < ?', [now - ENDED_KEPT_MS]);
@@ -142,7 +143,7 @@ export class VerifiersService {
     }, UNIQUE);
   }
 
-  /** The process accepts nothing any more. Does nothing for an unknown one. */
+  /** Records that the process does not accept any keys any more. Does nothing for an unknown process. */
   async recordLeft({ lineageId }: Machine, { name, processId }: VerifierProcess): Promise<void> {
     const now = this.clock.now();
     const sql = `UPDATE verifiers SET ending = 'left', ended_at = ?, last_seen = ?, contacts = contacts + 1
@@ -151,7 +152,7 @@ export class VerifiersService {
     this.#stored.delete(`${lineageId} ${name} ${processId}`);
   }
 
-  /** Verifiers of a gateway, by name. @throws InstanceNotFound */
+  /** Returns the verifiers of a gateway, by name. @throws InstanceNotFound */
   async list(scope: InstanceScope): Promise<VerifierListView> {
     const sql = `SELECT ${VERIFIER.select} FROM verifiers v WHERE v.instance_id = ? AND v.project_id = ? ORDER BY v.name, v.id`;
     const rows = await rowsOf<VerifierRow>(this.database, scope, sql, [scope.instanceId, scope.projectId]);
@@ -159,9 +160,9 @@ export class VerifiersService {
   }
 
   /**
-   * Stops waiting for a verifier, on the caller's word that it has stopped or refuses everything that has ended. If it asks again, it
-   * counts again, and the receipt says since when that word is known to be wrong.
-   * @throws ApiFault `not_found`, `conflict` when it has ended already; InstanceNotFound
+   * Ends a verifier because the caller vouches that it has stopped or refuses every ended key. Receipts do not wait for it any more. If it
+   * asks for keys again, receipts wait for it again and show since when the statement is known to be wrong.
+   * @throws ApiFault `not_found`, `conflict` when it has already ended; InstanceNotFound
    */
   async vouch(scope: InstanceScope, verifierId: string, caller: Caller): Promise<void> {
     if (!ID_PATTERN.test(verifierId)) throw new ApiFault('not_found');
@@ -174,7 +175,7 @@ export class VerifiersService {
         "UPDATE verifiers SET ending = 'vouched', ended_at = ?, ended_by = ? WHERE id = ? AND ending IS NULL",
         [write.now, caller.principal.userName.slice(0, 64), verifierId],
       );
-      if (affected === 0) throw new ApiFault('conflict', { detail: 'the verifier has ended already' });
+      if (affected === 0) throw new ApiFault('conflict', { detail: 'the verifier has already ended' });
       const detail = { process_id: row.processId, shown_revision: row.shownRevision, last_seen: row.lastSeen };
       await this.audit.record(write, caller, {
         action: 'VouchForVerifier',

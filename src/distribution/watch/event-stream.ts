@@ -4,8 +4,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 const KEEP_ALIVE_MS = 30_000;
 
 /**
- * Starts a response of server-sent events. It uses neither chunked encoding nor keep-alive, so that an event is one write of a buffer that
- * all subscribers share.
+ * Begins a response of server-sent events. It uses neither chunked encoding nor keep-alive. So one write of a buffer that all subscribers
+ * share sends an event.
  */
 export function beginStream(request: FastifyRequest, reply: FastifyReply): ServerResponse {
   reply.hijack();

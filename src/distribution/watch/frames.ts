@@ -12,13 +12,13 @@ const event = (name: string, data: ChangeEvent | Heartbeat, id?: number) =>
 
 export const heartbeat = (revision: number): Buffer => event('heartbeat', { revision });
 
-/** The subscriber has to load a snapshot; no event follows. */
+/** An event that tells the subscriber to load a snapshot. No event follows. */
 export const resync = (revision: number): Buffer => event('resync', { revision });
 
 /**
  * Encodes changes as events, one per revision.
- * @param after the revision before the first
- * @returns the events up to the first gap; fewer than asked for means a gap, or the end of the log
+ * @param after the revision before the first one
+ * @returns the events up to the first gap. If there are fewer than expected, the log has a gap or ends
  */
 export function framesAfter(after: number, changes: readonly LoggedChange[]): Frame[] {
   const frames: Frame[] = [];

@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http';
 
-/** Limit of unsent bytes; beyond it a subscriber gets no new events until it has read these. */
+/** Maximum number of unsent bytes. A subscriber with more gets no new events until it has read these. */
 const BUFFER_MAX_BYTES = 4 * 1024 * 1024;
-/** A subscriber with a full buffer that reads nothing for this many checks is disconnected; it may reconnect. */
+/** A subscriber whose buffer is full and that reads nothing for this number of checks is disconnected. It may reconnect. */
 const STALLED_CHECKS_MAX = 3;
 const CHECK_MS = 1000;
-/** Heartbeats in a row that find the one before still unsent. */
+/** Number of consecutive heartbeats that may find the previous one still unsent. */
 const MISSED_HEARTBEATS_MAX = 3;
 
-/** One open stream of events. Never blocks, so that a slow reader does not delay the others. */
+/** An open stream of events. It never blocks, so that a slow reader does not delay the others. */
 export class Subscriber {
   /** Resolves when the connection is closed. */
   readonly finished: Promise<void>;
@@ -19,7 +19,7 @@ export class Subscriber {
   constructor(
     private readonly response: ServerResponse,
     readonly tokenId: string,
-    /** When its credential expires; null: never. */
+    /** When the credential of the subscriber expires; null: never. */
     readonly expiresAt: number | null,
     private readonly onClose: (subscriber: Subscriber) => void,
     private readonly onDrop: () => void,
@@ -27,7 +27,7 @@ export class Subscriber {
     this.finished = new Promise((resolve) => response.once('close', resolve));
     response.once('close', () => this.#close());
     response.on('error', () => this.#close());
-    // The client may have left before the stream began.
+    // The client may have disconnected before the stream began.
     if (response.destroyed || response.closed) queueMicrotask(() => this.#close());
   }
 
@@ -39,21 +39,19 @@ export class Subscriber {
     if (!this.#closed) this.response.write(bytes);
   }
 
-  /** Send nothing more until {@link drained}. */
+  /** Whether nothing more may be sent until {@link drained}. */
   get full(): boolean {
     return !this.#closed && this.response.writableLength > BUFFER_MAX_BYTES;
   }
 
-  /** Sends a heartbeat; disconnects a reader that has read nothing since several of them. */
+  /** Sends a heartbeat. Disconnects a reader that has read nothing since several heartbeats. */
   beat(bytes: Buffer): void {
     this.#stalled = this.response.writableLength > 0 ? this.#stalled + 1 : 0;
     if (this.#stalled >= MISSED_HEARTBEATS_MAX) this.#drop();
     else this.send(bytes);
   }
 
-  /**
-   * Resolves when there is room again or the stream has closed. A reader that reads nothing for some seconds is disconnected.
-   */
+  /** Resolves when the buffer has room again or the stream is closed. A reader that reads nothing for some seconds is disconnected. */
   async drained(): Promise<void> {
     if (this.#closed || !this.response.writableNeedDrain) return;
     let [left, stalledChecks] = [this.response.writableLength, 0];
@@ -72,14 +70,14 @@ export class Subscriber {
     });
   }
 
-  /** Ends the stream, after a last event if one is given. */
+  /** Ends the stream, after sending a last event if one is given. */
   end(last?: Buffer): void {
     if (this.#closed) return;
     this.response.end(last);
     this.#close();
   }
 
-  /** Closes the connection without waiting for unsent data. */
+  /** Closes the connection without waiting until all data is sent. */
   destroy(): void {
     this.response.destroy();
   }

@@ -15,10 +15,10 @@ import { GatewayTokens } from '../credentials/gateway-tokens.service.js';
 import { Subscriber } from './subscriber.js';
 
 const POLL_MS = 100;
-/** With Redis notices, polling only finds changes whose notice was lost. */
+/** If Redis carries notices, polling only finds changes whose notice was lost. */
 const POLL_WITH_NOTICES_MS = 1000;
 const POLL_AFTER_FAULT_MS = 1000;
-/** Heartbeats are spread over their interval, so that thousands of them do not delay a change. */
+/** Number of groups over which heartbeats are spread, so that thousands of them do not delay a change. */
 const BEAT_SLOTS = 50;
 const STOP_MS = 500;
 
@@ -34,13 +34,13 @@ interface Timers {
 }
 
 /**
- * The topics and subscribers of this process. One poll of the counters finds what other processes wrote to any gateway; one read of the log
- * and one encoded event serve all subscribers of a gateway.
+ * The topics and subscribers of this process. One poll of the counters finds the changes that other processes have made to any gateway. One
+ * read of the log and one encoded event serve all subscribers of a gateway.
  *
  * Guarantees: Every subscriber gets every change after its revision, in order, or an event to resync.
- * Condition: The change log still has the rows after that revision.
- * Degrades: Without notices it polls the counters ten times a second, with them once a second. While the database fails, changes are late
- *   and none is skipped.
+ * Condition: The change log still contains the rows after that revision.
+ * Degrades: Without notices, the counters are polled ten times a second; with notices, once a second. While the database fails, changes are
+ * late, but none is skipped.
  */
 @Injectable()
 export class SubscriptionHub implements OnModuleInit, BeforeApplicationShutdown {
@@ -51,7 +51,7 @@ export class SubscriptionHub implements OnModuleInit, BeforeApplicationShutdown 
   #timers: Timers | undefined;
   #faulty = false;
   #stopping = false;
-  /** Aborts waiting for a change. */
+  /** Aborts calls that wait for a change. */
   readonly #stop = new AbortController();
 
   constructor(
@@ -64,7 +64,7 @@ export class SubscriptionHub implements OnModuleInit, BeforeApplicationShutdown 
     private readonly metrics: Metrics,
   ) {}
 
-  /** True once the process shuts down; waiting for a change ends then. */
+  /** Whether the process shuts down. Calls that wait for a change then end. */
   get stopping(): boolean {
     return this.#stopping;
   }
@@ -76,11 +76,10 @@ export class SubscriptionHub implements OnModuleInit, BeforeApplicationShutdown 
   }
 
   /**
-   * Streams a gateway's changes until either side ends it.
+   * Streams the changes of a gateway until either side ends the stream.
    * @param from the revision that the subscriber has; `undefined`: the current one
-   * @param respond starts the response, once nothing can fail any more
-   * @throws InstanceNotFound; ApiFault `token_invalid` when the credential was revoked; ApiFault `unavailable` while the process stops;
-   * ApiFault `held`
+   * @param respond begins the response; called when nothing can fail any more
+   * @throws InstanceNotFound; ApiFault `token_invalid` when the credential was revoked, `unavailable` while the process stops, `held`
    */
   async subscribe(machine: Machine, from: number | undefined, respond: () => ServerResponse): Promise<void> {
     if (this.#stopping) throw new ApiFault('unavailable');
@@ -108,8 +107,8 @@ export class SubscriptionHub implements OnModuleInit, BeforeApplicationShutdown 
   }
 
   /**
-   * Waits until a gateway's revision differs from `revision`, the signal aborts, or the process stops. The revision of a deleted gateway
-   * never changes.
+   * Waits until the revision of a gateway differs from `revision`, the signal aborts, or the process stops. The revision of a deleted
+   * gateway never changes.
    */
   async waitForChange(instanceId: string, revision: number, signal: AbortSignal): Promise<void> {
     if (this.#stopping) return;
@@ -127,7 +126,7 @@ export class SubscriptionHub implements OnModuleInit, BeforeApplicationShutdown 
     }
   }
 
-  /** Ends every stream, so that the server can close. Connections that do not finish in time are destroyed. */
+  /** Ends all streams, so that the server can close. Connections that do not end in time are destroyed. */
   async beforeApplicationShutdown(): Promise<void> {
     this.#stopping = true;
     this.#stop.abort();
@@ -140,8 +139,8 @@ export class SubscriptionHub implements OnModuleInit, BeforeApplicationShutdown 
   }
 
   /**
-   * The cached credential may have been revoked before the topic began to follow the log. Checked again now: the log shows every later
-   * revocation.
+   * Checks the credential again. It may have been revoked after it was cached and before the topic began to follow the log. The log shows
+   * every later revocation.
    */
   private async assertLive(topic: Topic, machine: Machine): Promise<void> {
     let restarts: number;
@@ -194,8 +193,8 @@ export class SubscriptionHub implements OnModuleInit, BeforeApplicationShutdown 
   }
 
   /**
-   * Ends the streams of a credential that another process revoked or renewed. A renewed credential has a new expiry, which its next stream
-   * uses.
+   * Ends the streams of a credential that another process has revoked or renewed. A renewed credential has a new expiry, which the next
+   * stream uses.
    */
   private endRevokedStreams(topic: Topic, changes: readonly LoggedChange[]): void {
     for (const { kind, targetId, op } of changes) {
@@ -245,7 +244,7 @@ export class SubscriptionHub implements OnModuleInit, BeforeApplicationShutdown 
   }
 
   private async poll(): Promise<void> {
-    // Their revision may be newer than the restored database; they find out when they reconnect.
+    // The subscribers may have revisions that are newer than the restored database. They find out when they reconnect.
     if (this.pulse.held) return this.#slots.forEach((slot) => [...slot.keys()].forEach((subscriber) => subscriber.end()));
     const topics = [...this.#topics.values()].map((topic) => ({ topic, head: topic.head }));
     const revisions = await this.log.revisions(
@@ -255,7 +254,7 @@ export class SubscriptionHub implements OnModuleInit, BeforeApplicationShutdown 
     await Promise.all(topics.map(({ topic, head }) => topic.observe(revisions.get(topic.instanceId), head)));
   }
 
-  /** Logs an outage once. */
+  /** Logs one line per outage. */
   private report(error: unknown): void {
     if (!this.#faulty) this.#logger.warn(`the change log cannot be read: ${error instanceof Error ? error.name : 'unknown'}`);
     this.#faulty = true;

@@ -2,22 +2,22 @@ import type { ChangeLog, LoggedChange } from '../../platform/changes/change-log.
 import { type Frame, framesAfter, heartbeat, resync } from './frames.js';
 import type { Subscriber } from './subscriber.js';
 
-/** Revisions read at once. */
+/** Number of revisions that one query reads. */
 const PAGE = 200;
-/** A subscriber further behind takes a snapshot instead, which is smaller. */
+/** A subscriber that is further behind gets a snapshot instead, which is smaller. */
 const LAG_MAX = 10_000;
 const RECENT_MAX = 1000;
 const RECENT_MAX_BYTES = 1024 * 1024;
 
 /**
- * The change log of one gateway as a live stream: read once, sent to every subscriber. The head moves forward one revision at a time; a gap
- * is sent as `resync`.
+ * The change log of one gateway as a live stream, which is read once and sent to every subscriber. The head advances one revision at a
+ * time. A gap is sent as `resync`.
  */
 export class Topic {
   readonly #subscribers = new Set<Subscriber>();
   readonly #live = new Set<Subscriber>();
   readonly #waiters = new Set<() => void>();
-  /** The newest events, so that subscribers that reconnect together need no query each. */
+  /** The newest events, so that subscribers that reconnect together need no queries. */
   readonly #recent: Frame[] = [];
   #recentBytes = 0;
   readonly #pages = new Map<number, Promise<Frame[]>>();
@@ -29,7 +29,7 @@ export class Topic {
 
   /**
    * @param onChanges called with every change after it was sent
-   * @param onFault called with a database error; the next notice retries
+   * @param onFault called with a database error. The next notice tries again
    */
   constructor(
     readonly instanceId: string,
@@ -46,19 +46,19 @@ export class Topic {
     return this.#subscribers;
   }
 
-  /** Credentials that the log showed as revoked. */
+  /** Credentials that were revoked according to the log. */
   readonly revoked = new Set<string>();
-  /** Counts restarts of the stream: at each, changes may have been missed. */
+  /** Number of restarts of the stream. At each restart, changes may have been missed. */
   restarts = 0;
 
-  /** Subscribers about to join, which keep the topic alive. */
+  /** Number of subscribers that are about to join. While there are any, the topic stays open. */
   joining = 0;
 
   get inUse(): boolean {
     return this.#subscribers.size > 0 || this.joining > 0;
   }
 
-  /** Resolves when the head differs from `revision`, the gateway is deleted, or the signal aborts. */
+  /** Resolves when the head differs from `revision`, the gateway was deleted, or the signal aborts. */
   async waitForChange(revision: number, signal: AbortSignal): Promise<void> {
     if (this.#head !== revision || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -83,21 +83,21 @@ export class Topic {
     return true;
   }
 
-  /** A best-effort notice that the revision exists. */
+  /** Handles a best-effort notice that the revision exists. */
   onNotice(revision: number): void {
     this.#target = Math.max(this.#target, revision);
     void this.#advance();
   }
 
   /**
-   * The revision counter as read from the database.
-   * @param revision `undefined`: the gateway is deleted
+   * Handles the revision counter as read from the database.
+   * @param revision `undefined`: the gateway was deleted
    * @param headBefore the head before the counter was read
    */
   async observe(revision: number | undefined, headBefore: number): Promise<void> {
     if (!this.#opened) return;
     if (revision === undefined) return this.#finish();
-    // The database was restored to an earlier state, so subscribers may have revisions that no longer exist.
+    // The database was restored to an earlier state, so subscribers may have revisions that do not exist any more.
     if (revision < headBefore) return this.#restart(revision);
     this.onNotice(revision);
   }
@@ -116,7 +116,7 @@ export class Topic {
     return this.#lastHeartbeat.bytes;
   }
 
-  /** Sends a subscriber the events that it missed, at its own pace, and then adds it to the live ones. */
+  /** Sends a subscriber the events that it has missed, at its own pace, and then adds it to the live subscribers. */
   async join(subscriber: Subscriber, from: number): Promise<void> {
     let position = from;
     if (position > this.#head) await this.#refresh();
@@ -156,14 +156,14 @@ export class Topic {
     await this.#advancing;
   }
 
-  /** Events after a position that are still in memory; `undefined` when some are not. */
+  /** Returns the events after a position that are still in memory; `undefined` when some are not. */
   #since(position: number): readonly Frame[] | undefined {
     if (position === this.#head) return [];
     const first = this.#recent[0];
     return first && first.revision <= position + 1 ? this.#recent.slice(position + 1 - first.revision) : undefined;
   }
 
-  /** The next events from the log; subscribers at the same position share one read. Empty: the log has a gap. */
+  /** Returns the next events from the log. Subscribers at the same position share one read. Empty: the log has a gap. */
   #page(position: number): Promise<Frame[]> {
     const to = Math.min(this.#head, position + PAGE);
     let page = this.#pages.get(position);
@@ -191,8 +191,8 @@ export class Topic {
     while (this.#target > this.#head) {
       const to = Math.min(this.#target, this.#head + PAGE);
       if (await this.#broadcast(to)) continue;
-      // Revisions are missing: the notice was early or wrong, or the log has a gap. The counter decides; it is read after the
-      // log.
+      // Revisions are missing, because the notice was early or wrong, or because the log has a gap. The counter, which is read after the
+      // log, decides.
       const revision = (await this.log.revisions('instance', [this.instanceId])).get(this.instanceId);
       if (revision === undefined || revision <= this.#head) {
         this.#target = this.#head;
@@ -203,7 +203,7 @@ export class Topic {
     }
   }
 
-  /** @returns whether the log had every revision */
+  /** @returns whether the log contained every revision */
   async #broadcast(to: number): Promise<boolean> {
     const changes = await this.log.range(this.instanceId, this.#head, to);
     const frames = framesAfter(this.#head, changes);
@@ -227,7 +227,7 @@ export class Topic {
     }
   }
 
-  /** Tells every subscriber to take a snapshot, and continues from this revision. */
+  /** Tells every subscriber to load a snapshot, and continues from this revision. */
   #restart(revision: number): void {
     this.restarts++;
     this.#recent.length = 0;
@@ -238,7 +238,7 @@ export class Topic {
     this.#notifyWaiters();
   }
 
-  /** The gateway is deleted: sends what is left of its log and ends the streams. */
+  /** Handles the deletion of the gateway: sends the rest of its log and ends the streams. */
   async #finish(): Promise<void> {
     await this.#advancing;
     await this.#broadcast(this.#head + PAGE).catch(this.onFault);
