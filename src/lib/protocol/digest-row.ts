@@ -1,7 +1,7 @@
 import type { DigestRow } from '../receipts/digest.js';
 import type { GatewayPublication } from './protocol.js';
 
-/** The fields of a publication that decide which requests are signed, and with which key. */
+/** Returns the fields of a publication that decide which requests are signed, and with which key. */
 export const digestRow = ({ env_name, req_method, req_uri, match_mode, publish_id, sign }: GatewayPublication): DigestRow => ({
   environment: env_name,
   method: req_method,

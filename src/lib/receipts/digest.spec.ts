@@ -19,7 +19,7 @@ describe('the digest of a table', () => {
     fc.assert(fc.property(fc.array(row), (rows) => digestOf(rows) === digestOf(rows.toReversed())));
   });
 
-  it('is unchanged by a row that was added and removed', () => {
+  it('does not change when a row is added and removed again', () => {
     fc.assert(
       fc.property(fc.array(row), row, (rows, other) => {
         const digest = digestOf(rows);
@@ -43,7 +43,7 @@ describe('the digest of a table', () => {
 });
 
 describe('the signed bytes of a report', () => {
-  it('are fixed, so that every implementation signs the same', () => {
+  it('are fixed, so that every implementation signs the same bytes', () => {
     const report = {
       gatewayId: 'g',
       epoch: 'e',

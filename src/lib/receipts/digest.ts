@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Digest of a signing table: the SHA-256 hashes of its rows, summed modulo 2²⁵⁶. Independent of the order of rows; adding or removing a row
- * costs one hash.
+ * Digest of a key table: the sum of the SHA-256 hashes of its rows, modulo 2²⁵⁶. It does not depend on the order of the rows. Adding or
+ * removing a row costs one hash.
  */
 export type TableDigest = bigint;
 
 export const EMPTY_DIGEST: TableDigest = 0n;
 
-/** The signing-related fields of a publication. */
+/** The fields of a publication that affect signing. */
 export interface DigestRow {
   /** Name of the environment. */
   environment: string;
@@ -21,7 +21,7 @@ export interface DigestRow {
   secretVersion: number | null;
 }
 
-/** A JSON array in UTF-8, so that fields cannot run together. */
+/** Hashes a JSON array in UTF-8, in which the boundaries of the fields are unambiguous. */
 function hashOf({ environment, method, path, matchMode, publishId, signId, secretVersion }: DigestRow): bigint {
   const row = JSON.stringify([environment, method, path, matchMode, publishId, signId, secretVersion]);
   return BigInt(`0x${createHash('sha256').update(row, 'utf8').digest('hex')}`);
@@ -37,5 +37,5 @@ export const digestOf = (rows: Iterable<DigestRow>): TableDigest => {
   return digest;
 };
 
-/** As in reports: 64 hexadecimal digits. */
+/** The digest as reports contain it: 64 hexadecimal digits. */
 export const digestText = (digest: TableDigest): string => digest.toString(16).padStart(64, '0');

@@ -1,6 +1,6 @@
 /**
- * Rules of the protocol that tests can switch off, to show that the checks detect it. The unexported brand makes other values than
- * {@link NO_FAULTS} impossible without a cast; the only cast is in `test/protocol/faults.ts`.
+ * Rules of the protocol that tests can switch off, to show that the checks detect it. The brand is not exported, so any value other than
+ * {@link NO_FAULTS} requires a cast. The only cast is in `test/protocol/faults.ts`.
  */
 declare const brand: unique symbol;
 
@@ -64,5 +64,5 @@ export type FaultName =
 
 export type Faults = Readonly<Partial<Record<FaultName, true>>> & { readonly [brand]: true };
 
-/** For production: every rule applies. */
+/** For production: all rules apply. */
 export const NO_FAULTS = Object.freeze({}) as Faults;

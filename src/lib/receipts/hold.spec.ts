@@ -11,10 +11,10 @@ const listed = (atMs: number, ...pids: number[]): HoldEvent => ({ kind: 'listed'
 const FAILED: HoldEvent = { kind: 'failed' };
 
 describe('without a master socket,', () => {
-  // Every worker from before this agent has ended by now.
+  // By now, every worker from before this agent has ended.
   const settled = walk(newHold(HARD_STOP), seen(1, -HOLD), gave(1, 0));
 
-  it('the hold is longer than hard-stop-after, and counted from when the successor was first seen', () => {
+  it('the hold is longer than hard-stop-after, and counts from the time when the successor was first seen', () => {
     expect(HOLD).toBeGreaterThan(HARD_STOP + 1000);
     const state = walk(settled, seen(2, 500), gave(2, 1));
     expect([500, 500 + HARD_STOP, 500 + HOLD].map((at) => mayAcknowledge(state, 1, at))).toEqual([false, false, true]);
@@ -25,7 +25,7 @@ describe('without a master socket,', () => {
     expect([HOLD - 1, HOLD].map((at) => mayAcknowledge(state, 0, at))).toEqual([false, true]);
   });
 
-  it('maps that another worker received do not permit an acknowledgement', () => {
+  it('maps that another worker received do not allow an acknowledgement', () => {
     expect(mayAcknowledge(walk(settled, seen(2, 0), gave(1, 1)), 1, HOLD)).toBe(false);
   });
 
@@ -59,7 +59,7 @@ describe('with a master socket,', () => {
     expect(mayAcknowledge(walk(old, listed(1, 2)), 0, 1)).toBe(true);
   });
 
-  it('an old worker holds until it is no longer listed, not for a fixed time or until an error', () => {
+  it('an old worker holds until it is not listed any more, not for a fixed time or until an error', () => {
     const state = walk(settled, seen(2, 0), gave(2, 1), listed(0, 1, 2));
     expect(mayAcknowledge(state, 1, 10 * HOLD)).toBe(false);
     expect(mayAcknowledge(walk(state, FAILED, seen(2, 5), gave(2, 1)), 1, 10 * HOLD)).toBe(false);

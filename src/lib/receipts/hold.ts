@@ -1,28 +1,30 @@
 import { type Faults, NO_FAULTS } from './faults.js';
 
 /**
- * When a node that writes keys to HAProxy may acknowledge a revision: after a reload, an old worker goes on signing with its old maps, out of
- * reach. A pure function; its state survives errors, because it does not depend on HAProxy's answers.
+ * Decides when a node that writes keys to HAProxy may acknowledge a revision. After a reload, an old worker continues to sign with its old
+ * maps and cannot be reached. The decision is a pure function. Its state survives errors, because it does not depend on HAProxy's
+ * responses.
  *
  * Rules:
- * - No revision is acknowledged while a worker without its maps may be alive: the current worker, one from before a reload or, for an
- *   agent that has just started, one that it has never seen.
- * - A worker is gone when the master process says so (`show proc`). Without a master socket, `hard-stop-after` plus a margin is counted
- *   from the moment its successor was first **seen**, which is after it was told to stop. Each reload counts separately.
- * - A worker is identified by its process id and start time: a restarted container reuses process ids.
- * - A worker receives the lease only after this agent's maps.
+ * - No revision is acknowledged while a worker without the maps of this revision may run: the current worker, a worker from before a
+ *   reload, or, for an agent that has just started, a worker that it has never seen.
+ * - A worker has ended when the master process does not list it any more (`show proc`). Without a master socket, it counts as ended after
+ *   `hard-stop-after` plus a margin. This time begins when its successor was first **seen**, because by then the worker was told to stop.
+ *   Each reload counts separately.
+ * - A worker is identified by its process id and its start time, because a restarted container reuses process ids.
+ * - A worker gets the lease only after it has the maps of this agent.
  */
 export interface HoldState {
-  /** `hard-stop-after` of that HAProxy. */
+  /** `hard-stop-after` of the HAProxy. */
   readonly hardStopMs: number;
-  /** The worker on the admin socket; `given`: the newest revision whose maps it received from this agent, undefined: none. */
+  /** The worker on the admin socket. `given`: the newest revision whose maps this agent has written to the worker; undefined: none. */
   readonly current: { readonly worker: Worker; readonly given: number | undefined } | undefined;
   readonly draining: readonly Draining[];
 }
 
 export interface Worker {
   readonly pid: number;
-  /** HAProxy's `Start_time_sec`, constant for a worker. */
+  /** HAProxy's `Start_time_sec`, which is constant for a worker. */
   readonly start: number;
 }
 
@@ -30,12 +32,12 @@ interface Draining {
   /** Undefined: any worker from before this agent. */
   readonly worker: Worker | undefined;
   readonly given: number | undefined;
-  /** When its successor was first seen, monotonic milliseconds; undefined: not yet. */
+  /** When the successor of the worker was first seen, in monotonic milliseconds; undefined: not yet. */
   readonly sinceMs: number | undefined;
 }
 
 export type HoldEvent =
-  /** This worker answered on the admin socket, on the connection that then carries its maps. */
+  /** This worker responded on the admin socket, on the connection that then carries its maps. */
   | { readonly kind: 'seen'; readonly worker: Worker; readonly atMs: number }
   /** It received the maps of a revision. */
   | { readonly kind: 'gave'; readonly worker: Worker; readonly revision: number }
@@ -44,14 +46,14 @@ export type HoldEvent =
   /** The admin socket failed. */
   | { readonly kind: 'failed' };
 
-/** A starting agent: unknown workers may hold any maps. */
+/** The state of an agent that starts: unknown workers may have any maps. */
 export const newHold = (hardStopMs: number, faults: Faults = NO_FAULTS): HoldState => ({
   hardStopMs,
   current: undefined,
   draining: faults.freshAgentHoldsNothing ? [] : [{ worker: undefined, given: undefined, sinceMs: undefined }],
 });
 
-/** `hard-stop-after` plus 2 s and 1 %: the worker's own timer started at another moment. */
+/** `hard-stop-after` plus 2 s and 1 %, because the worker's own timer started at another time. */
 export const holdMs = (hardStopMs: number, faults: Faults = NO_FAULTS): number =>
   faults.holdWithoutMargin ? hardStopMs : hardStopMs + 2000 + hardStopMs / 100;
 
@@ -91,7 +93,7 @@ function listed(state: HoldState, { workers, atMs }: Extract<HoldEvent, { kind: 
     (each) => each.worker && workers.some((worker) => each.worker && sameWorker(each.worker, worker, faults)),
   );
   if (!state.draining.some((each) => each.worker === undefined)) return { ...state, draining: known };
-  // The workers from before this agent are known now.
+  // From now on, the workers from before this agent are known.
   const named = workers.filter(
     (worker) => !isCurrent(worker) && !known.some((each) => each.worker && sameWorker(each.worker, worker, faults)),
   );
@@ -101,7 +103,7 @@ function listed(state: HoldState, { workers, atMs }: Extract<HoldEvent, { kind: 
 const isGone = (state: HoldState, { sinceMs }: Draining, nowMs: number, faults: Faults): boolean =>
   sinceMs !== undefined && nowMs - sinceMs >= holdMs(state.hardStopMs, faults);
 
-/** Shortest time until {@link mayAcknowledge} can become true without another event; infinite: it needs one. */
+/** The shortest time until {@link mayAcknowledge} can become true without another event; infinite: it requires another event. */
 function holdLeftMs(state: HoldState, revision: number, nowMs: number, faults: Faults = NO_FAULTS): number {
   if (!isGiven(state.current?.given, revision)) return Number.POSITIVE_INFINITY;
   const ends = state.draining
@@ -116,13 +118,13 @@ const isGiven = (given: number | undefined, revision: number): boolean => given 
 export const mayAcknowledge = (state: HoldState, revision: number, nowMs: number, faults: Faults = NO_FAULTS): boolean =>
   holdLeftMs(state, revision, nowMs, faults) === 0;
 
-/** Whether every worker's maps from a predecessor of this agent are replaced or gone, so that it may be declared dead. */
+/** Whether no worker has maps from a predecessor of this agent any more, so that the end of the predecessor may be declared. */
 export const mayDeclareSuccession = (state: HoldState, nowMs: number, faults: Faults = NO_FAULTS): boolean =>
   faults.successorAtOnce === true || mayAcknowledge(state, 0, nowMs, faults);
 
 /**
- * Whether the worker may get a lease: it has the maps of everything that this node has applied in this session.
- * @param revision of the node's table; a revision kept under an earlier lease must not be signed with again
+ * Whether the worker may get a lease, which requires that it has the maps of everything that this node has applied in this session.
+ * @param revision the revision of the node's table. A revision that was kept under an earlier lease must not be used for signing again
  */
 export const mayCarryLease = (state: HoldState, revision: number, faults: Faults = NO_FAULTS): boolean =>
   state.current !== undefined && (isGiven(state.current.given, revision) || faults.leaseBeforeMaps === true);

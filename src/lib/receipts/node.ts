@@ -2,71 +2,78 @@ import { type Faults, NO_FAULTS } from './faults.js';
 import type { Refusal, Terms } from './protocol.js';
 
 /**
- * Whether a node may sign, and what it may acknowledge: the node's part of the protocol, as a pure function. One state is one process. The
- * caller keeps the state in one place, passes every event to {@link stepNode} in order, and performs the effects; {@link refusalToSign} is
- * called twice per request: when it is matched, and just before it is sent.
+ * Decides whether a node may sign, and what it may acknowledge: the node's part of the protocol, as a pure function. One state describes
+ * one process. The caller keeps the state in one place, passes every event to {@link stepNode} in order, and performs the effects. It calls
+ * {@link refusalToSign} twice per request: when the request is matched, and just before it is sent.
  *
  * Rules:
- * - It registers a session before it asks for keys, and signs nothing before a report of that session was answered.
- * - A revision is applied when it arrived without a gap in the stream, or as a snapshot, is in effect in every mirror, and no request is in
- *   progress that used an older table. Nothing older than the current state is applied.
- * - Every report sent has its own counter. A lease is taken only from the answer to the newest report, and counts from its **sending**, by
- *   whichever clock shows the most time passed: the monotonic clock stops while a machine sleeps, the wall clock can be set, and both can
- *   happen during one lease, so the time since boot is read as well.
- * - When its gateway is deleted, it drops its keys and everything in its mirrors; then it signs off and stops.
- * - An ended session loses its keys. In a new epoch (a database restore) the table is kept within the lease, minus what tombstones name, and
- *   registered as held; without a running lease, or without a table, it waits.
+ * - A node registers a session before it asks for keys, and signs nothing until a report of that session has got a response.
+ * - A revision is applied when it has arrived without a gap in the stream, or as a snapshot, when it is in effect in every replication
+ *   target, and when no request that used an older table is in progress. Nothing older than the current state is applied.
+ * - Every report has its own counter. A lease is taken only from the response to the newest report, and counts from the time when that
+ *   report was **sent**, by the clock that shows the longest time. Several clocks are needed: the monotonic clock stops while a machine
+ *   sleeps, the wall clock can be set, and both can happen during one lease. So the time since boot is read as well.
+ * - When its gateway is deleted, the node drops its keys and the content of its replication targets. Then it sends a last report and stops.
+ * - A session that has ended loses its keys. In a new epoch (after a restore of the database), the table is kept for the rest of the lease,
+ *   without the keys that tombstones name, and is registered as kept. Without a running lease or without a table, the node waits.
  */
 export interface NodeState {
   /** Undefined: not registered. */
   readonly session: { readonly sessionId: string; readonly epoch: string } | undefined;
-  /** Every revision up to this one is in effect, in the session's epoch; 0: none. */
+  /** The revision in the session's epoch that is in effect, with all earlier ones; 0: none. */
   readonly applied: number;
   /** The newest revision of any row in the table. */
   readonly newest: number;
-  /** Whether the node has a table: loaded in this session, or kept over a restore. */
+  /** Whether the node has a table, which was loaded in this session or kept over a restore. */
   readonly synced: boolean;
-  /** Counter of the newest report sent; 0: none in this session. */
+  /** Counter of the newest report that was sent; 0: none in this session. */
   readonly counter: number;
-  /** Reports whose answers are still accepted: only the newest report. */
+  /** Reports whose responses are still accepted. This is only the newest report. */
   readonly sent: readonly { readonly counter: number; readonly at: Instant }[];
-  /** The newest answered counter. */
+  /** The newest counter that got a response. */
   readonly answered: number;
-  /** Null seconds: unlimited. Undefined: none yet. */
+  /** The lease. Null seconds: unlimited. Undefined: none yet. */
   readonly lease: { readonly seconds: number | null; readonly from: Instant } | undefined;
   readonly leaving: boolean;
-  /** The gateway is deleted: it asks for nothing, signs nothing, and signs off once no mirror signs. */
+  /**
+   * Whether the gateway was deleted. Then the node asks for nothing and signs nothing, and sends its last report when no replication target
+   * signs any more.
+   */
   readonly gone: boolean;
-  /** Signatures that it must not use in another epoch, whatever the database says. Stored in its state folder, without secrets. */
+  /**
+   * Signatures that the node must not use in another epoch, whatever the database contains. Stored in the state folder, without secrets.
+   */
   readonly tombstones: readonly Tombstone[];
-  /** Epochs whose database was restored: their tombstones apply in that epoch too. Stored in its state folder. */
+  /**
+   * Epochs that began with a restore of the database. Tombstones of such an epoch apply within the epoch too. Stored in the state folder.
+   */
   readonly putBack: readonly string[];
 }
 
-/** A reading of this machine's clocks, milliseconds. */
+/** A reading of this machine's clocks, in milliseconds. */
 export interface Instant {
   readonly monotonicMs: number;
   readonly wallMs: number;
   /**
-   * Since boot, sleep included, where available: the only clock that neither stops nor can be set. May be up to a second old, which the lease's
-   * margin covers.
+   * Time since boot, including sleep, if it is available. It is the only clock that neither stops nor can be set. It may be up to a second
+   * old, which the margin of the lease covers.
    */
   readonly bootMs?: number;
 }
 
-/** An ended signature: of a key's secret version, in general or for one publication. */
+/** An ended signature: by a version of a key's secret, for all publications or for one. */
 export interface Tombstone {
   readonly signId: string;
   readonly version: number;
   /** Null: all publications. */
   readonly publishId: string | null;
-  /** Revision that ended it, in `epoch`. */
+  /** Revision that ended the signature, in `epoch`. */
   readonly revision: number;
   readonly epoch: string;
 }
 
 export type NodeEvent =
-  /** The control plane accepted a registration (without a table, or with the held one). */
+  /** The control plane has accepted a registration, either without a table or with the kept one. */
   | { readonly kind: 'registered'; readonly sessionId: string; readonly epoch: string; readonly accepted: readonly Tombstone[] }
   /** A report is about to be sent. */
   | { readonly kind: 'send'; readonly at: Instant; readonly leaving: boolean; readonly requestsUnderWay: number }
@@ -83,7 +90,7 @@ export type NodeEvent =
   | { readonly kind: 'expired'; readonly tombstones: readonly Tombstone[] };
 
 export type NodeEffect =
-  /** Sign and send this report over the bytes of `report-bytes.ts`. */
+  /** Sign this report over the bytes of `report-bytes.ts`, and send it. */
   | {
       readonly do: 'report';
       readonly counter: number;
@@ -107,7 +114,7 @@ export type NodeEffect =
 
 export type RefusalToSign = 'unregistered' | 'no_lease' | 'lease_over' | 'no_table' | 'leaving' | 'gone';
 
-/** A starting process. @param tombstones from its state folder */
+/** The state of a process that starts. @param tombstones the tombstones in its state folder */
 export const newNode = (tombstones: readonly Tombstone[], faults: Faults = NO_FAULTS, putBack: readonly string[] = []): NodeState => ({
   session: undefined,
   applied: 0,
@@ -123,7 +130,7 @@ export const newNode = (tombstones: readonly Tombstone[], faults: Faults = NO_FA
   putBack,
 });
 
-/** Remaining lease; 0 or less: over; infinite: unlimited. */
+/** Remaining time of the lease; 0 or less: the lease is over; infinite: it is unlimited. */
 export function leaseLeftMs({ lease }: Pick<NodeState, 'lease'>, now: Instant, faults: Faults = NO_FAULTS): number {
   if (!lease) return 0;
   if (lease.seconds === null) return Number.POSITIVE_INFINITY;
@@ -138,7 +145,7 @@ export function leaseLeftMs({ lease }: Pick<NodeState, 'lease'>, now: Instant, f
   return lease.seconds * 1000 - passed;
 }
 
-/** Why it must not sign now; undefined: it may. A node is ready exactly when this is undefined. */
+/** Returns why the node must not sign now; undefined: it may sign. A node is ready exactly when this is undefined. */
 export function refusalToSign(state: NodeState, now: Instant, faults: Faults = NO_FAULTS): RefusalToSign | undefined {
   if (state.gone) return 'gone';
   if (state.leaving) return 'leaving';
@@ -149,14 +156,17 @@ export function refusalToSign(state: NodeState, now: Instant, faults: Faults = N
   return leaseLeftMs(state, now, faults) <= 0 ? 'lease_over' : undefined;
 }
 
-/** The key of a publication. */
+/** The key that a publication uses. */
 export interface UsedKey {
   readonly signId: string;
   readonly version: number;
   readonly publishId: string;
 }
 
-/** Whether this signature ended in an earlier epoch than the session's. Within its own epoch, later data of the control plane prevails. */
+/**
+ * Whether this signature ended in an earlier epoch than the session's. Within the session's epoch, later data of the control plane takes
+ * precedence.
+ */
 export const isTombstoned = (
   { session, tombstones, putBack }: Pick<NodeState, 'session' | 'tombstones' | 'putBack'>,
   key: UsedKey,
@@ -202,7 +212,7 @@ type Of<K extends NodeEvent['kind']> = Extract<NodeEvent, { kind: K }>;
 const same = (a: Tombstone, b: Tombstone): boolean =>
   a.signId === b.signId && a.version === b.version && a.publishId === b.publishId && a.revision === b.revision && a.epoch === b.epoch;
 
-/** @param accepted tombstones that an operator has accepted, matched by all fields */
+/** @param accepted tombstones that an operator has accepted. A tombstone must match in all fields */
 function registered(state: NodeState, { sessionId, epoch, accepted }: Of<'registered'>, faults: Faults): Step {
   if (state.session?.sessionId === sessionId) return [state, []];
   const tombstones = state.tombstones.filter(
@@ -215,7 +225,7 @@ function registered(state: NodeState, { sessionId, epoch, accepted }: Of<'regist
 
 function send(state: NodeState, { at, leaving, requestsUnderWay }: Of<'send'>, faults: Faults): Step {
   if (!state.session) return [state, []];
-  // No new requests from now on; signing off waits for those in progress.
+  // From now on, no new requests begin. The last report waits for those in progress.
   if (leaving && requestsUnderWay > 0 && !faults.requestsNotWaitedFor) return [{ ...state, leaving }, [{ do: 'wait_for_requests' }]];
   const counter = state.counter + 1;
   const sent = { counter, at };
@@ -233,7 +243,7 @@ function send(state: NodeState, { at, leaving, requestsUnderWay }: Of<'send'>, f
 function answered(state: NodeState, { terms, at }: Of<'answered'>, faults: Faults): Step {
   const sent = state.sent.find(({ counter }) => counter === terms.counter);
   if (!state.session || !sent || terms.counter <= (faults.leaseFromOlderAnswer ? 0 : state.answered)) return [state, []];
-  // The control plane has forgotten an answer: another epoch.
+  // The control plane has forgotten a response, so the epoch is another one.
   if (terms.epoch !== state.session.epoch || terms.previousCounter < state.answered)
     return faults.noEpoch ? [state, []] : newEpoch(state, at, faults);
   const lease = { seconds: terms.leaseSeconds, from: faults.leaseCountsFromAnswer ? at : sent.at };
@@ -265,7 +275,7 @@ function refused(state: NodeState, { because, at }: Of<'refused'>, faults: Fault
   }
 }
 
-/** Final: ids of gateways are not reused. The session is kept for signing off. */
+/** Final, because ids of gateways are not reused. The session is kept for the last report. */
 function gone(state: NodeState): Step {
   if (state.gone) return [state, []];
   return [{ ...state, gone: true, synced: false, lease: undefined }, [{ do: 'drop_keys' }]];
@@ -281,7 +291,10 @@ function drop(state: NodeState, anew: boolean): Step {
   ];
 }
 
-/** The database was restored. The held table is used for the rest of the lease, minus tombstones, and registered as held. */
+/**
+ * The database was restored. The kept table is used for the rest of the lease, without the keys that tombstones name, and is registered as
+ * kept.
+ */
 function newEpoch(before: NodeState, at: Instant, faults: Faults): Step {
   const epoch = before.session?.epoch;
   const state = epoch === undefined || before.putBack.includes(epoch) ? before : { ...before, putBack: [...before.putBack, epoch] };
@@ -316,19 +329,19 @@ function ended(state: NodeState, tombstones: readonly Tombstone[]): Step {
 }
 
 /**
- * Identity of the state folder's file with private key, record and lock. A process that opens it after its predecessor's death may declare
- * the predecessor dead; an unreadable value is undefined and prevents that.
+ * The identity of the file in the state folder, which contains the private key, the record and the lock. A process that opens it after the
+ * end of its predecessor may declare that end. If a value cannot be read, it is undefined, and the end may not be declared.
  */
 export interface StateFile {
-  /** Id of the machine's boot: `/proc/sys/kernel/random/boot_id`. */
+  /** Id of the boot of the machine: `/proc/sys/kernel/random/boot_id`. */
   readonly bootId: string | undefined;
   readonly device: string | undefined;
   readonly inode: string | undefined;
 }
 
 /**
- * @param recorded the file's identity as the predecessor wrote it @param found its identity now
- * @param locked the kernel granted this process the exclusive lock, on the handle that it reads with
+ * @param recorded the identity of the file as the predecessor has written it @param found the identity now
+ * @param locked whether the kernel has granted this process the exclusive lock, on the handle with which it reads
  */
 export function maySucceed(
   recorded: StateFile,

@@ -1,33 +1,34 @@
 import { type Faults, NO_FAULTS } from './faults.js';
 
 /**
- * Whether a receipt is complete: the control plane's part of the protocol, as a pure function. (The node's part, whether a node may sign,
- * is `node.ts`; workers that outlive their maps, `hold.ts`; a restored database, `restore.ts`.)
+ * Decides whether a receipt is complete: the control plane's part of the protocol, as a pure function. (`node.ts` contains the node's part,
+ * `hold.ts` the rules for HAProxy workers that keep old maps, and `restore.ts` the rules for a restored database.)
  *
- * All decisions are made here. SQL selects the rows that an event needs, in one transaction; {@link step} decides on them; the caller writes
- * every row that is **no longer the same object** (`changedRows`), commits, and only then performs the effects. Rows that a step does not
- * need may be missing from the state; those listed for an event must be present and **locked** (`FOR UPDATE` on MariaDB), so that two
- * steps on one row never run at once.
+ * All decisions are made here. In one transaction, SQL selects the rows that an event needs, and {@link step} decides on them. Then the
+ * caller writes every row that is **not the same object any more** (`changedRows`), commits, and only after that performs the effects. Rows
+ * that a step does not need may be missing in the state. The rows listed for an event must be present and **locked** (`FOR UPDATE` on
+ * MariaDB), so that two steps on one row never run at the same time.
  *
  * | event | rows of the state | caller |
  * |---|---|---|
- * | {@link Register} | gateway; the session of that id, if any; the one it succeeds | `PUT …/sessions/{id}` |
+ * | {@link Register} | gateway; the session with that id, if any; the session that it succeeds | `PUT …/sessions/{id}` |
  * | {@link Ask} | **gateway with its counter's row locked**; the session | `GET …/snapshot`, before the read |
- * | {@link Record} | gateway; the session | `GET …/snapshot`, after the read and before the answer |
- * | {@link Report} | gateway; the session; the one it succeeds | `PUT …/sessions/{id}/report` |
- * | {@link Silence} | the session | a control plane that observed a session, see {@link observe} |
+ * | {@link Record} | gateway; the session | `GET …/snapshot`, after the read and before the response |
+ * | {@link Report} | gateway; the session; the session that it succeeds | `PUT …/sessions/{id}/report` |
+ * | {@link Silence} | the session | a control plane that has observed a session (see {@link observe}) |
  * | {@link Vouch} | the session | an operator |
- * | {@link Look} | gateway; its open receipts; every session with {@link isCandidate} | after an acknowledgement, and once a second |
+ * | {@link Look} | gateway; its open receipts; all sessions for which {@link isCandidate} is true | after an acknowledgement, and once a second |
  *
  *
- * Rules; the explorer (`test/protocol`) has shown each to be necessary:
- * - A receipt of R waits for every session that has asked for keys and has neither ended nor acknowledged ≥ R, except one whose **first**
- *   snapshot is recorded as ≥ R.
- * - The ask commits before the snapshot is read, and the read is never older than that commit: {@link Ask} returns the minimum revision.
- *   It is correct only if the counter's row is locked while it is read.
- * - A session's row holds the longest lease that the process may use: the reported one or the one in the answer.
- * - Times of different machines are never compared. A lease is over when a control plane has itself observed an unchanged counter for lease
- *   plus margin on its own monotonic clock ({@link observe}), and the counter is still unchanged in the deciding transaction.
+ * Rules, each of which the explorer (`test/protocol`) has shown to be necessary:
+ * - A receipt of revision R waits for every session that has asked for keys and has neither ended nor acknowledged R or a later revision.
+ *   Exception: a session whose **first** snapshot is recorded with R or a later revision.
+ * - The ask commits before the snapshot is read, and the read must not be older than that commit. {@link Ask} returns the minimum revision,
+ *   which is correct only if the counter's row is locked while it is read.
+ * - The row of a session contains the longest lease that the process may use: the one in its report or the one in the response.
+ * - Times of different machines are never compared. A lease is over when a control plane itself has observed on its monotonic clock that
+ *   the counter did not change for the lease plus a margin ({@link observe}), and the counter is still the same in the transaction that
+ *   decides.
  * - A completed receipt is stored, and never reopens.
  */
 export interface ControlState {
@@ -37,26 +38,28 @@ export interface ControlState {
 }
 
 export interface GatewayRow {
-  /** Random; changes when a restore is detected and when it is decided. Revisions of different epochs are not comparable. */
+  /** A random text, which changes when a restore is detected and when it is decided. Revisions of different epochs cannot be compared. */
   readonly epoch: string;
   /** The current revision, read in the same transaction. */
   readonly revision: number;
-  /** The gateway's setting; null: unlimited. */
+  /** The lease in the gateway's settings, in seconds; null: unlimited. */
   readonly leaseSeconds: number | null;
-  /** Sessions of a deleted gateway may only acknowledge and sign off. */
+  /** Whether the gateway was deleted. Its sessions may then only acknowledge and send a last report. */
   readonly deleted: boolean;
-  /** A detected restore awaits a decision: no snapshot, no change, no write but recovery's. */
+  /**
+   * Whether a detected restore waits for a decision. Until then there are no snapshots, no changes, and no writes except those of recovery.
+   */
   readonly held: boolean;
-  /** Since a restore: sessions that this database does not know may sign. Null: never restored. */
+  /** Set since a restore: sessions that this database does not know may still sign. Null: the database was never restored. */
   readonly quarantine: Quarantine | null;
 }
 
 export interface Quarantine {
-  /** The epoch that began with the detection: a later restore begins another quarantine. */
+  /** The epoch that began when the restore was detected. A later restore begins another quarantine. */
   readonly since: string;
-  /** The longest lease that any control plane has granted; null: an unlimited one. */
+  /** The longest lease, in seconds, that any control plane has granted; null: an unlimited one. */
   readonly longestLeaseSeconds: number | null;
-  /** Observed duration since the detection, on control planes' own monotonic clocks. */
+  /** The time since the detection, as observed by control planes on their own monotonic clocks. */
   readonly elapsedMs: number;
   /** The operator who states that no process from before the restore still signs. */
   readonly vouchedBy: string | null;
@@ -64,28 +67,28 @@ export interface Quarantine {
 
 export interface SessionRow {
   readonly sessionId: string;
-  /** Display name, not unique. */
+  /** Name for display, not unique. */
   readonly nodeId: string;
   readonly publicKey: string;
-  /** Credential of its last report, or of its registration. */
+  /** The credential of the last report, or of the registration. */
   readonly credentialId: string;
   readonly epoch: string;
-  /** Whether the session has asked for keys, or registered with a table. */
+  /** Whether the session has asked for keys, or was registered with a table. */
   readonly asked: boolean;
-  /** Whether the session registered with an earlier table: no snapshot exempts it. */
+  /** Whether the session was registered with an earlier table, so that no snapshot exempts it from receipts. */
   readonly withTable: boolean;
-  /** Revision of the first whole snapshot sent to it. */
+  /** Revision of the first whole snapshot that was sent to the session. */
   readonly firstRevision: number | null;
-  /** Every revision up to this one is in effect, by its own signature; 0: none. */
+  /** The revision that is in effect at the process, with all earlier ones, according to its own signature; 0: none. */
   readonly acknowledged: number;
-  /** Counter of its newest report; 0: none yet. */
+  /** Counter of the newest report; 0: none yet. */
   readonly counter: number;
-  /** The longest lease that it may use; null: unlimited. */
+  /** The longest lease, in seconds, that the session may use; null: unlimited. */
   readonly leaseSeconds: number | null;
-  /** Lower bound of the time since that report. */
+  /** Lower bound of the time since the newest report. */
   readonly silenceMs: number;
   readonly ending: Ending | null;
-  /** When it reported after it was vouched for, which disproves the operator's word. Unix time in milliseconds. */
+  /** When the session reported after an operator had vouched for it, which proves the operator wrong. Unix time in milliseconds. */
   readonly contradictedAt: number | null;
 }
 
@@ -99,28 +102,28 @@ export interface ReceiptRow {
   readonly revision: number;
   readonly epoch: string;
   readonly complete: boolean;
-  /** The receipt was open when the database was restored: whether it was ever complete is unknown. */
+  /** Whether the receipt was open when the database was restored. Then it is unknown whether it was ever complete. */
   readonly superseded: boolean;
 }
 
-/** A process registers its public key before it takes keys. Idempotent: it may be repeated after a lost response. */
+/** A process registers its public key before it gets keys. Idempotent: it may be repeated after a lost response. */
 interface Register {
   readonly kind: 'register';
   readonly sessionId: string;
   readonly nodeId: string;
   readonly publicKey: string;
   readonly credentialId: string;
-  /** Whether the process holds a table from before a restore, and signs with it: this counts as asking. */
+  /** Whether the process has a table from before a restore and signs with it. This counts as asking for keys. */
   readonly withTable: boolean;
-  /** Lease of that table; 0: none; null: unlimited. */
+  /** Lease of that table in seconds; 0: none; null: unlimited. */
   readonly leaseSeconds: number | null;
-  /** Living sessions of the credential, and their maximum. */
+  /** The number of open sessions of the credential, and their maximum. */
   readonly living: number;
   readonly sessionsMax: number;
   readonly succeeds: Succession | null;
 }
 
-/** Ends a session whose process is dead, or is this one; `proven`: signed with the predecessor's private key. */
+/** Ends a session whose process has ended, or a previous session of this process. `proven`: signed with the private key of that session. */
 export interface Succession {
   readonly sessionId: string;
   readonly proven: boolean;
@@ -136,7 +139,7 @@ interface Record {
   readonly sessionId: string;
   /** Revision of the snapshot that was read. */
   readonly revision: number;
-  /** The minimum revision returned by {@link Ask}. */
+  /** The minimum revision that {@link Ask} has returned. */
   readonly atLeast: number;
   readonly partial: boolean;
 }
@@ -144,32 +147,34 @@ interface Record {
 interface Report {
   readonly kind: 'report';
   readonly sessionId: string;
-  /** The signature of the session's key over `report-bytes.ts` is valid. */
+  /** Whether the signature by the session's key over `report-bytes.ts` is valid. */
   readonly authentic: boolean;
   readonly credentialId: string;
   readonly epoch: string;
   readonly counter: number;
   readonly revision: number;
-  /** The newest revision of any row in its table: a partial snapshot may be newer than the change that caused it. */
+  /** The newest revision of any row in the table of the process, because a partial snapshot may be newer than the change that caused it. */
   readonly newestRevision: number;
   readonly digest: string;
-  /** The control plane's own digest of exactly `revision`; undefined where unknown. */
+  /** The control plane's own digest at exactly `revision`; undefined if it is unknown. */
   readonly ownDigest: string | undefined;
-  /** The session's current lease; 0: none yet; null: unlimited. */
+  /** Current lease of the session in seconds; 0: none yet; null: unlimited. */
   readonly leaseSeconds: number | null;
   readonly leaving: boolean;
   readonly succeeds: Succession | null;
-  /** Unix time in milliseconds, for display only. */
+  /** Unix time in milliseconds. For display only. */
   readonly at: number;
 }
 
-/** A control plane has observed a silent session. Stores the silence, and ends the session if it exceeds lease plus margin. */
+/**
+ * A control plane has observed a silent session. Stores the silence, and ends the session if the silence exceeds the lease plus the margin.
+ */
 interface Silence {
   readonly kind: 'silence';
   readonly sessionId: string;
-  /** Counter of the observation. */
+  /** Counter at the observation. */
   readonly counter: number;
-  /** {@link silenceOf} the observation. */
+  /** The silence of the observation, as {@link silenceOf} returns it. */
   readonly silenceMs: number;
 }
 
@@ -180,7 +185,7 @@ interface Vouch {
   readonly at: number;
 }
 
-/** Completes receipts that nothing waits for. */
+/** Completes receipts for which no session has to be waited for. */
 interface Look {
   readonly kind: 'look';
 }
@@ -194,21 +199,21 @@ interface Restored {
   readonly longestLeaseSeconds: number | null;
 }
 
-/** Time that a control plane has observed since the detection: stored like a session's silence. */
+/** The time that a control plane has observed since the detection. It is stored like the silence of a session. */
 interface Elapsed {
   readonly kind: 'elapsed';
-  /** The observed quarantine. */
+  /** The quarantine that was observed. */
   readonly since: string;
   readonly elapsedMs: number;
 }
 
-/** An operator's decision. (`accept` and `delete-again` concern other rows.) */
+/** An operator's decision. (The decisions `accept` and `delete-again` concern other rows.) */
 interface Recover {
   readonly kind: 'recover';
   readonly epoch: string;
 }
 
-/** Ends a quarantine, which with unlimited leases has no other end. */
+/** Ends a quarantine. If leases are unlimited, a quarantine has no other end. */
 interface VouchForUnknown {
   readonly kind: 'vouch_for_unknown';
   readonly by: string;
@@ -217,8 +222,9 @@ interface VouchForUnknown {
 export type ControlEvent = Register | Ask | Record | Report | Silence | Vouch | Look | Restored | Elapsed | Recover | VouchForUnknown;
 
 /**
- * `unknown`, `epoch`, `ahead`: the node concludes that the database was restored. `ended`, `mismatch`: the node drops its keys and registers
- * again. `forged`, `repeated`: ignored. `held`: retry later. `gone`: the gateway is deleted. `taken`: the id has another key.
+ * Why a session is refused. `unknown`, `epoch`, `ahead`: the node concludes that the database was restored. `ended`, `mismatch`: the node
+ * drops its keys and registers again. `forged`, `repeated`: the node ignores the refusal. `held`: it tries again later. `gone`: the gateway
+ * was deleted. `taken`: the id belongs to another key.
  */
 export type Refusal = 'unknown' | 'forged' | 'ended' | 'epoch' | 'repeated' | 'ahead' | 'mismatch' | 'held' | 'gone' | 'taken' | 'too_many';
 
@@ -238,33 +244,33 @@ export type ControlEffect =
   | { readonly do: 'ended'; readonly sessionId: string; readonly ending: Ending }
   | { readonly do: 'contradicted'; readonly sessionId: string };
 
-/** The answer to a report. */
+/** The response to a report. */
 export interface Terms {
   readonly epoch: string;
-  /** The counter of the answered report. */
+  /** Counter of the report to which this is the response. */
   readonly counter: number;
-  /** The session's counter before: lower than an already answered one means that the database was restored. */
+  /** The session's counter before the report. If it is lower than a counter that already got a response, the database was restored. */
   readonly previousCounter: number;
   readonly revision: number;
-  /** Null: unlimited. 0: do not sign. */
+  /** Null: unlimited. 0: the process must not sign. */
   readonly leaseSeconds: number | null;
 }
 
-/** Longest lease of a session without an acknowledgement, so that crash loops do not accumulate sessions. */
+/** Maximum lease of a session without an acknowledgement, so that a process that crashes in a loop does not accumulate sessions. */
 const FIRST_LEASE_SECONDS = 60;
 const WARN_PART = 0.8;
 
-/** Margin of the control plane: 2 s plus 1 % of the lease, its bound on the drift between two monotonic clocks. */
+/** The margin of the control plane: 2 s plus 1 % of the lease, which is its bound for the drift between two monotonic clocks. */
 const leaseMarginMs = (leaseSeconds: number): number => 2000 + leaseSeconds * 10;
 
-/** Silence after which a session cannot sign; infinite for an unlimited lease. */
+/** The silence after which a session cannot sign any more; infinite for an unlimited lease. */
 export const leaseEndMs = (leaseSeconds: number | null): number =>
   leaseSeconds === null ? Number.POSITIVE_INFINITY : leaseSeconds * 1000 + leaseMarginMs(leaseSeconds);
 
-/** The longer lease; null (unlimited) is the longest. */
+/** Returns the longer lease; null (unlimited) is the longest. */
 export const longerLease = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : Math.max(a, b));
 
-/** Sessions that SQL may select for {@link Look}: no receipt waits for others. */
+/** Whether SQL may select the session for {@link Look}. No receipt waits for any other session. */
 export const isCandidate = ({ asked, ending }: Pick<SessionRow, 'asked' | 'ending'>): boolean => asked && ending === null;
 
 /** Whether the receipt waits for the session. */
@@ -285,7 +291,7 @@ export function waitsFor(
 export const isQuarantineOver = (quarantine: Quarantine | null): boolean =>
   quarantine === null || quarantine.vouchedBy !== null || quarantine.elapsedMs >= leaseEndMs(quarantine.longestLeaseSeconds);
 
-/** Decides one event on the rows of its transaction. */
+/** Decides on one event, with the rows of its transaction. */
 export function step(
   state: ControlState,
   event: ControlEvent,
@@ -368,7 +374,7 @@ function register(state: ControlState, event: Register, faults: Faults): Step {
 
 const firstLease = ({ leaseSeconds }: GatewayRow): number => Math.min(FIRST_LEASE_SECONDS, leaseSeconds ?? FIRST_LEASE_SECONDS);
 
-/** Ends the predecessor: its process is dead, and the successor has its private key. */
+/** Ends the predecessor: its process has ended, and the successor has its private key. */
 function succeed(state: ControlState, succession: Succession | null, by: SessionRow, faults: Faults): Step {
   if (!succession || succession.sessionId === by.sessionId) return [state, []];
   if (!succession.proven && !faults.successorWithoutProof) return [state, []];
@@ -381,7 +387,7 @@ const end = (state: ControlState, session: SessionRow, ending: Ending): Step => 
   [{ do: 'ended', sessionId: session.sessionId, ending }],
 ];
 
-/** The session, or why it may not ask. */
+/** Returns the session, or why it may not ask. */
 function living(state: ControlState, sessionId: string, faults: Faults): SessionRow | Refusal {
   const session = sessionOf(state, sessionId);
   if (!session) return 'unknown';
@@ -424,7 +430,7 @@ function report(state: ControlState, event: Report, faults: Faults): Step {
     const left = { ...session, counter: Math.max(session.counter, event.counter), silenceMs: 0, credentialId: event.credentialId };
     return end(withSession(state, left), left, { how: 'left' });
   }
-  // A table with newer rows than the acknowledged revision matches no single revision.
+  // A table with rows newer than the acknowledged revision does not match any single revision.
   const comparable = event.revision > 0 && event.newestRevision <= event.revision && event.ownDigest !== undefined;
   if (comparable && event.ownDigest !== event.digest && !faults.digestIgnored) return refuse(state, 'mismatch');
   const acknowledged = session.asked ? Math.max(session.acknowledged, event.revision) : session.acknowledged;
@@ -448,7 +454,7 @@ function report(state: ControlState, event: Report, faults: Faults): Step {
   return [next, [{ do: 'answer_report', terms }, ...effects]];
 }
 
-/** A session that was vouched for reports: the operator's word is disproved. */
+/** A session reports after an operator has vouched for it, which proves the operator wrong. */
 function afterTheEnd(state: ControlState, session: SessionRow, ending: Ending, event: Report): Step {
   if (ending.how !== 'vouched' || session.contradictedAt !== null) return refuse(state, 'ended');
   return [
@@ -473,7 +479,7 @@ function silence(state: ControlState, event: Silence, faults: Faults): Step {
   return silenceMs === session.silenceMs ? [state, []] : [withSession(state, { ...session, silenceMs }), []];
 }
 
-/** For a fault in tests: steps so wide that few of them show it. */
+/** For a fault in tests: steps so wide that few of them reveal the fault. */
 function roundedUp(silenceMs: number, { leaseSeconds }: SessionRow): number {
   const stepMs = leaseSeconds === null ? 1 : leaseEndMs(leaseSeconds) / 2;
   return Math.ceil((silenceMs + 1) / stepMs) * stepMs;
@@ -510,8 +516,8 @@ function restored(state: ControlState, { epoch, longestLeaseSeconds }: Restored,
     elapsedMs: 0,
     vouchedBy: null,
   };
-  // Stored silences may be older than lost reports. Reports of these sessions are refused from now on, and a counter that no report has makes
-  // every control plane restart its observation.
+  // The stored silences may be older than reports that were lost. From now on, reports of these sessions are refused. The counter gets a
+  // value that no report has, so that every control plane begins its observation again.
   const sessions = state.sessions.map((session) => (session.ending ? session : { ...session, counter: -1, silenceMs: 0 }));
   const receipts = state.receipts.map((receipt) => (receipt.complete ? receipt : { ...receipt, superseded: true }));
   return [{ ...state, sessions, receipts, gateway: { ...state.gateway, epoch, held: true, quarantine } }, []];
@@ -538,12 +544,12 @@ function vouchForUnknown(state: ControlState, { by }: VouchForUnknown): Step {
   return [{ ...state, gateway: { ...state.gateway, quarantine: { ...quarantine, vouchedBy: by } } }, []];
 }
 
-/** What one control plane has observed of a session, in memory. Its own monotonic milliseconds. */
+/** What one control plane has observed about a session, in memory. Times are its own monotonic milliseconds. */
 export interface Observation {
   readonly counter: number;
   /** The stored silence at the first read. */
   readonly foundMs: number;
-  /** When the first read with this counter had returned. */
+  /** When the first read with this counter returned. */
   readonly firstReturnedMs: number;
   /** When the last read with this counter began. */
   readonly lastBegunMs: number;
@@ -551,7 +557,7 @@ export interface Observation {
 
 /**
  * Updates an observation with a new read of the session's row.
- * @param begunMs before the read was sent @param returnedMs after it was answered
+ * @param begunMs a time before the read was sent @param returnedMs a time after its result arrived
  */
 export function observe(
   before: Observation | undefined,
@@ -565,9 +571,9 @@ export function observe(
   return { counter: row.counter, foundMs: row.silenceMs, firstReturnedMs: first, lastBegunMs: first };
 }
 
-/** Lower bound of the session's silence: what was stored, plus what was observed since. */
+/** Lower bound of the session's silence: what was stored, plus what was observed since then. */
 export const silenceOf = ({ foundMs, firstReturnedMs, lastBegunMs }: Observation): number =>
   foundMs + Math.max(0, Math.floor(lastBegunMs - firstReturnedMs));
 
-/** Step in which observed silence is stored: a tenth of the lease. Infinite for an unlimited lease. */
+/** The step in which observed silence is stored: a tenth of the lease. Infinite for an unlimited lease. */
 export const storeStepMs = (leaseSeconds: number | null): number => (leaseSeconds === null ? Number.POSITIVE_INFINITY : leaseSeconds * 100);

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Tombstone } from './node.js';
 
-/** Content of a session's Ed25519 signature; the counter prevents replays. */
+/** What the Ed25519 signature of a session covers. The counter prevents replays. */
 export interface SignedReport {
   gatewayId: string;
   epoch: string;
@@ -9,14 +9,14 @@ export interface SignedReport {
   counter: number;
   revision: number;
   newestRevision: number;
-  /** 64 hexadecimal digits, `digest.ts`. */
+  /** 64 hexadecimal digits (`digest.ts`). */
   digest: string;
   /** Null: unlimited. */
   leaseSeconds: number | null;
   leaving: boolean;
 }
 
-/** A JSON array in UTF-8, without white space, so that fields cannot run together. */
+/** Returns a JSON array in UTF-8 without white space, in which the boundaries of the values are unambiguous. */
 const bytes = (...values: (string | number | boolean | null)[]): Buffer => Buffer.from(JSON.stringify(values), 'utf8');
 
 export const reportBytes = (report: SignedReport): Buffer =>
@@ -33,7 +33,7 @@ export const reportBytes = (report: SignedReport): Buffer =>
     report.leaving,
   );
 
-/** Signed with the **predecessor's** key: its process is dead, and this session has its state file. */
+/** Signed with the key of the **predecessor**: its process has ended, and this session has its state file. */
 export const successionBytes = (succession: {
   gatewayId: string;
   predecessorId: string;
@@ -42,22 +42,22 @@ export const successionBytes = (succession: {
 }): Buffer =>
   bytes('signet/succession/1', succession.gatewayId, succession.predecessorId, succession.successorId, succession.successorPublicKey);
 
-/** Content of a registration's signature. */
+/** What the signature of a registration covers. */
 export interface SignedRegistration {
   gatewayId: string;
   sessionId: string;
   nodeId: string;
-  /** Whether the process holds a table from before a restore, and signs with it. */
+  /** Whether the process has a table from before a restore and signs with it. */
   withTable: boolean;
-  /** Lease of that table; null: unlimited. */
+  /** Lease of that table in seconds; null: unlimited. */
   leaseSeconds?: number | null;
-  /** Ended signatures, in the order sent. */
+  /** The ended signatures, in the order in which they were sent. */
   tombstones?: readonly Tombstone[];
 }
 
 /**
- * Signed with the session's **own** key at registration, so that nobody can register another's key, or add or remove tombstones. A newly
- * started process has no tombstones, and a shorter statement.
+ * Returns the bytes that a session signs with its **own** key at registration, so that nobody can register another process's key, or add or
+ * remove tombstones. A process that has just started has no tombstones, and its statement is shorter.
  */
 export function registrationBytes(registration: SignedRegistration): Buffer {
   const { gatewayId, sessionId, nodeId, withTable, leaseSeconds = 0, tombstones = [] } = registration;
