@@ -29,22 +29,22 @@ import { UsageCounter } from './session/usage-counter.js';
 
 /** A running gateway node. */
 export interface Gateway {
-  /** Port of the signing proxy; undefined when there is no upstream. */
+  /** Port of the signing proxy; undefined if there is no upstream. */
   readonly proxyPort: number | undefined;
   /** Port of `/sign`, `/readyz`, `/healthz` and `/metrics`. */
   readonly signPort: number;
-  /** Why the node does not sign; undefined when it does. */
+  /** Why the node does not sign; undefined if it signs. */
   readonly unready: string | undefined;
   readonly appliedRevision: number;
-  /** Becomes not ready, stops accepting connections, drains the open ones, and sends a last report. */
+  /** Stops the node: it becomes not ready, stops accepting connections, drains the open ones, and sends a last report. */
   close(): Promise<void>;
 }
 
-/** Bytes of all headers together (docs/contracts/apig.md §5.6). */
+/** Maximum size of all headers together, in bytes (docs/contracts/apig.md §5.6). */
 const ALL_HEADERS = 128 * 1024;
 
 /**
- * Starts a gateway node. It listens at once, and signs after it has registered and applied a snapshot.
+ * Starts a gateway node. It listens at once, and signs when it has registered and applied a snapshot.
  * @throws Error with the code `EADDRINUSE` when a port is in use
  */
 export async function startGateway(config: GatewayConfig, logger: Logger = createLogger(config.logLevel)): Promise<Gateway> {
@@ -132,7 +132,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger = creat
     async close() {
       if (leaving) return;
       leaving = true;
-      // It signs and replicates until the end, so that load balancers see /readyz fail first.
+      // The node signs and replicates until the end of this delay, so that load balancers notice first that /readyz fails.
       await delay(config.drainMs);
       await Promise.all(drains.map((drain) => drain.run(config.shutdownGraceMs)));
       stopping.abort();
@@ -140,7 +140,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger = creat
       proxy?.close();
       connections.stop();
       contact.stop();
-      // While an HAProxy continues to sign with its table, the session must not leave.
+      // While an HAProxy continues to sign with its table, the session must not end.
       const gone = haproxy ? await haproxy.stop() : true;
       await reporter.finish({ leaving: gone });
       keys.drop();
@@ -150,16 +150,16 @@ export async function startGateway(config: GatewayConfig, logger: Logger = creat
   };
 }
 
-/** Refusals for errors of Node's HTTP parser. */
+/** Refusals for the errors of Node's HTTP parser. */
 const PARSER_REFUSALS: Record<string, RefusalReason> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   HPE_INVALID_METHOD: 'method_not_allowed',
 };
 
-/** @param shouldUpgradeCallback which requests are upgrades; `Upgrade` headers of others are ignored */
+/** @param shouldUpgradeCallback decides which requests are upgrades; `Upgrade` headers of other requests are ignored */
 function serve(listener: RequestListener, shouldUpgradeCallback: (request: IncomingMessage) => boolean = () => false): Server {
   const server = createServer({ maxHeaderSize: ALL_HEADERS, requestTimeout: 300_000, noDelay: true, shouldUpgradeCallback }, listener);
-  // The entrypoints send `100 Continue` themselves, once they need the body.
+  // The entrypoints send `100 Continue` themselves, when they need the body.
   server.on('checkContinue', listener);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (!socket.writable) return void socket.destroy();

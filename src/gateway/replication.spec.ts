@@ -21,7 +21,7 @@ afterEach(async () => {
   await plane.stop();
 });
 
-/** Which key signs a request for `path` right now: its name, or the status of the refusal. */
+/** Which key signs a request for `path` now: the name of the key, or the status of the refusal. */
 async function signer(path: string): Promise<string | number> {
   const answer = await fetch(`http://127.0.0.1:${node.signPort}/sign`, {
     headers: { 'x-original-method': 'GET', 'x-original-uri': path, 'x-original-host': 'api.example' },
@@ -71,7 +71,7 @@ describe('a gateway node', () => {
     expect([await signer('/new'), await signer('/items')]).toEqual([orders.sign!.sign_key, 404]);
   });
 
-  it('reads a whole snapshot for an unknown kind of change, and none for a kind without effect', async () => {
+  it('reads a whole snapshot for an unknown kind of change, but none for a kind without an effect', async () => {
     node = await startTestGateway(plane);
     await plane.acknowledged(plane.commit([{ kind: 'feature', id: 'x', op: 'updated' }]));
     expect(snapshots()).toHaveLength(1);
@@ -97,7 +97,7 @@ describe('a gateway node', () => {
     expect(await signer('/orders')).toBe(404);
   });
 
-  it('reads a whole snapshot when heartbeats name a revision that does not arrive', async () => {
+  it('reads a whole snapshot when heartbeats contain a revision that does not arrive', async () => {
     node = await startTestGateway(plane);
     plane.publications = [items];
     plane.revision = 7;
@@ -106,7 +106,7 @@ describe('a gateway node', () => {
     expect(await signer('/orders')).toBe(404);
   });
 
-  it('continues after a lost connection from its revision, and repeated changes have no effect', async () => {
+  it('continues from its revision after a lost connection, and repeated changes have no effect', async () => {
     node = await startTestGateway(plane);
     plane.dropWatchers();
     const revision = plane.deleteSign(orders.sign!.sign_id);
@@ -117,7 +117,7 @@ describe('a gateway node', () => {
     expect(snapshots()).toHaveLength(1);
   });
 
-  it('drops a key that is deleted during the look-up of an earlier change, and does not restore it from the answer', async () => {
+  it('drops a key that is deleted during the look-up of an earlier change, and does not restore it from the response', async () => {
     node = await startTestGateway(plane);
     const doomed = orders.sign!;
     let release = () => undefined as void;
@@ -132,7 +132,7 @@ describe('a gateway node', () => {
     expect(await signer('/orders')).toBe(403);
   });
 
-  it('keeps signing while the control plane is unavailable, and catches up afterwards', async () => {
+  it('continues to sign while the control plane is unavailable, and applies the missed changes afterwards', async () => {
     node = await startTestGateway(plane);
     const { port } = plane;
     await plane.stop();
@@ -146,7 +146,7 @@ describe('a gateway node', () => {
     expect(await signer('/orders')).toBe(403);
   });
 
-  it('does not return to an older state because of a cached answer or a lagging control plane', async () => {
+  it('does not return to an older state because of a cached response or a lagging control plane', async () => {
     node = await startTestGateway(plane);
     await plane.acknowledged(plane.deleteSign(orders.sign!.sign_id));
     orders.sign = sign();
@@ -186,9 +186,9 @@ describe('a gateway node', () => {
   });
 
   it.each(['unknown', 'epoch', 'ahead'] as const)(
-    'keeps signing with its keys after the database is restored, and reports that it has them: %s',
+    'continues to sign with its keys after the database is restored, and reports that it has them: %s',
     async (because) => {
-      // The node sends three reports within each lease.
+      // The node sends three reports during each lease.
       plane.leaseSeconds = 3;
       node = await startTestGateway(plane);
       await plane.acknowledged(plane.commit([{ kind: 'feature', id: 'x', op: 'updated' }]));
@@ -246,7 +246,7 @@ describe('a gateway node', () => {
     expect(plane.calls.slice(calls)).toEqual([]);
   });
 
-  it('that was disconnected when its gateway was deleted drops its keys and ends its session when it is connected again', async () => {
+  it('that was disconnected when its gateway was deleted drops its keys and ends its session when it reconnects', async () => {
     node = await startTestGateway(plane);
     await plane.acknowledged(1);
     const { port } = plane;
@@ -260,7 +260,7 @@ describe('a gateway node', () => {
     expect([await signer('/orders'), node.unready, snapshots(), sessions()]).toEqual([503, 'gateway_deleted', [], 0]);
   });
 
-  it('that starts after its gateway was deleted sends one request, and keeps running without keys', async () => {
+  it('that starts after its gateway was deleted sends one request, and continues to run without keys', async () => {
     plane.deleted = true;
     node = await startTestGateway(plane, {}, false);
     await plane.until(() => sessions() > 0);
@@ -278,7 +278,7 @@ describe('a gateway node', () => {
     expect(await signer('/orders')).toBe(orders.sign!.sign_key);
   });
 
-  it('signs nothing before it is registered, and answers with Retry-After', async () => {
+  it('signs nothing before it is registered, and responds with Retry-After', async () => {
     plane.refuseWith = 503;
     node = await startTestGateway(plane, {}, false);
     const ready = await fetch(`http://127.0.0.1:${node.signPort}/readyz`);
@@ -289,7 +289,7 @@ describe('a gateway node', () => {
     plane.refuseWith = undefined;
   });
 
-  it('stops signing when its lease ends, and signs again after a report is answered', async () => {
+  it('stops signing when its lease ends, and signs again after a report got a response', async () => {
     plane.leaseSeconds = 1;
     node = await startTestGateway(plane);
     expect(await signer('/orders')).toBe(orders.sign!.sign_key);
@@ -298,7 +298,7 @@ describe('a gateway node', () => {
     while ((await signer('/orders')) !== 503) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(performance.now() - start).toBeLessThan(stretched(1500));
     expect((await (await fetch(`http://127.0.0.1:${node.signPort}/readyz`)).json()) as object).toMatchObject({ reason: 'lease_over' });
-    // The report is answered, so the session has not ended, receipts have waited for it, and it may sign with its keys.
+    // The report got a response. So the session has not ended, receipts have waited for it, and it may sign with its keys.
     const revision = plane.bind(orders.publish_id, sign({ sign_key: 'bound_meanwhile' }));
     plane.refuseWith = undefined;
     await plane.acknowledged(revision);
@@ -339,7 +339,7 @@ describe('a gateway node', () => {
     expect(plane.calls[0]).toMatch(/\/signet\/v1\/instances\/another\/sessions\/[0-9a-f]{32}$/);
   });
 
-  it('acknowledges a deletion only after it has taken effect, so that of ten thousand requests none that begins later is signed with the key', async () => {
+  it('acknowledges a deletion only after it has taken effect: of ten thousand requests, none that begins later is signed with the key', async () => {
     node = await startTestGateway(plane);
     const doomed = orders.sign!.sign_key;
     let acknowledgedAt = Number.POSITIVE_INFINITY;

@@ -37,7 +37,7 @@ afterAll(async () => {
 type Options = Parameters<typeof raw>[3];
 const ask = (method: string, path: string, options?: Options, of: Gateway = node) => raw(of.signPort, method, path, options);
 
-/** The verdict of the backend on the request with the headers of an answer. */
+/** The backend's verdict on a request with the headers of a response. */
 function verdict(headers: Record<string, unknown>, request: { method: string; url: string; host: string; body?: string }) {
   return verifySignature(
     {
@@ -100,7 +100,7 @@ describe('/sign', () => {
     expect((await ask('POST', '/sign', options, lenient)).headers).toMatchObject({ 'x-sdk-content-sha256': 'UNSIGNED-PAYLOAD' });
   });
 
-  it('refuses a request that has the headers of two kinds of proxies or of none', async () => {
+  it('refuses a request with the headers of two kinds of proxies or of none', async () => {
     const both = { headers: { ...original('GET', '/orders').headers, ...forwarded('GET', '/orders').headers } };
     for (const options of [
       both,
@@ -122,7 +122,7 @@ describe('/sign', () => {
       expect(await ask('GET', '/sign', options)).toMatchObject({ status: 400, body: { error_code: 'APIG.0201' } });
   });
 
-  it.each(['post', 'Get', 'TRACE', 'ANY', 'PROPFIND', ''])('answers 405 for the method %j before it looks up an API', async (method) => {
+  it.each(['post', 'Get', 'TRACE', 'ANY', 'PROPFIND', ''])('answers 405 to the method %j before it looks up an API', async (method) => {
     const refused = { status: 405, body: { error_code: 'APIG.0201', error_msg: 'Method not allowed.' } };
     for (const dialect of [original, forwarded]) {
       const answer = await ask('GET', '/sign', dialect(method, '/orders'));
@@ -161,14 +161,14 @@ describe('/sign', () => {
     expect(await ask('GET', '/sign', original('GET', '/orders', { 'x-stage': 'TEST' }))).toMatchObject({ status: 404 });
   });
 
-  it('repeats code and message in headers, because nginx drops the body', async () => {
+  it('repeats the code and the message in headers, because nginx drops the body', async () => {
     const { status, headers, body } = await ask('GET', '/sign', original('GET', '/unknown'));
     const message = 'The API does not exist or has not been published in the environment.';
     expect([status, body]).toEqual([404, { error_code: 'APIG.0101', error_msg: message }]);
     expect(headers).toMatchObject({ 'signet-error-code': 'APIG.0101', 'signet-error-message': message });
   });
 
-  it('answers 403 for an API without a key, or marks the request if the operator has configured that', async () => {
+  it('answers 403 for an API without a key, or marks the request as unsigned if the operator has configured that', async () => {
     expect(await ask('GET', '/sign', original('GET', '/unbound'))).toMatchObject({ status: 403, body: { error_code: 'APIG.0705' } });
     const marked = { status: 200, headers: { authorization: 'unsigned', 'x-sdk-date': 'unsigned', 'x-sdk-content-sha256': 'unsigned' } };
     expect(await ask('GET', '/sign', original('GET', '/unbound'), lenient)).toMatchObject(marked);
@@ -190,7 +190,7 @@ describe('/sign', () => {
 });
 
 describe('/envoy', () => {
-  it("signs Envoy's own method and path below the prefix, with the body it sends", async () => {
+  it('signs the method and the path that Envoy sends below the prefix, with the body', async () => {
     for (const body of ['', '{"a":1}']) {
       const { headers } = await ask('POST', '/envoy/orders?x=1', { body, headers: { host: 'api.example' } });
       expect(verdict(headers, { method: 'POST', url: '/orders?x=1', host: 'api.example', body })).toMatchObject({
@@ -212,7 +212,7 @@ describe('POST /v1/sign', () => {
   const post = (body: unknown, headers: Record<string, string> = JSON_HEADERS) =>
     ask('POST', '/v1/sign', { body: JSON.stringify(body), headers });
 
-  it('returns the headers for a request that the caller sends', async () => {
+  it('returns the headers for a request that the caller will send', async () => {
     const body_sha256 = createHash('sha256').update('{}').digest('hex');
     const answer = await post({ method: 'PATCH', url: '/orders/1', host: 'api.example', body_sha256 });
     expect(answer.status).toBe(200);
@@ -222,7 +222,7 @@ describe('POST /v1/sign', () => {
     expect(verdict(answer.headers, request)).toMatchObject({ ok: true });
   });
 
-  it('cannot be used by web pages, because it accepts only JSON, at an address, localhost or a configured name', async () => {
+  it('cannot be used by web pages, because it accepts only JSON, and only at an address, localhost or a configured name', async () => {
     const question = { method: 'GET', url: '/orders', host: 'api.example' };
     const json = { 'content-type': 'application/json' };
     for (const host of ['127.0.0.1', '127.0.0.1:8711', '[::1]:8711', 'localhost:8711', 'LOCALHOST'])

@@ -130,7 +130,7 @@ onBothDatabases((name) => {
       const answers = await Promise.all(sessions.map((session) => machine.register(session)));
       expect(answers.map(({ status }) => status).filter((status) => status === 200)).toHaveLength(SESSIONS_MAX);
       expect(answers.find(({ status }) => status !== 200)?.body.code).toBe('session_too_many');
-      expect(service.logs.join('')).toContain('nearly as many sessions as it may have');
+      expect(service.logs.join('')).toContain('nearly reached its maximum number of sessions');
       const one = sessions[answers.findIndex(({ status }) => status === 200)]!;
       one.epoch = answers.find(({ status }) => status === 200)!.body.epoch;
       await machine.say(one, one.report(0, { leaving: true }));

@@ -228,16 +228,16 @@ onBothDatabases((name) => {
     });
 
     it('gets an error message for a command that cannot be executed', async () => {
-      await expect(iam.addUser({ name: 'alice' })).rejects.toThrow('the user alice is there already');
-      await expect(iam.addUser({ name: 'a b' })).rejects.toThrow('is no user name');
+      await expect(iam.addUser({ name: 'alice' })).rejects.toThrow('the user alice already exists');
+      await expect(iam.addUser({ name: 'a b' })).rejects.toThrow('is not a valid name of a user');
       await expect(iam.addUser({ name: 'new' }, { password: '' })).rejects.toThrow('8 to 1024 characters');
       await expect(iam.addUser({ name: 'new', domain: 'none' })).rejects.toThrow('there is no domain none');
-      await expect(iam.addProject({ name: 'shop' })).rejects.toThrow('the project shop is there already');
-      await expect(iam.grant({ user: 'alice', project: 'shop', role: 'Boss' })).rejects.toThrow('Boss is no role');
+      await expect(iam.addProject({ name: 'shop' })).rejects.toThrow('the project shop already exists');
+      await expect(iam.grant({ user: 'alice', project: 'shop', role: 'Boss' })).rejects.toThrow('Boss is not a role');
       await expect(iam.grant({ user: 'x', project: 'shop', role: 'APIG FullAccess' })).rejects.toThrow('there is no user x');
       await expect(iam.grant({ user: 'alice', project: 'x', role: 'APIG FullAccess' })).rejects.toThrow('there is no project x');
       await expect(iam.setPassword({ name: 'x' })).rejects.toThrow('there is no user x');
-      await expect(iam.issueToken('alice', 'blog')).rejects.toThrow('holds no role');
+      await expect(iam.issueToken('alice', 'blog')).rejects.toThrow('has no role');
     });
 
     it('lists users with their roles, and gets a token that works without a password', async () => {

@@ -92,7 +92,7 @@ describe('POST /v3/users/{user_id}/password', () => {
   });
 
   it.each([
-    ['the old password again', (old: string) => [old, old], 'The new password must be different from the one that it replaces.'],
+    ['the old password again', (old: string) => [old, old], 'The new password must differ from the old password.'],
     ['a short password', (old: string) => [old, 'short'], 'Invalid input: user.password'],
     ['a long password', (old: string) => [old, 'x'.repeat(1025)], 'Invalid input: user.password'],
     ['a number', (old: string) => [old, 12_345_678], 'Invalid input: user.password'],

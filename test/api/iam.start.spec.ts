@@ -195,10 +195,10 @@ onBothDatabases((name) => {
       expect(error).toBeInstanceOf(IamFileError);
       for (const fault of [
         'projcts is not known',
-        'projects[0].name is no project name',
+        'projects[0].name must be a valid name of a project',
         'projects[1].domain must be a text',
         'users[0].password must',
-        'users[1].name is no user name',
+        'users[1].name must be a valid name of a user',
         'users[1].enabled must be true or false',
         'users[1].admin is not known',
       ]) {
@@ -227,20 +227,20 @@ onBothDatabases((name) => {
           .slice(1)
           .map((line) => line.slice(4)),
       ).toEqual([
-        'projects[1] stands twice: default/p',
-        'users[1] stands twice: default/alice',
-        'projects[2].domain names no domain: none',
-        'users[0] needs either password or password_hash',
+        'projects[1] occurs more than once: default/p',
+        'users[1] occurs more than once: default/alice',
+        'projects[2].domain must be an existing domain: none',
+        'users[0] must have either password or password_hash',
         'users[0].password_hash must be Argon2id in PHC format with 8 to 128 MiB',
-        'users[1] needs either password or password_hash',
-        'users[1].roles[0].project names no project of default: none',
-        'users[2].domain names no domain: none',
+        'users[1] must have either password or password_hash',
+        'users[1].roles[0].project must be a project of default: none',
+        'users[2].domain must be an existing domain: none',
         'users[2].password_hash must be Argon2id in PHC format with 8 to 128 MiB',
-        'policies[0].name is kept for policies of the system',
+        'policies[0].name is reserved for system policies',
         'policies[0].policy: Statement[0].Action[0] names no action of this service',
-        'policies[1].domain names no domain: none',
+        'policies[1].domain must be an existing domain: none',
         'policies[1].policy: Version must be "1.1"',
-        'groups[0].users[0] names no user of default: nobody',
+        'groups[0].users[0] must be a user of default: nobody',
         'groups[0].roles[0].role must be one of APIG Administrator, APIG FullAccess, APIG ReadOnlyAccess, or a policy of default',
       ]);
       const service = await start();

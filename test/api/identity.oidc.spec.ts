@@ -277,13 +277,13 @@ describe.each<JwsAlgorithm>(['RS256', 'ES256'])('an OIDC issuer that signs with 
 
     it('maps roles to policies of the domain default; an unknown policy is reported and grants nothing', async () => {
       const started = await start({}, { roles: { editor: ['only reading', 'APIG FulAccess'] } });
-      expect(started.logs.join('')).toContain('there is no policy APIG FulAccess');
+      expect(started.logs.join('')).toContain('the policy APIG FulAccess in SIGNET_IDENTITY_FILE does not exist');
       expect(await read(issuer.token(editor), 'shop', started)).toBe(403);
       const policy = { Version: '1.1', Statement: [{ Effect: 'Allow', Action: ['apig:*:get*', 'apig:*:list*'] }] };
       await started.app.get(AccessAdminService).putPolicy({ name: 'only reading' }, { policy });
       expect(await read(issuer.token(editor), 'shop', started)).toBe(404);
       expect((await client(issuer.token(editor), 'shop', started).delete(`${SIGNS}/none`)).status).toBe(403);
-      expect((await start({}, { roles: { editor: ['only reading'] } })).logs.join('')).not.toContain('there is no policy');
+      expect((await start({}, { roles: { editor: ['only reading'] } })).logs.join('')).not.toContain('SIGNET_IDENTITY_FILE does not exist');
     });
 
     it('maps projects to other names', async () => {

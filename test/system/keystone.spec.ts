@@ -535,7 +535,7 @@ const BAD_TOKEN = { error_code: 'APIG.1002', error_msg: 'Incorrect token or toke
         [keystone.jwsKeys.privateKey.export({ type: 'pkcs8', format: 'pem' }), 'the file contains a private key instead of a public one'],
         [
           generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ type: 'spki', format: 'pem' }),
-          'the key is not of the curve P-256',
+          'the key must be on the curve P-256',
         ],
       ] as const) {
         writeFileSync(join(wrong, 'key.pem'), pem);

@@ -120,8 +120,8 @@ describe('an operator', () => {
       [{ SIGNET_DATA_DIR: 'package.json' }, /^SIGNET_DATA_DIR: .*package.json cannot be created/],
       [{ SIGNET_KEK_FILE: '/nowhere/kek' }, /^SIGNET_KEK_FILE: \/nowhere\/kek cannot be read \(ENOENT\)/],
       [{ DATABASE_URL: `mysql://root@127.0.0.1:${closed}/x` }, /^DATABASE_URL: cannot connect .* \(ECONNREFUSED/],
-      [{ SIGNET_ADMIN_PASSWORD: 'x'.repeat(2000) }, /^SIGNET_ADMIN_PASSWORD: a password has 8 to 1024 characters/],
-      [{ SIGNET_ADMIN_PASSWORD: 'x' }, /^SIGNET_ADMIN_PASSWORD: a password has 8 to 1024 characters/],
+      [{ SIGNET_ADMIN_PASSWORD: 'x'.repeat(2000) }, /^SIGNET_ADMIN_PASSWORD: the password must have 8 to 1024 characters/],
+      [{ SIGNET_ADMIN_PASSWORD: 'x' }, /^SIGNET_ADMIN_PASSWORD: the password must have 8 to 1024 characters/],
     ] as const)
       expect(await refused(env)).toMatch(words);
   });

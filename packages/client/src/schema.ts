@@ -320,13 +320,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the credentials of gateways and verifiers, newest first
+         * List the credentials of gateway nodes and verifiers, newest first
          * @description Requires the action `signet:gateways:list` in the project of the token.
          */
         get: operations["ListGatewayTokens"];
         put?: never;
         /**
-         * Create a credential for gateways or verifiers; its token is shown once
+         * Create a credential for gateway nodes or verifiers; only this response contains its token
          * @description Requires the action `signet:gateways:create` in the project of the token.
          */
         post: operations["CreateGatewayToken"];
@@ -366,7 +366,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Create a replacement for a credential, which ends after an overlap
+         * Replace a credential by a new one; the old one ends after an overlap
          * @description Requires the action `signet:gateways:renew` in the project of the token.
          */
         post: operations["RenewGatewayToken"];
@@ -425,13 +425,13 @@ export interface paths {
         };
         get?: never;
         /**
-         * Register a process, before it takes keys
+         * Register a process, before it gets keys
          * @description Requires a credential of the gateway with the role `gateway`.
          */
         put: operations["RegisterSession"];
         post?: never;
         /**
-         * Vouch that a process signs no more
+         * Vouch that a process does not sign any more
          * @description Requires the action `signet:nodes:delete` in the project of the token.
          */
         delete: operations["VouchForSession"];
@@ -449,7 +449,7 @@ export interface paths {
         };
         get?: never;
         /**
-         * Acknowledge a revision, keep a session alive, renew its lease
+         * Report: acknowledge a revision, keep the session alive and renew its lease
          * @description Requires a credential of the gateway with the role `gateway`.
          */
         put: operations["ReportSession"];
@@ -473,7 +473,7 @@ export interface paths {
          */
         get: operations["ShowInstanceSettings"];
         /**
-         * Set the lease of the nodes of a gateway, masking of secrets, and how encoded slashes are handled
+         * Change the settings of a gateway: the lease of its nodes, the masking of secrets, and the handling of encoded slashes and open connections
          * @description Requires the action `signet:settings:update` in the project of the token.
          */
         put: operations["UpdateInstanceSettings"];
@@ -584,7 +584,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show what deleting the key would affect
+         * Show what the deletion of the key would affect
          * @description Requires the action `signet:signs:getImpact` in the project of the token.
          */
         get: operations["ShowSignatureKeyImpact"];
@@ -624,13 +624,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show the rotation of a key, and which verifiers hold both secrets
+         * Show the rotation of a key, and which verifiers have both secrets
          * @description Requires the action `signet:rotations:get` in the project of the token.
          */
         get: operations["ShowSignatureKeyRotation"];
         put?: never;
         /**
-         * Give verifiers a new secret in addition to the one that signs
+         * Stage a new secret, which verifiers accept in addition to the one that signs
          * @description Requires the action `signet:rotations:create` in the project of the token.
          */
         post: operations["StageSignatureKeyRotation"];
@@ -654,7 +654,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sign with the new secret, now or at a time
+         * Promote the new secret, now or at a given time: it signs from then on
          * @description Requires the action `signet:rotations:promote` in the project of the token.
          */
         post: operations["PromoteSignatureKeyRotation"];
@@ -674,7 +674,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Retire the secret that does not sign, before its time or by force
+         * Retire the secret that does not sign, before its time or without waiting for acknowledgements
          * @description Requires the action `signet:rotations:retire` in the project of the token.
          */
         post: operations["RetireSignatureKeyRotation"];
@@ -692,7 +692,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get all keys and routes that a process signs with, at one revision
+         * Get all keys and routes with which a process signs, at one revision
          * @description Requires a credential of the gateway with the role `gateway`.
          */
         get: operations["ShowSnapshot"];
@@ -712,14 +712,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Give a verifier every secret that it accepts
+         * Get all secrets that a verifier accepts
          * @description Requires a credential of the gateway with the role `verifier`.
          */
         get: operations["ListVerificationKeys"];
         put?: never;
         post?: never;
         /**
-         * Report that this verifier accepts nothing any more
+         * Report that this verifier does not accept any keys any more
          * @description Requires a credential of the gateway with the role `verifier`.
          */
         delete: operations["LeaveVerification"];
@@ -759,7 +759,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Vouch that a verifier accepts nothing any more
+         * Vouch that a verifier does not accept any ended keys any more
          * @description Requires the action `signet:verifiers:delete` in the project of the token.
          */
         delete: operations["VouchForVerifier"];
@@ -776,7 +776,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Stream pointers to changes, as server-sent events
+         * Stream references to changes, as server-sent events
          * @description Requires a credential of the gateway with the role `gateway`.
          */
         get: operations["WatchChanges"];
@@ -816,7 +816,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List where the caller is logged in, newest first
+         * List the login sessions of the caller, newest first
          * @description Requires a token with any scope, or a signature.
          */
         get: operations["ListMySessions"];
@@ -839,7 +839,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * End a login of the caller, or the one of this request (`current`); revokes its tokens
+         * End a login session of the caller, or that of this request (`current`), and revoke its tokens
          * @description Requires a token with any scope, or a signature.
          */
         delete: operations["DeleteMySession"];
@@ -2970,7 +2970,7 @@ export interface paths {
         get: operations["ListPermanentAccessKeys"];
         put?: never;
         /**
-         * Create an access key; its secret is shown once
+         * Create an access key; only this response contains its secret
          * @description Requires a token with any scope, or a signature. Data of others also requires the action `iam:credentials:createCredential`.
          */
         post: operations["CreatePermanentAccessKey"];
@@ -2993,7 +2993,7 @@ export interface paths {
          */
         get: operations["ShowPermanentAccessKey"];
         /**
-         * Enable, disable or describe an access key
+         * Enable or disable an access key, or change its description
          * @description Requires a token with any scope, or a signature. Data of others also requires the action `iam:credentials:updateCredential`.
          */
         put: operations["UpdatePermanentAccessKey"];
@@ -3042,7 +3042,7 @@ export interface paths {
         get: operations["ListCustomPolicies"];
         put?: never;
         /**
-         * Create a policy; nobody holds it yet
+         * Create a policy, which is not assigned to anybody yet
          * @description Requires the action `iam:roles:createRole` in the scope of the token, which is a project or a domain.
          */
         post: operations["CreateCloudServiceCustomPolicy"];
@@ -3067,14 +3067,14 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete a policy; whoever holds it loses it
+         * Delete a policy and its assignments
          * @description Requires the action `iam:roles:deleteRole` in the scope of the token, which is a project or a domain.
          */
         delete: operations["DeleteCustomPolicy"];
         options?: never;
         head?: never;
         /**
-         * Modify a policy for everybody who holds it
+         * Modify a policy for all users and groups to whom it is assigned
          * @description Requires the action `iam:roles:updateRole` in the scope of the token, which is a project or a domain.
          */
         patch: operations["UpdateCloudServiceCustomPolicy"];
@@ -3088,7 +3088,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the services a token can reach
+         * List the services that a token can reach
          * @description Requires a token with any scope, or a signature.
          */
         get: operations["KeystoneShowCatalog"];
@@ -3108,7 +3108,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the domains a token can be scoped to
+         * List the domains to which a token can be scoped
          * @description Requires a token with any scope, or a signature.
          */
         get: operations["KeystoneListAuthDomains"];
@@ -3128,7 +3128,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the projects a token can be scoped to
+         * List the projects to which a token can be scoped
          * @description Requires a token with any scope, or a signature.
          */
         get: operations["KeystoneListAuthProjects"];
@@ -3207,7 +3207,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete a group; its users lose its roles
+         * Delete a group, whose users lose its roles
          * @description Requires the action `iam:groups:deleteGroup` in the scope of the token, which is a project or a domain.
          */
         delete: operations["KeystoneDeleteGroup"];
@@ -3276,7 +3276,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the projects in which the caller holds a role
+         * List the projects in which the caller has a role
          * @description Requires a token with any scope, or a signature.
          */
         get: operations["KeystoneListProjects"];
@@ -3348,7 +3348,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the roles that a user has directly
+         * List the roles that are assigned to a user directly
          * @description Requires the action `iam:permissions:listRolesForUserOnProject` in the scope of the token, which is a project or a domain.
          */
         get: operations["KeystoneListProjectPermissionsForUser"];
@@ -3381,7 +3381,7 @@ export interface paths {
         delete: operations["KeystoneRemoveProjectPermissionFromUser"];
         options?: never;
         /**
-         * Check whether a user has a role directly
+         * Check whether a role is assigned to a user directly
          * @description Requires the action `iam:permissions:checkRoleForUserOnProject` in the scope of the token, which is a project or a domain.
          */
         head: operations["KeystoneCheckProjectPermissionForUser"];
@@ -3456,7 +3456,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the users of the domain; without the action, only the caller
+         * List the users of the domain; without the action, the list contains only the caller
          * @description Requires a token with any scope, or a signature. Data of others also requires the action `iam:users:listUsers`.
          */
         get: operations["KeystoneListUsers"];
@@ -3498,7 +3498,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Change the password of a user who knows it; ends the tokens
+         * Change the password of a user who knows it, and end the tokens of the user
          * @description Requires no token.
          */
         post: operations["KeystoneUpdateUserPassword"];
@@ -3980,7 +3980,7 @@ export interface components {
         };
         AuthInput: {
             identity: components["schemas"]["IdentityInput"];
-            /** @description Exactly one of project and domain; a token without a scope if omitted */
+            /** @description Either project or domain. Default: a token without a scope */
             scope?: components["schemas"]["ScopeInput"];
         };
         AuthOpt: {
@@ -4005,13 +4005,13 @@ export interface components {
         };
         AwaitedView: {
             /**
-             * @description A process that signs, or one that verifies
+             * @description Whether the process signs or verifies
              * @enum {string}
              */
             kind: "session" | "verifier";
-            /** @description The id to vouch for it */
+            /** @description Id with which an operator can vouch for the process */
             id: string;
-            /** @description The name that the process uses for itself; may be empty */
+            /** @description Name that the process has chosen; may be empty */
             name: string;
             /**
              * Format: date-time
@@ -4313,7 +4313,7 @@ export interface components {
             password: string;
             /**
              * Format: password
-             * @description The password that it replaces
+             * @description The old password
              */
             original_password: string;
         };
@@ -4371,7 +4371,7 @@ export interface components {
         };
         CredentialChange: {
             /**
-             * @description With inactive, requests that it signs are refused
+             * @description inactive: requests that the key has signed are refused
              * @enum {string}
              */
             status?: "active" | "inactive";
@@ -4391,10 +4391,10 @@ export interface components {
         CredentialView: {
             /** @description The access key (AK) */
             access: string;
-            /** @description Owner of the key */
+            /** @description Id of the owner of the key */
             user_id: string;
             /**
-             * @description With inactive, requests that it signs are refused
+             * @description inactive: requests that the key has signed are refused
              * @enum {string}
              */
             status: "active" | "inactive";
@@ -4886,18 +4886,18 @@ export interface components {
             group_id: string;
             /** @description Environment */
             env_id: string;
-            /** @description Environment name, as in `X-Stage` */
+            /** @description Name of the environment, as in `X-Stage` */
             env_name: string;
-            /** @description Method, or ANY */
+            /** @description HTTP method, or ANY */
             req_method: string;
             /** @description Path template */
             req_uri: string;
             /**
-             * @description NORMAL matches the whole path, SWA by prefix
+             * @description NORMAL: the whole path must match, SWA: the path is a prefix
              * @enum {string}
              */
             match_mode: "NORMAL" | "SWA";
-            /** @description The key that signs; null if there is none */
+            /** @description Key that signs; null if there is none */
             sign: components["schemas"]["GatewaySignView"] | null;
         };
         GatewayResponseInput: {
@@ -4939,7 +4939,7 @@ export interface components {
             /** @description Signature key */
             sign_id: string;
             /**
-             * @description How the key signs
+             * @description Type of the key
              * @enum {string}
              */
             sign_type: "hmac" | "basic" | "public_key" | "aes" | "http-message-signatures";
@@ -4948,16 +4948,16 @@ export interface components {
              * @enum {string|null}
              */
             sign_algorithm: "aes-128-cfb" | "aes-256-cfb" | "ed25519" | "hmac-sha256" | null;
-            /** @description Key, in clear */
+            /** @description Key in plain text */
             sign_key: string;
-            /** @description Secret, in clear */
+            /** @description Secret in plain text */
             sign_secret: string;
-            /** @description The version of the secret; each new secret increases it */
+            /** @description Version of the secret; each new secret increases it */
             version: number;
         };
         GatewayTokenInput: {
             /**
-             * @description A gateway signs for the gateway; a verifier reads the keys that verifiers accept
+             * @description gateway: the credential is for nodes that sign for the gateway; verifier: it is for processes that fetch verification keys
              * @default gateway
              * @enum {string}
              */
@@ -4966,16 +4966,16 @@ export interface components {
             name?: string;
             /**
              * Format: date-time
-             * @description When the credential expires; never if omitted
+             * @description When the credential expires. Default: never
              */
             expires_at?: string;
-            /** @description SHA-256 of the only client certificate with which the credential is accepted (DER, hexadecimal, with or without colons). Needs mTLS on this server */
+            /** @description SHA-256 of the only client certificate with which the credential is accepted (DER, hexadecimal, with or without colons). Requires mTLS on this server */
             client_certificate_sha256?: string;
         };
         GatewayTokenListView: {
             /** @description Credentials */
             total: number;
-            /** @description Equals total: the list is not paged */
+            /** @description Equals total, because the list has no pages */
             size: number;
             /** @description Newest first */
             gateway_tokens: components["schemas"]["GatewayTokenView"][];
@@ -4983,7 +4983,7 @@ export interface components {
         GatewayTokenRenewalInput: {
             /**
              * Format: date-time
-             * @description When the new credential expires; if omitted, after the lifetime of the old one
+             * @description When the new credential expires. Default: after the lifetime of the old one
              */
             expires_at?: string;
             /**
@@ -4991,7 +4991,7 @@ export interface components {
              * @default 86400
              */
             overlap_seconds?: number;
-            /** @description SHA-256 of the only client certificate with which the credential is accepted (DER, hexadecimal, with or without colons). Needs mTLS on this server. If omitted, the certificate of the old credential */
+            /** @description SHA-256 of the only client certificate with which the credential is accepted (DER, hexadecimal, with or without colons). Requires mTLS on this server. Default: the certificate of the old credential */
             client_certificate_sha256?: string;
         };
         GatewayTokenView: {
@@ -5006,23 +5006,23 @@ export interface components {
             role: "gateway" | "verifier";
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the credential was created
              */
             create_time: string;
             /**
              * Format: date-time
-             * @description When it expires or ended; null means never
+             * @description When the credential expires or has ended; null means never
              */
             expires_at: string | null;
-            /** @description Whether the credential has ended: it is refused, and its sessions and verifiers can acknowledge nothing any more */
+            /** @description Whether the credential has ended, so that it is refused and its sessions and verifiers cannot acknowledge anything any more */
             expired: boolean;
-            /** @description The client certificate that it is bound to; null if none */
+            /** @description SHA-256 of the client certificate to which the credential is bound; null if none */
             client_certificate_sha256: string | null;
-            /** @description The first credential in its chain of renewals; null if this is the first */
+            /** @description Id of the first credential in the chain of renewals; null if this is the first */
             renewal_of: string | null;
-            /** @description Number of open sessions whose last report used it */
+            /** @description Number of open sessions whose last report used the credential */
             sessions: number;
-            /** @description Limit of sessions */
+            /** @description Maximum number of open sessions */
             sessions_max: number;
         };
         GroupCheckInput: {
@@ -5570,7 +5570,7 @@ export interface components {
         };
         LoginSessionPageView: {
             sessions: components["schemas"]["LoginSessionView"][];
-            /** @description For the next page; null at the end */
+            /** @description The `cursor` of the next page; null on the last page */
             next_cursor: string | null;
         };
         LoginSessionView: {
@@ -5582,21 +5582,21 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description Last use of one of its tokens, to the minute
+             * @description When a token of the session was last used, accurate to a minute
              */
             last_used_at: string | null;
             /**
              * Format: date-time
-             * @description When its tokens expire
+             * @description When the tokens of the session expire
              */
             expires_at: string;
-            /** @description How the user was authenticated; `local`: on the machine of the service */
+            /** @description How the user was authenticated; `local` means by a command on the machine of the service */
             methods: string[];
-            /** @description Address of the login; empty for a local one */
+            /** @description IP address of the login; empty for a local login */
             source_address: string;
             /** @description User-Agent of the login */
             user_agent: string;
-            /** @description Whether the token of this request belongs to it */
+            /** @description Whether the token of this request belongs to the session */
             current: boolean;
         };
         MemberGroupInput: {
@@ -5862,7 +5862,7 @@ export interface components {
             key: string;
         };
         NewCredential: {
-            /** @description Owner of the key; the caller if omitted */
+            /** @description Id of the owner of the key. Default: the caller */
             user_id?: string;
             /** @description For people */
             description?: string;
@@ -5873,10 +5873,10 @@ export interface components {
         NewCredentialView: {
             /** @description The access key (AK) */
             access: string;
-            /** @description Owner of the key */
+            /** @description Id of the owner of the key */
             user_id: string;
             /**
-             * @description With inactive, requests that it signs are refused
+             * @description inactive: requests that the key has signed are refused
              * @enum {string}
              */
             status: "active" | "inactive";
@@ -5887,7 +5887,7 @@ export interface components {
             create_time: string;
             /** @description For people */
             description: string;
-            /** @description The secret key (SK); it is shown only once */
+            /** @description The secret key (SK); not shown again */
             secret: string;
         };
         NewGatewayTokenView: {
@@ -5902,45 +5902,45 @@ export interface components {
             role: "gateway" | "verifier";
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the credential was created
              */
             create_time: string;
             /**
              * Format: date-time
-             * @description When it expires or ended; null means never
+             * @description When the credential expires or has ended; null means never
              */
             expires_at: string | null;
-            /** @description Whether the credential has ended: it is refused, and its sessions and verifiers can acknowledge nothing any more */
+            /** @description Whether the credential has ended, so that it is refused and its sessions and verifiers cannot acknowledge anything any more */
             expired: boolean;
-            /** @description The client certificate that it is bound to; null if none */
+            /** @description SHA-256 of the client certificate to which the credential is bound; null if none */
             client_certificate_sha256: string | null;
-            /** @description The first credential in its chain of renewals; null if this is the first */
+            /** @description Id of the first credential in the chain of renewals; null if this is the first */
             renewal_of: string | null;
-            /** @description Number of open sessions whose last report used it */
+            /** @description Number of open sessions whose last report used the credential */
             sessions: number;
-            /** @description Limit of sessions */
+            /** @description Maximum number of open sessions */
             sessions_max: number;
-            /** @description The token, for `Authorization: Bearer`; it is shown only once */
+            /** @description The token, for `Authorization: Bearer`; not shown again */
             token: string;
         };
         NewPolicy: {
-            /** @description Name, unique within the domain; it cannot be changed */
+            /** @description Name, unique within the domain; cannot be changed */
             display_name: string;
             /**
-             * @description Stored and returned only; both types are attached in projects
+             * @description Stored and returned, without an effect: policies of both types are attached in projects
              * @default XA
              * @enum {string}
              */
             type?: "XA" | "AX";
             /** @description For people */
             description?: string;
-            /** @description Other fields are refused, because they would not be evaluated */
+            /** @description The policy. Fields other than these are refused, because they would not be evaluated */
             policy: components["schemas"]["PolicyDocumentView"];
         };
         NewProject: {
             /** @description Unique within the domain */
             name: string;
-            /** @description Domain of the project; must be the domain of the caller. That domain if omitted */
+            /** @description Id of the domain, which must be that of the caller. Default: the domain of the caller */
             domain_id?: string;
             description?: string;
         };
@@ -5998,7 +5998,7 @@ export interface components {
             name: string;
             /** @description For people */
             description?: string;
-            /** @description Domain of the group; must be the domain of the caller. That domain if omitted */
+            /** @description Id of the domain, which must be that of the caller. Default: the domain of the caller */
             domain_id?: string;
         };
         NewWebhookEndpointEnvelope: {
@@ -6216,7 +6216,7 @@ export interface components {
             id?: string;
             /** @description Name */
             name?: string;
-            /** @description Domain of a user given by name */
+            /** @description Domain of a user that is given by name */
             domain?: components["schemas"]["DomainReference"];
             /** Format: password */
             password: string;
@@ -6452,7 +6452,7 @@ export interface components {
             id?: string;
             /** @description Name */
             name?: string;
-            /** @description Owner of a project given by name; the domain of the user if omitted */
+            /** @description Domain of a project that is given by name. Default: the domain of the user */
             domain?: components["schemas"]["DomainReference"];
         };
         ProjectTagView: {
@@ -6467,7 +6467,7 @@ export interface components {
             id: string;
             name: string;
             domain_id: string;
-            /** @description The domain, because projects are not nested */
+            /** @description Id of the domain, because projects are not nested */
             parent_id: string;
             enabled: boolean;
             /** @description Always false */
@@ -6478,7 +6478,7 @@ export interface components {
         PromotionInput: {
             /**
              * Format: date-time
-             * @description Now, if omitted
+             * @description When the new secret begins to sign. Default: now
              */
             at?: string;
         };
@@ -6562,44 +6562,44 @@ export interface components {
         };
         ReceiptVerifierView: {
             /**
-             * @description left means that it reported its end, keys_too_old that it was silent for longer than its declared maximum key age, vouched that an operator vouched for it, null that it counts
+             * @description left: the verifier has reported its end; keys_too_old: it was silent for longer than its declared maximum key age; vouched: an operator vouched for it; null: it has not ended
              * @enum {string|null}
              */
             ending: "left" | "keys_too_old" | "vouched" | null;
             /**
              * Format: date-time
-             * @description When it ended
+             * @description When the verifier ended
              */
             ended_at: string | null;
             /** @description Who vouched */
             vouched_by: string | null;
             /**
              * Format: date-time
-             * @description When the verifier asked for keys after somebody had vouched for it: since then the vouch is known to be wrong
+             * @description When the verifier asked for keys after an operator had vouched for it: the operator was wrong, because the verifier still runs
              */
             contradicted_at: string | null;
             /** @description Verifier */
             verifier_id: string;
-            /** @description The name that the process uses for itself; may be empty */
+            /** @description Name that the process has chosen; may be empty */
             name: string;
-            /** @description Id of the process; empty if it sends none */
+            /** @description Id of the process; empty if the process sends none */
             process_id: string;
             /**
-             * @description refuses means that it refuses every key that ended at or before the revision, behind that it may accept one, unknown that it sends no process id
+             * @description refuses: the verifier refuses all keys that ended at or before the revision; behind: it may still accept one; unknown: it sends no process id
              * @enum {string}
              */
             state: "refuses" | "behind" | "unknown";
-            /** @description The newest revision whose keys it has confirmed */
+            /** @description Newest revision whose keys the process has confirmed */
             shown_revision: number;
             /**
              * Format: date-time
-             * @description When it last asked for keys, to the minute
+             * @description When the process last asked for keys, accurate to a minute
              */
             last_seen_at: string;
         };
         ReceiptVerifiersView: {
             /**
-             * @description complete means that every known verifier refuses, behind that one may accept, none_known that none has ever asked for keys
+             * @description complete: all known verifiers refuse the ended keys; behind: at least one may still accept one; none_known: no verifier has ever asked for keys
              * @enum {string}
              */
             state: "complete" | "behind" | "none_known";
@@ -6627,7 +6627,7 @@ export interface components {
             sessions: components["schemas"]["ReceiptSessionView"][];
             /** @description Verifiers that may still accept keys that the revision ended */
             verifiers: components["schemas"]["ReceiptVerifiersView"];
-            /** @description True if the receipt is complete and every known verifier refuses the keys that the revision ended */
+            /** @description True if the receipt is complete and all known verifiers refuse the keys that the revision ended */
             refused_everywhere: boolean;
         };
         RegionListView: {
@@ -6861,29 +6861,29 @@ export interface components {
         };
         RetirementInput: {
             /**
-             * @description Retire the secret even if nodes or verifiers have not acknowledged the promotion; the audit trail records these
+             * @description If true, the secret is retired even if nodes or verifiers have not acknowledged the promotion; the audit trail records which have not
              * @default false
              */
             force?: boolean;
         };
         RetirementView: {
-            /** @description From this revision on the secret of signing_version signs */
+            /** @description Revision from which on the secret of signing_version signs */
             promoted_revision: number;
-            /** @description Receipt of that revision */
+            /** @description URL of the receipt of this revision */
             receipt: string;
             /**
-             * @description complete means that no process signs with the other secret any more
+             * @description complete: no process signs with the other secret any more; behind: a process may still do so
              * @enum {string}
              */
             signers: "complete" | "behind";
             /**
-             * @description complete means that every known verifier has confirmed the secret that signs
+             * @description complete: every known verifier has confirmed the secret that signs; behind: at least one has not
              * @enum {string}
              */
             verifiers: "complete" | "behind" | "none_known";
             /** @description Number of processes that have not acknowledged the promotion */
             total: number;
-            /** @description The processes that have not acknowledged it, at most 100. If it is empty while signers are behind, the receipt is open for another reason, such as a restore */
+            /** @description Processes that have not acknowledged the promotion, at most 100. If the list is empty while signers is behind, the receipt is open for another reason, such as a restore */
             waits_for: components["schemas"]["AwaitedView"][];
         };
         RevealedSignView: {
@@ -6910,7 +6910,7 @@ export interface components {
         RoleListView: {
             roles: components["schemas"]["RoleView"][];
             links: components["schemas"]["ListLinksView"];
-            /** @description Rows in this list */
+            /** @description Number of rows in this list */
             total_number: number;
         };
         RoleView: {
@@ -6936,17 +6936,17 @@ export interface components {
             links: components["schemas"]["SelfLinkView"];
         };
         RotationInput: {
-            /** @description New key. If omitted, it is unchanged for hmac and basic, and generated for aes and public_key */
+            /** @description New key. Default: unchanged for hmac and basic, generated for aes and public_key */
             sign_key?: string;
-            /** @description New secret, by the rules of the key’s type; generated if omitted */
+            /** @description New secret, which must meet the rules of the key’s type. Default: a generated one */
             sign_secret?: string;
             /**
-             * @description How long verifiers accept the old secret once the new one signs, in seconds
+             * @description How long verifiers accept the old secret after the new one has begun to sign, in seconds
              * @default 86400
              */
             overlap_seconds?: number;
             /**
-             * @description When the new secret begins to sign: at POST …/promote, at promote_at, or once every verifier seen lately holds it
+             * @description When the new secret begins to sign. manual: with POST …/promote; scheduled: at promote_at; verified: when all verifiers that were seen in the last 24 hours have it
              * @default manual
              * @enum {string}
              */
@@ -6960,15 +6960,15 @@ export interface components {
         RotationVerifierView: {
             /** @description Credential */
             token_id: string;
-            /** @description The name that the process uses for itself; may be empty */
+            /** @description Name that the process has chosen; may be empty */
             name: string;
-            /** @description Id of the process; empty if it sends none */
+            /** @description Id of the process; empty if the process sends none */
             process_id: string;
-            /** @description Whether it has confirmed both secrets */
+            /** @description Whether the process has confirmed both secrets */
             holds_both: boolean;
             /**
              * Format: date-time
-             * @description When it asked last
+             * @description When the process last asked for keys
              */
             last_seen_at: string;
         };
@@ -6976,11 +6976,11 @@ export interface components {
             /** @description Signature key */
             sign_id: string;
             /**
-             * @description staged means that the other secret will sign, overlap that it signed before, withdrawn that its promotion was undone
+             * @description staged: the other secret will sign; overlap: the other secret signed before; withdrawn: the promotion of the other secret was undone
              * @enum {string}
              */
             state: "staged" | "overlap" | "withdrawn";
-            /** @description Version that signs */
+            /** @description Version of the secret that signs */
             signing_version: number;
             /** @description Version of the other accepted secret */
             other_version: number;
@@ -6989,7 +6989,7 @@ export interface components {
              * @enum {string}
              */
             promotion: "manual" | "scheduled" | "verified";
-            /** @description How long the old one is accepted after that */
+            /** @description How long the old secret is accepted after the new one has begun to sign, in seconds */
             overlap_seconds: number;
             /**
              * Format: date-time
@@ -6998,17 +6998,17 @@ export interface components {
             promote_at: string | null;
             /**
              * Format: date-time
-             * @description When the other secret is retired, if the promotion is acknowledged then
+             * @description When the other secret is retired, if the promotion is acknowledged by then
              */
             retire_at: string | null;
-            /** @description What the retirement waits for in addition to its time; null if the rotation is staged */
+            /** @description What the retirement waits for, in addition to its time; null if the rotation is staged */
             retirement: components["schemas"]["RetirementView"] | null;
-            /** @description Verifiers seen in the last 24 hours */
+            /** @description Verifiers that were seen in the last 24 hours */
             verifiers: components["schemas"]["RotationVerifierView"][];
         };
         ScopeInput: {
             project?: components["schemas"]["ProjectReference"];
-            /** @description The domain of the user itself */
+            /** @description The domain of the user */
             domain?: components["schemas"]["DomainReference"];
         };
         SecurityTokenAuth: {
@@ -7017,7 +7017,7 @@ export interface components {
         SecurityTokenIdentity: {
             methods: "token"[];
             token?: components["schemas"]["SecurityTokenSource"];
-            /** @description Not supported; a request with it is refused */
+            /** @description Not supported: a request with this field is refused */
             policy?: {
                 [key: string]: unknown;
             };
@@ -7026,10 +7026,10 @@ export interface components {
             auth: components["schemas"]["SecurityTokenAuth"];
         };
         SecurityTokenSource: {
-            /** @description A token of the caller; the token in X-Auth-Token if omitted */
+            /** @description A token of the caller. Default: the token in X-Auth-Token */
             id?: string;
             /**
-             * @description Lifetime of the key; it ends with the token at the latest
+             * @description Lifetime of the key in seconds; the key ends together with the token at the latest
              * @default 900
              */
             duration_seconds?: number;
@@ -7071,129 +7071,129 @@ export interface components {
             status: "queued";
         };
         SessionAdmissionView: {
-            /** @description The history of the database to which revisions belong */
+            /** @description Epoch of the database to which the revisions belong */
             epoch: string;
-            /** @description Keys that ended in another epoch and that an operator has allowed to sign again */
+            /** @description Tombstones of keys that ended in another epoch and that an operator has allowed to sign again */
             accepted: components["schemas"]["TombstoneView"][];
             /** @description For how many days tombstones are kept */
             receipt_retention_days: number;
         };
         SessionInput: {
-            /** @description The name of the process, for people */
+            /** @description Name of the process, for people */
             node_id: string;
             /** @description Version of the software */
             version: string;
-            /** @description Ed25519, 32 bytes as base64url */
+            /** @description Ed25519 public key, 32 bytes as base64url */
             public_key: string;
-            /** @description Whether the process holds a table from before a restore of the database, and signs with it */
+            /** @description Whether the process has a table from before a restore of the database and signs with it */
             with_table?: boolean;
-            /** @description The lease of that table; null means unlimited */
+            /** @description Lease of this table in seconds; null means unlimited */
             lease_seconds?: number | null;
-            /** @description Signature by the session’s private key over the gateway, the session, its name, and what it keeps from before a restore */
+            /** @description Signature, by the session’s private key, over the gateway, the session, its name, and what it keeps from before a restore */
             signature: string;
-            /** @description Ends a session whose process has died, or which this process replaces */
+            /** @description Ends a session whose process has ended, or which this process replaces */
             succeeds?: components["schemas"]["SuccessionInput"];
-            /** @description Tombstones of the keys that ended last; sent after a restore of the database was detected */
+            /** @description Tombstones of the keys that ended most recently; sent after a restore of the database was detected */
             tombstones?: components["schemas"]["TombstoneInput"][];
         };
         SessionListView: {
             /** @description Processes */
             total: number;
-            /** @description Equals total: the list is not paged */
+            /** @description Equals total, because the list has no pages */
             size: number;
             /** @description By name */
             sessions: components["schemas"]["SessionView"][];
         };
         SessionReportInput: {
-            /** @description The epoch in the answer to the registration */
+            /** @description Epoch in the response to the registration */
             epoch: string;
-            /** @description Number of the report, one higher than that of the last report */
+            /** @description Number of the report: one higher than that of the last report */
             counter: number;
-            /** @description Every revision up to this one is in effect; 0 means none yet */
+            /** @description Revision that is in effect, with all earlier ones; 0 means none yet */
             applied_revision: number;
-            /** @description The newest revision of any row of the table */
+            /** @description Newest revision of any row in the table */
             newest_revision: number;
             /** @description Digest of the table: 64 hexadecimal digits */
             digest: string;
-            /** @description The lease that the process applies; 0 means none yet, null means unlimited */
+            /** @description Lease, in seconds, that the process applies; 0 means none yet, null means unlimited */
             lease_seconds: number | null;
-            /** @description The process has stopped signing and is shutting down */
+            /** @description Whether the process has stopped signing and is shutting down */
             leaving: boolean;
-            /** @description Signature by the session’s private key over the gateway, the session and all fields above */
+            /** @description Signature, by the session’s private key, over the gateway, the session and all fields above */
             signature: string;
-            /** @description Ends a session whose process has died */
+            /** @description Ends a session whose process has ended */
             succeeds?: components["schemas"]["SuccessionInput"];
-            /** @description The signatures since the last report */
+            /** @description Numbers of signatures since the last report */
             usage?: components["schemas"]["UsageInput"][];
         };
         SessionTermsView: {
-            /** @description The history of the database */
+            /** @description Epoch of the database */
             epoch: string;
-            /** @description Counter of the report that this answers */
+            /** @description Counter of the report to which this is the response */
             counter: number;
-            /** @description The session's counter before that report */
+            /** @description Counter of the session before this report */
             previous_counter: number;
             /** @description The current revision */
             revision: number;
-            /** @description The process must stop signing after this time without an answer; null means unlimited */
+            /** @description Time in seconds without a response after which the process must stop signing; null means unlimited */
             lease_seconds: number | null;
-            /** @description The control plane's clock at the answer: Unix time in milliseconds; for information only */
+            /** @description Clock of the control plane at the response: Unix time in milliseconds; for information only */
             time_ms: number;
         };
         SessionView: {
             /** @description A process that signs */
             session_id: string;
-            /** @description The name that the process uses for itself */
+            /** @description Name that the process has chosen */
             node_id: string;
-            /** @description Credential of its last report */
+            /** @description Id of the credential that the last report used */
             credential_id: string;
-            /** @description Every revision up to this one is in effect there */
+            /** @description Revision that is in effect at the process, with all earlier ones */
             applied_revision: number;
             /**
              * Format: date-time
-             * @description When it first acknowledged that revision
+             * @description When the process first acknowledged this revision
              */
             applied_at: string | null;
-            /** @description Version of its software */
+            /** @description Version of the software */
             version: string;
             /**
              * Format: date-time
-             * @description When it reported last
+             * @description Time of the last report
              */
             last_seen_at: string;
-            /** @description Maximum time for which it signs without an answer; null means unlimited */
+            /** @description Maximum time for which the process signs without a response from the control plane; null means unlimited */
             lease_seconds: number | null;
-            /** @description Minimum time for which it has been silent */
+            /** @description Minimum time since the last report */
             silent_seconds: number;
             /**
              * Format: date-time
-             * @description When it began
+             * @description When the session began
              */
             registered_at: string;
         };
         SettingsInput: {
-            /** @description A node that has lost the control plane stops signing after this time; with null it continues. Unchanged if an update omits it */
+            /** @description Lease in seconds: a node without a response from the control plane stops signing after this time; null means that it continues. Unchanged if an update omits it */
             lease_seconds?: number | null;
-            /** @description Lists, bindings and answers that change no secret show `dc0********2b3`. Unchanged if omitted. To switch it off requires  `signet:signs:reveal` as well */
+            /** @description Whether secrets are masked as in `dc0********2b3`, except in responses that set a secret. Unchanged if omitted. To switch it off also requires  the action `signet:signs:reveal` */
             mask_secrets?: boolean;
             /**
-             * @description With refuse, a request whose path has `%2F` gets 400, because a backend may read it as a slash; with pass, it is matched and signed as it was  sent. Omitted: unchanged
+             * @description refuse: a request with `%2F` in its path gets 400, because a backend may treat it as a slash; pass: the path is matched and signed as it was  sent. Unchanged if omitted
              * @enum {string}
              */
             encoded_slashes?: "refuse" | "pass";
             /**
-             * @description With close, the signing proxy closes an open WebSocket or stream when the key that signed it is deleted or unbound, or its API goes offline, and acknowledges the change only then; with keep, it stays open. Unchanged if omitted
+             * @description close: the signing proxy closes an open WebSocket or stream when the key that signed it is deleted or unbound, or when its API goes offline, and then acknowledges the change; keep: it stays open. Unchanged if omitted
              * @enum {string}
              */
             open_connections?: "keep" | "close";
         };
         SettingsView: {
-            /** @description Null means no lease */
+            /** @description Lease of the nodes in seconds; null means no lease */
             lease_seconds: number | null;
-            /** @description Whether secrets are masked where they are shown */
+            /** @description Whether secrets are masked in responses */
             mask_secrets: boolean;
             /**
-             * @description How a path with `%2F` is handled
+             * @description What happens to a request with `%2F` in its path
              * @enum {string}
              */
             encoded_slashes: "refuse" | "pass";
@@ -7367,19 +7367,19 @@ export interface components {
         SnapshotView: {
             /** @description Gateway */
             instance_id: string;
-            /** @description The history of the database to which the revision belongs */
+            /** @description Epoch of the database to which the revision belongs */
             epoch: string;
-            /** @description The revision of this response */
+            /** @description Revision of the gateway in this response */
             revision: number;
-            /** @description Whether the response contains only the requested publications. A requested publication that is absent no longer exists */
+            /** @description Whether the response contains only the requested publications. If a requested publication is absent, it does not exist any more */
             partial: boolean;
             /**
-             * @description Whether `%2F` in a path is refused or treated as data
+             * @description Whether a path with `%2F` is refused, or the `%2F` is treated as data
              * @enum {string}
              */
             encoded_slashes: "refuse" | "pass";
             /**
-             * @description With close, open WebSockets and streams are closed when their key is deleted, before the deletion is acknowledged
+             * @description close: open WebSockets and streams are closed when their key is deleted, before the deletion is acknowledged; keep: they stay open
              * @enum {string}
              */
             open_connections: "keep" | "close";
@@ -7390,11 +7390,11 @@ export interface components {
             /** @description Signature key */
             sign_id: string;
             /**
-             * @description staged means that the other secret will sign, overlap that it signed before, withdrawn that its promotion was undone
+             * @description staged: the other secret will sign; overlap: the other secret signed before; withdrawn: the promotion of the other secret was undone
              * @enum {string}
              */
             state: "staged" | "overlap" | "withdrawn";
-            /** @description Version that signs */
+            /** @description Version of the secret that signs */
             signing_version: number;
             /** @description Version of the other accepted secret */
             other_version: number;
@@ -7403,7 +7403,7 @@ export interface components {
              * @enum {string}
              */
             promotion: "manual" | "scheduled" | "verified";
-            /** @description How long the old one is accepted after that */
+            /** @description How long the old secret is accepted after the new one has begun to sign, in seconds */
             overlap_seconds: number;
             /**
              * Format: date-time
@@ -7412,16 +7412,16 @@ export interface components {
             promote_at: string | null;
             /**
              * Format: date-time
-             * @description When the other secret is retired, if the promotion is acknowledged then
+             * @description When the other secret is retired, if the promotion is acknowledged by then
              */
             retire_at: string | null;
-            /** @description What the retirement waits for in addition to its time; null if the rotation is staged */
+            /** @description What the retirement waits for, in addition to its time; null if the rotation is staged */
             retirement: components["schemas"]["RetirementView"] | null;
-            /** @description Verifiers seen in the last 24 hours */
+            /** @description Verifiers that were seen in the last 24 hours */
             verifiers: components["schemas"]["RotationVerifierView"][];
             /** @description New key, in plain text */
             sign_key: string;
-            /** @description New secret, in plain text; shown only once */
+            /** @description New secret, in plain text; not shown again */
             sign_secret: string;
         };
         StatementView: {
@@ -7430,13 +7430,13 @@ export interface components {
              * @enum {string}
              */
             Effect: "Allow" | "Deny";
-            /** @description `service:resource:operation`; `*` in the last two stands for any text */
+            /** @description `service:resource:operation`; `*` in the last two parts matches any text */
             Action: string[];
         };
         SuccessionInput: {
-            /** @description The session before this one in the same process, or one whose process has died */
+            /** @description Id of the previous session of this process, or of a session whose process has ended */
             session_id: string;
-            /** @description Signature by the private key of that session over the ids of the gateway and of both sessions, and the new public key */
+            /** @description Signature, by the private key of the previous session, over the ids of the gateway and of both sessions, and over the new public key */
             signature: string;
         };
         SwitchInput: {
@@ -7508,9 +7508,9 @@ export interface components {
         TemporaryCredentialView: {
             /** @description The access key (AK) */
             access: string;
-            /** @description The secret key (SK); it is shown only once */
+            /** @description The secret key (SK); not shown again */
             secret: string;
-            /** @description For `X-Security-Token` on every request that the key signs */
+            /** @description Value for `X-Security-Token` in every request that the key signs */
             securitytoken: string;
             /**
              * Format: date-time
@@ -7537,7 +7537,7 @@ export interface components {
             auth: components["schemas"]["AuthInput"];
         };
         TokenMethod: {
-            /** @description A token to exchange; the new one expires with it */
+            /** @description Token to exchange; the new token expires at the same time */
             id: string;
         };
         TokenView: {
@@ -7553,11 +7553,11 @@ export interface components {
             expires_at: string;
             methods: string[];
             user: components["schemas"]["OwnedView"];
-            /** @description Present when the token is scoped to a project */
+            /** @description Present if the token is scoped to a project */
             project?: components["schemas"]["OwnedView"];
-            /** @description Present when the token is scoped to a domain */
+            /** @description Present if the token is scoped to a domain */
             domain?: components["schemas"]["NamedView"];
-            /** @description Present when the token has a scope */
+            /** @description Present if the token has a scope */
             roles?: components["schemas"]["NamedView"][];
             /** @description Absent with `nocatalog` */
             catalog?: components["schemas"]["CatalogEntryView"][];
@@ -7565,25 +7565,25 @@ export interface components {
         TombstoneInput: {
             /** @description Signature key */
             sign_id: string;
-            /** @description The version of the signature key’s secret that has ended */
+            /** @description Version of the signature key’s secret that has ended */
             version: number;
-            /** @description Publication; null means all publications */
+            /** @description Id of the publication; null means all publications */
             publish_id: string | null;
-            /** @description The revision at which the key ended; it counts in `epoch` */
+            /** @description Revision, in `epoch`, at which the key ended */
             revision: number;
-            /** @description The history of the database to which the revision belongs */
+            /** @description Epoch of the database to which the revision belongs */
             epoch: string;
         };
         TombstoneView: {
             /** @description Signature key */
             sign_id: string;
-            /** @description The version of the signature key’s secret that has ended */
+            /** @description Version of the signature key’s secret that has ended */
             version: number;
-            /** @description Publication; null means all publications */
+            /** @description Id of the publication; null means all publications */
             publish_id: string | null;
-            /** @description The revision at which the key ended; it counts in `epoch` */
+            /** @description Revision, in `epoch`, at which the key ended */
             revision: number;
-            /** @description The history of the database to which the revision belongs */
+            /** @description Epoch of the database to which the revision belongs */
             epoch: string;
         };
         UnboundApiView: {
@@ -7689,7 +7689,7 @@ export interface components {
             publish_id: string;
             /** @description Signature key */
             sign_id: string;
-            /** @description Requests signed since the last report */
+            /** @description Number of requests signed since the last report */
             count: number;
             /** @description When the last of these requests was signed: Unix time in milliseconds */
             last_signed_at: number;
@@ -7758,7 +7758,7 @@ export interface components {
             /** @description Signature key */
             sign_id: string;
             /**
-             * @description How the key signs
+             * @description Type of the key
              * @enum {string}
              */
             sign_type: "hmac" | "basic" | "public_key" | "aes" | "http-message-signatures";
@@ -7767,76 +7767,76 @@ export interface components {
              * @enum {string|null}
              */
             sign_algorithm: "aes-128-cfb" | "aes-256-cfb" | "ed25519" | "hmac-sha256" | null;
-            /** @description The secrets, of which the signing one comes first */
+            /** @description The secrets; the one that signs comes first */
             versions: components["schemas"]["VerificationVersionView"][];
         };
         VerificationKeysView: {
             /** @description Gateway */
             instance_id: string;
-            /** @description The revision of this response */
+            /** @description Revision of the gateway in this response */
             revision: number;
-            /** @description Every key of the gateway */
+            /** @description All keys of the gateway */
             keys: components["schemas"]["VerificationKeyView"][];
         };
         VerificationVersionView: {
             /** @description Version */
             version: number;
             /**
-             * @description Every key has exactly one that signs
+             * @description Every key has exactly one secret that signs
              * @enum {string}
              */
             state: "signing" | "staged" | "retiring";
-            /** @description Key, in clear */
+            /** @description Key in plain text */
             sign_key: string;
-            /** @description Secret, in clear */
+            /** @description Secret in plain text */
             sign_secret: string;
         };
         VerifierListView: {
             /** @description Verifiers */
             total: number;
-            /** @description Equals total: the list is not paged */
+            /** @description Equals total, because the list has no pages */
             size: number;
             /** @description By name */
             verifiers: components["schemas"]["VerifierView"][];
         };
         VerifierView: {
             /**
-             * @description left means that it reported its end, keys_too_old that it was silent for longer than its declared maximum key age, vouched that an operator vouched for it, null that it counts
+             * @description left: the verifier has reported its end; keys_too_old: it was silent for longer than its declared maximum key age; vouched: an operator vouched for it; null: it has not ended
              * @enum {string|null}
              */
             ending: "left" | "keys_too_old" | "vouched" | null;
             /**
              * Format: date-time
-             * @description When it ended
+             * @description When the verifier ended
              */
             ended_at: string | null;
             /** @description Who vouched */
             vouched_by: string | null;
             /**
              * Format: date-time
-             * @description When the verifier asked for keys after somebody had vouched for it: since then the vouch is known to be wrong
+             * @description When the verifier asked for keys after an operator had vouched for it: the operator was wrong, because the verifier still runs
              */
             contradicted_at: string | null;
             /** @description Verifier */
             verifier_id: string;
-            /** @description The name that the process uses for itself; may be empty */
+            /** @description Name that the process has chosen; may be empty */
             name: string;
-            /** @description Id of the process; empty if it sends none */
+            /** @description Id of the process; empty if the process sends none */
             process_id: string;
             /** @description Credential */
             token_id: string;
-            /** @description The newest revision whose keys it has confirmed */
+            /** @description Newest revision whose keys the process has confirmed */
             shown_revision: number;
-            /** @description Age of its keys in seconds from which the verifier refuses every request; null if there is none */
+            /** @description Maximum age of the keys in seconds, after which the verifier refuses every request; null if there is none */
             max_age_seconds: number | null;
             /**
              * Format: date-time
-             * @description When it first asked for keys
+             * @description When the process first asked for keys
              */
             registered_at: string;
             /**
              * Format: date-time
-             * @description When it last asked for keys, to the minute
+             * @description When the process last asked for keys, accurate to a minute
              */
             last_seen_at: string;
         };
@@ -10560,13 +10560,13 @@ export interface operations {
     ShowSnapshot: {
         parameters: {
             query?: {
-                /** @description Only these publications, separated by commas, at most 200 */
+                /** @description Only these publications: ids, separated by commas, at most 200 */
                 publish_ids?: string;
-                /** @description Only publications bound to these keys, separated by commas, at most 200 */
+                /** @description Only publications that are bound to these keys: ids, separated by commas, at most 200 */
                 sign_ids?: string;
             };
             header: {
-                /** @description The session that asks */
+                /** @description Session of the calling process */
                 "Signet-Session": string;
             };
             path: {
@@ -10648,11 +10648,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description With `wait=N`, the answer comes when the keys differ from `If-None-Match`, or after N seconds, at most 30 (RFC 7240) */
+                /** @description With `wait=N`, the response is sent when the keys differ from `If-None-Match`, or after N seconds (RFC 7240); the maximum is 30 */
                 Prefer?: string;
-                /** @description The verifier refuses every request once its keys are older than this, in seconds (10 to 2592000): receipts do not wait for one that is silent for longer */
+                /** @description Maximum age of the keys in seconds (10 to 2592000), after which the verifier refuses every request: receipts do not wait for a verifier that is silent for longer */
                 "Signet-Max-Key-Age"?: number;
-                /** @description `name/process`: the name of the verifier in receipts, and a random id that the process generates at its start (8 to 64 letters, digits, `_`, `-`). Without the id a receipt cannot tell whether every process of that name refuses */
+                /** @description `name/process`: the name of the verifier in receipts, and a random id that the process generates at its start (8 to 64 letters, digits, `_`, `-`). Without the id, a receipt cannot show whether all processes with this name refuse a key */
                 "Signet-Verifier"?: string;
                 /** @description ETag of the keys that the verifier has */
                 "If-None-Match"?: string;
@@ -10670,7 +10670,7 @@ export interface operations {
                 headers: {
                     /** @description Identifies the keys that the verifier now has */
                     ETag?: string;
-                    /** @description Present when `Prefer` had an effect */
+                    /** @description Present if `Prefer` had an effect */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -10723,7 +10723,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description `name/process`: the name of the verifier in receipts, and a random id that the process generates at its start (8 to 64 letters, digits, `_`, `-`). Without the id a receipt cannot tell whether every process of that name refuses */
+                /** @description `name/process`: the name of the verifier in receipts, and a random id that the process generates at its start (8 to 64 letters, digits, `_`, `-`). Without the id, a receipt cannot show whether all processes with this name refuse a key */
                 "Signet-Verifier"?: string;
             };
             path: {
@@ -10844,13 +10844,13 @@ export interface operations {
     WatchChanges: {
         parameters: {
             query?: {
-                /** @description The revision that the subscriber has; `Last-Event-ID` takes precedence */
+                /** @description Revision that the subscriber has; `Last-Event-ID` takes precedence */
                 from?: number;
             };
             header?: {
-                /** @description The revision that the watcher has */
+                /** @description Revision that the watcher has */
                 "Last-Event-ID"?: string;
-                /** @description The session that asks */
+                /** @description Session of the calling process */
                 "Signet-Session"?: string;
             };
             path: {
@@ -18403,7 +18403,7 @@ export interface operations {
     ListPermanentAccessKeys: {
         parameters: {
             query?: {
-                /** @description Owner of the keys; the caller if omitted */
+                /** @description Id of the owner of the keys. Default: the caller */
                 user_id?: string;
             };
             header?: never;
@@ -18960,7 +18960,7 @@ export interface operations {
             query?: {
                 /** @description Exact name */
                 name?: string;
-                /** @description Id of the domain that owns the projects */
+                /** @description Id of the domain of the projects */
                 domain_id?: string;
             };
             header?: never;
@@ -19534,7 +19534,7 @@ export interface operations {
             query?: {
                 /** @description Exact name */
                 name?: string;
-                /** @description Id of the domain that owns the projects */
+                /** @description Id of the domain of the projects */
                 domain_id?: string;
             };
             header?: never;

@@ -80,7 +80,7 @@ frontend signet-${instance} from signet-${instance}
 
   # What two readers could read in two ways is refused before anything is looked up.
   ${answer(405, 'APIG.0201', 'Method not allowed.', ` hdr Allow "${METHODS.join(', ')}"`)} unless { method -m str ${METHODS.join(' ')} }
-  ${answer(400, 'APIG.0201', 'Bad request. There must be one Host, a name or an address.')} unless { req.fhdr_cnt(host) 1 } { req.fhdr(host) -m reg ${HOST} }
+  ${answer(400, 'APIG.0201', 'Bad request. Exactly one Host is required, which must be a name or an address.')} unless { req.fhdr_cnt(host) 1 } { req.fhdr(host) -m reg ${HOST} }
   ${answer(414, 'APIG.0201', 'Request URI too large.')} if { pathq,length gt ${TARGET_MAX} }
   http-request set-var(txn.absolute) bool(true) if { url -m beg -i http:// https:// }
   http-request set-uri / if { var(txn.absolute) -m bool } !{ pathq -m beg / }

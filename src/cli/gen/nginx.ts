@@ -46,7 +46,7 @@ server {
   underscores_in_headers off;
   ignore_invalid_headers on;
   if ($${own('two_hosts')}) {
-    return 400 '{"error_code":"APIG.0201","error_msg":"Bad request. There must be one Host, a name or an address."}';
+    return 400 '{"error_code":"APIG.0201","error_msg":"Bad request. Exactly one Host is required, which must be a name or an address."}';
   }
 
   location = /_signet_sign {

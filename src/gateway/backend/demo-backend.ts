@@ -11,26 +11,29 @@ const PACE = { bodyMinBytesPerSecond: 0, bodyTimeoutMs: 300_000 };
 export interface DemoBackendOptions {
   host?: string;
   allowUnsignedPayload?: boolean;
-  /** Fetches the keys again, once for each request that the current keys do not verify, because it may be signed with newer keys. */
+  /**
+   * Fetches the keys again. Called once for each request that the current keys do not verify, because the request may be signed with newer
+   * keys.
+   */
   refresh?: () => Promise<void>;
 }
 
-/** Failures that newer keys may resolve. */
+/** Failures that newer keys may fix. */
 const REFRESHED: ReadonlySet<string> = new Set(['unknown_key', 'signature_mismatch']);
 
 export interface DemoBackend {
   readonly port: number;
-  /** Number of accepted requests. */
+  /** Number of requests that were accepted. */
   readonly accepted: number;
   close(): Promise<void>;
 }
 
 /**
- * A backend that accepts only signed requests and reports the result: 200 with the key's name and whether the body is covered, 401
- * with the reason, or 503 when its keys are unavailable. For demonstrations and tests; production backends use the middlewares
- * of `signet-signing`.
+ * A backend that accepts only signed requests and reports the result: 200 with the name of the key and whether the body is covered, 401
+ * with the reason, or 503 if its keys are unavailable. For demonstrations and tests. Production backends use the middleware of
+ * `signet-signing`.
  * @param port 0: any free port
- * @param keys the accepted keys
+ * @param keys returns the accepted keys
  */
 export async function startDemoBackend(
   port: number,
@@ -60,7 +63,7 @@ export async function startDemoBackend(
     sendJson(response, verification.ok ? 200 : 401, { ...verification, request: seen });
   };
   const server = createServer((request, response) => void answer(request, response));
-  // Longer than the idle timeout of the gateway's connections.
+  // Longer than the idle time-out of the gateway's connections.
   server.keepAliveTimeout = 90_000;
   server.listen({ host, port });
   await once(server, 'listening');

@@ -5,15 +5,15 @@ import { systemNow } from '#signing/clock.js';
 import type { KeyMaterial } from '#signing/scheme.js';
 import { backOff } from '../control-plane/backoff.js';
 
-/** The control plane of a verifier, and its credential (role `verifier`). */
+/** The control plane of a verifier, and the verifier's credential (role `verifier`). */
 export interface VerificationSource {
-  /** The URL has no slash at its end. */
+  /** Has no slash at the end. */
   controlPlaneUrl: string;
   instanceId: string;
   token: string;
-  /** Name of the verifier in receipts. */
+  /** The name of the verifier in receipts. */
   name: string;
-  /** Cached keys older than this are not used; receipts rely on it. Default: 300. */
+  /** Maximum age of cached keys in seconds. Older keys are not used, and receipts rely on that. Default: 300. */
   maxAgeSeconds?: number;
 }
 
@@ -23,7 +23,7 @@ const MAX_AGE_SECONDS = 300;
 const PROCESS_ID_BYTES = 12;
 const RETRY = { firstMs: 100, longestMs: 5000 };
 
-/** Both clocks, because the monotonic one may stop while the machine sleeps, and the wall clock can be set. */
+/** A reading of both clocks, because the monotonic clock may stop while the machine sleeps, and the wall clock can be set. */
 interface Instant {
   monotonicMs: number;
   wallMs: number;
@@ -39,14 +39,17 @@ const ageMs = (then: Instant): number => {
 interface CachedKeys {
   etag: string;
   keys: readonly KeyMaterial[];
-  /** The time at which the request was sent that last confirmed these keys. Their age is the larger of the ages by the two clocks. */
+  /**
+   * The time at which the last request was sent that confirmed these keys. The age of the keys is the larger of their ages by the two
+   * clocks.
+   */
   asOf: Instant;
 }
 
 /**
- * Caches the verification keys of a backend, and keeps them current by long polling: the control plane responds as soon as keys
- * change, so that deleted keys are refused and staged keys accepted promptly. It fails closed: keys above their maximum age are
- * not used.
+ * Caches the verification keys of a backend and keeps them current by long polling. The control plane responds as soon as keys change, so
+ * that deleted keys are refused, and staged keys accepted, without delay. The client fails closed: keys above their maximum age are not
+ * used.
  */
 export class VerificationKeyClient {
   readonly #agent = new Agent({
@@ -76,8 +79,8 @@ export class VerificationKeyClient {
   }
 
   /**
-   * Fetches the keys now, for a request signed with a newer key or secret. Concurrent calls share one request.
-   * @throws Error when the control plane does not respond with keys
+   * Fetches the keys now, because a request is signed with a newer key or secret. Concurrent calls share one request.
+   * @throws Error when the control plane does not return keys
    */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#fetch(0).finally(() => {
@@ -86,7 +89,7 @@ export class VerificationKeyClient {
     return this.#refreshing;
   }
 
-  /** Drops the keys, and tells the control plane. */
+  /** Drops the keys and informs the control plane. */
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#polling;
@@ -108,7 +111,7 @@ export class VerificationKeyClient {
     }
   }
 
-  /** @throws Error when the control plane does not respond with keys */
+  /** @throws Error when the control plane does not return keys */
   async #fetch(waitSeconds: number, signal?: AbortSignal): Promise<void> {
     const asOf = instant();
     const { statusCode, headers, body } = await this.#request('GET', waitSeconds, signal);
@@ -118,7 +121,7 @@ export class VerificationKeyClient {
       return;
     }
     await body.dump();
-    // The response is at least as recent as the request, so the age counts from there.
+    // The response is at least as recent as the request, so the age counts from the request.
     if (statusCode === 304 && this.#cached) this.#cached = { ...this.#cached, asOf };
     else {
       if (statusCode === 401 || statusCode === 404) this.#cached = undefined;

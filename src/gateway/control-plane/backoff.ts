@@ -2,9 +2,9 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Exponential backoff with jitter: the delay doubles after each failure, and is drawn from its upper half, so that nodes which
- * lost the same control plane do not reconnect at the same moment.
- * @param failures number of failures so far, from 0
+ * Waits by exponential backoff with jitter. The delay doubles after each failure and is chosen at random from its upper half, so that nodes
+ * that have lost the same control plane do not reconnect at the same moment.
+ * @param failures the number of failures so far, from 0
  */
 export async function backOff(
   failures: number,

@@ -16,13 +16,13 @@ export class ControlPlaneRefusal extends Error {
   constructor(
     readonly call: string,
     readonly status: number,
-    /** The session error code, if the error concerns the session. */
+    /** The code of the error, if the error concerns the session. */
     readonly session?: Refusal,
   ) {
     super(`the control plane responded to ${call} with ${status}${session ? ` (${session})` : ''}`);
   }
 
-  /** The credential is unknown or revoked. */
+  /** Whether the credential is unknown or was revoked. */
   get denied(): boolean {
     return this.session === undefined && (this.status === 401 || this.status === 403);
   }
@@ -30,14 +30,14 @@ export class ControlPlaneRefusal extends Error {
 
 const SESSION_HEADER = 'signet-session';
 const HEADERS_TIMEOUT_MS = 10_000;
-/** After three missed heartbeats the connection counts as dead. */
+/** After three missed heartbeats, the connection counts as lost. */
 const SILENCE_MS = 3 * WATCH_HEARTBEAT_SECONDS * 1000;
-/** One event lists the changes of one revision, at most a thousand. */
+/** Maximum length of an event. One event contains the changes of one revision, which are at most a thousand. */
 const EVENT_CHARS = 4 * 1024 * 1024;
 
-/** HTTP client of the control plane's gateway API (lib/protocol/protocol.ts). */
+/** HTTP client of the control plane's API for gateway nodes (lib/protocol/protocol.ts). */
 export class ControlPlaneClient {
-  // The watch occupies one connection; reports and snapshots use the others.
+  // The watch uses one connection; reports and snapshots use the others.
   readonly #agent: Agent;
   readonly #base: string;
 
@@ -51,7 +51,7 @@ export class ControlPlaneClient {
     this.#base = `${config.controlPlaneUrl}/signet/v1/instances/${encodeURIComponent(config.instanceId)}`;
   }
 
-  /** @param only limits the snapshot to these publications and to those signed with these keys; absent: all */
+  /** @param only limits the snapshot to these publications and to those that are signed with these keys; absent: all */
   async snapshot(
     sessionId: string,
     signal: AbortSignal,
@@ -69,7 +69,7 @@ export class ControlPlaneClient {
       !Number.isSafeInteger(snapshot.revision) ||
       !Array.isArray(snapshot.publications)
     )
-      throw new Error('the control plane responded with an invalid snapshot, or with one of another gateway');
+      throw new Error('the control plane responded with an invalid snapshot, or with the snapshot of another gateway');
     return snapshot;
   }
 
@@ -83,7 +83,7 @@ export class ControlPlaneClient {
 
   /**
    * Passes every server-sent event to `onEvent` until the stream ends.
-   * @param after the last revision that was received
+   * @param after the last received revision
    * @param onOpen called when the control plane has accepted the watch
    */
   async watch(
@@ -167,7 +167,7 @@ const REFUSALS: ReadonlySet<string> = new Set<Refusal>([
   'too_many',
 ]);
 
-/** @param body of an error response: `{ code: 'session_…' }` if the error concerns the session */
+/** @param body the body of an error response: `{ code: 'session_…' }` if the error concerns the session */
 function sessionRefusalOf(body: unknown): Refusal | undefined {
   const { code } = (body ?? {}) as { code?: unknown };
   const because = typeof code === 'string' && code.startsWith('session_') ? code.slice('session_'.length) : '';

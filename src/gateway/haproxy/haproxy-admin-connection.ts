@@ -4,14 +4,14 @@ import type { HaproxyConfig } from '../../platform/config/gateway-config.js';
 import type { Worker } from '../../lib/receipts/hold.js';
 
 const TIMEOUT_MS = 2000;
-/** A command with its payload must fit into HAProxy's buffer (tune.bufsize, 16 KiB by default). */
+/** Maximum length of a payload. A command and its payload must fit into HAProxy's buffer (tune.bufsize, 16 KiB by default). */
 const PAYLOAD_CHARS = 12 * 1024;
 
-/** Name of the stick table that counts HAProxy's signatures for an instance. */
+/** The name of the stick table in which HAProxy counts its signatures for an instance. */
 export const usageTable = (instanceId: string): string => `signet_usage_${instanceId}`;
 const ENTRY = /^0x\S+: key=([^|\s]+)\|(\S+) .*\bgpc0=(\d+)/gm;
 
-/** Number of signatures of a key for a publication since the worker started. */
+/** The number of signatures of a key for a publication since the worker has started. */
 export interface HaproxyCount {
   publishId: string;
   signId: string;
@@ -22,17 +22,14 @@ export interface HaproxyInfo {
   worker: Worker;
   /** Whole seconds, rounded down. */
   uptimeSeconds: number;
-  /** It drains its connections and accepts no new ones. */
+  /** Whether the worker drains its connections and accepts no new ones. */
   stopping: boolean;
 }
 
 type Address = HaproxyConfig['socket'];
 const PROMPT = '\n> ';
 
-/**
- * One connection to the admin socket, in interactive mode: all its commands go to the same worker, even if a reload starts
- * another one.
- */
+/** A connection to the admin socket, in interactive mode: all its commands go to the same worker, even if a reload starts another one. */
 export class HaproxyAdminConnection {
   #answer = '';
 
@@ -78,10 +75,12 @@ export class HaproxyAdminConnection {
     return [...answer.matchAll(ENTRY)].map(([, signId = '', publishId = '', count]) => ({ publishId, signId, count: Number(count) }));
   }
 
-  /** Runs a command with an empty response on success. The error omits the response, because it can quote a map line with a secret. */
+  /**
+   * Runs a command whose response is empty on success. The error omits the response, because it can quote a line of a map with a secret.
+   */
   async #runSilent(command: string): Promise<void> {
     const answer = await this.#command(command);
-    // HAProxy echoes a plus sign for each payload line.
+    // HAProxy echoes a plus sign for each line of the payload.
     if (answer.replaceAll(/^(?:\+ )+/g, '').trim() !== '') throw new Error(`HAProxy rejected the command: ${command.split('\n', 1)[0]}`);
   }
 
@@ -109,14 +108,14 @@ export class HaproxyAdminConnection {
 }
 
 /**
- * Lists the process ids of all workers of an HAProxy master, those from before a reload included.
- * @param address of the master's socket (`haproxy -W -S`)
+ * Returns the process ids of all workers of an HAProxy master, including those from before a reload.
+ * @param address the address of the master's socket (`haproxy -W -S`)
  */
 export async function listWorkers(address: Address): Promise<number[]> {
   const socket = await connected(address);
   let answer = '';
   socket.on('data', (text: string) => (answer += text));
-  // The master closes its side after its response.
+  // The master closes its side of the connection after the response.
   socket.end('show proc\n');
   await once(socket, 'close');
   if (!answer.includes('# workers')) throw new Error("HAProxy's master did not list its workers");
@@ -127,7 +126,7 @@ async function connected(address: Address): Promise<Socket> {
   const socket = connect(address as { path: string }).setEncoding('utf8');
   socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error('HAProxy does not answer on its admin socket')));
   await once(socket, 'connect');
-  // A pending command has its own handler; an error between commands surfaces in the next one.
+  // A pending command has its own handler. An error between two commands is reported by the next one.
   socket.on('error', () => undefined);
   return socket;
 }

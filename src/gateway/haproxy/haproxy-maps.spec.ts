@@ -19,7 +19,7 @@ const tableOf = (publications: GatewayPublication[]) =>
   });
 const base64 = (secret: string) => Buffer.from(secret).toString('base64');
 
-it('the maps contain each key of a route once, in base64, and for a route without a key the reason', () => {
+it('the maps contain each key of a route once, in base64, and the reason for a route without a key', () => {
   const key = sign({ sign_id: 's1', sign_key: 'access', sign_secret: 'secret' });
   const table = tableOf([
     publication({ publish_id: 'p1', req_uri: '/a', match_mode: 'NORMAL', req_method: 'GET', sign: key }),
@@ -41,7 +41,7 @@ it('the maps contain each key of a route once, in base64, and for a route withou
   expect(haproxyMaps(table, { ...REFUSE, unbound: 'unsigned' })['exact.map'][1]).toBe('RELEASE|ANY|/e !unsigned');
 });
 
-it('two keys with the same access id have their own secrets', () => {
+it('two keys with the same access id have separate secrets', () => {
   const keys = ['one', 'two'].map((secret) => sign({ sign_id: `id_${secret}`, sign_key: 'shared', sign_secret: secret }));
   const maps = haproxyMaps(
     tableOf(keys.map((key) => publication({ req_uri: `/${key.sign_id}`, match_mode: 'NORMAL', sign: key }))),
@@ -51,7 +51,7 @@ it('two keys with the same access id have their own secrets', () => {
   expect(maps['exact.map'].map((line) => line.split(/[ |]/)[3])).toEqual(['id_one', 'id_two']);
 });
 
-it('an environment that the operator sets is the only one, and a malformed name selects no environment', () => {
+it('an environment that the operator configures is the only one, and a malformed name selects no environment', () => {
   const table = tableOf([
     publication({ env_name: 'RELEASE', req_uri: '/r', match_mode: 'NORMAL' }),
     publication({ env_name: 'staging', req_uri: '/s', match_mode: 'NORMAL' }),
@@ -61,7 +61,7 @@ it('an environment that the operator sets is the only one, and a malformed name 
   expect(haproxyMaps(table, { ...REFUSE, environment: 'staging' })['exact.map']).toEqual(['staging|ANY|/s !unbound']);
 });
 
-it('a look-up as HAProxy does it has the same result as the key table', () => {
+it('a look-up like HAProxy’s has the same result as the key table', () => {
   const segment = fc.constantFrom('a', 'b.', '{x}', 'c+', 'd%2De', '%C3%A9', '|');
   const template = fc.array(segment, { maxLength: 3 }).map((segments) => `/${segments.join('/')}`);
   const pattern = fc.record({
@@ -78,7 +78,7 @@ it('a look-up as HAProxy does it has the same result as the key table', () => {
       const { 'exact.map': exact, 'patterns.map': regexes } = haproxyMaps(table, REFUSE);
       const split = (line: string) => line.split(' ') as [string, string];
       const literal = new Map(exact.map(split));
-      // The look-up key as signet.lua writes it.
+      // The look-up key in the form in which signet.lua writes it.
       const canonical = asked.split('/').map(canonicalSegment).join('/');
       const found =
         literal.get(`RELEASE|${method}|${canonical}`) ??

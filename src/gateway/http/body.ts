@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-/** Hex SHA-256 of the empty string: the payload hash of a request without a body. */
+/** SHA-256 of the empty string in hex: the payload hash of a request without a body. */
 export const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
-/** How the headers frame the body, known before the body arrives. */
+/** How the headers frame the body. Known before the body arrives. */
 export type BodyFraming = { kind: 'none' } | { kind: 'length'; bytes: number } | { kind: 'chunked' };
 
 export function bodyFramingOf({ headers }: IncomingMessage): BodyFraming {
@@ -14,8 +14,8 @@ export function bodyFramingOf({ headers }: IncomingMessage): BodyFraming {
 }
 
 /**
- * Limits the bytes of request bodies in memory: in total, so that a flood cannot exhaust the process, and per client, so that
- * one client cannot use all of it.
+ * Limits the bytes of request bodies in memory: in total, so that a flood cannot exhaust the process, and per client, so that one client
+ * cannot use all of it.
  */
 export class MemoryBudget {
   #used = 0;
@@ -45,34 +45,36 @@ export class MemoryBudget {
 
 /** The minimum speed of a request body. */
 export interface BodyPace {
-  /** On average, after the first {@link GRACE_MS}. */
+  /** Minimum average speed after the first {@link GRACE_MS}. */
   bodyMinBytesPerSecond: number;
-  /** For the whole body. */
+  /** Time limit of the whole body. */
   bodyTimeoutMs: number;
 }
 const GRACE_MS = 5000;
 const CHECK_INTERVAL_MS = 500;
 
-/** A body, or the beginning of one that exceeds the limit; in that case the request is paused. */
+/** A body, or the beginning of a body that exceeds the limit. In the second case, the request is paused. */
 export interface ReadBody {
   chunks: Buffer[];
   bytes: number;
   whole: boolean;
-  /** Hex; absent when the body is not whole. */
+  /** Hash of the body in hex; absent if the body is incomplete. */
   sha256?: string;
 }
 
-/** `busy`: over the memory budget. `late`: slower than the minimum speed. `gone`: the client closed the connection. */
+/**
+ * `busy`: the memory budget is exceeded. `late`: the body is slower than the minimum speed. `gone`: the client has closed the connection.
+ */
 export type BodyFault = 'busy' | 'late' | 'gone';
 
 interface BodyRules {
   limit: number;
   pace: BodyPace;
-  /** Where the bytes are accounted; absent: they are hashed and discarded. */
+  /** The budget to which the bytes are charged; absent: the bytes are hashed and discarded. */
   buffer?: { budget: MemoryBudget; client: string };
 }
 
-/** Reads a body and hashes it as it arrives, so that a large body never blocks the event loop. */
+/** Reads a body and hashes it while it arrives, so that a large body never blocks the event loop. */
 export function readBody(request: IncomingMessage, { limit, pace, buffer }: BodyRules): Promise<ReadBody | BodyFault> {
   return new Promise((resolve) => {
     const hash = createHash('sha256');

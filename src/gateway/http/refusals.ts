@@ -1,6 +1,6 @@
 import { type AdmissionFault, METHODS } from './admission.js';
 
-/** Why a request was not signed or not forwarded: the label of the metric `signet_gateway_refused_total`. */
+/** Why a request was not signed or not forwarded. Also the label of the metric `signet_gateway_refused_total`. */
 export type RefusalReason =
   | 'api_unknown'
   | 'api_unbound'
@@ -21,8 +21,8 @@ export type RefusalReason =
   | 'backend_timeout';
 
 /**
- * An error response of the contract (docs/contracts/apig.md §5.6); where the contract has no code, the nearest one with a message of our
- * own.
+ * An error response of the contract (docs/contracts/apig.md §5.6). If the contract has no code for an error, the nearest code is used with
+ * a message of Signet.
  */
 export interface Refusal {
   reason: RefusalReason;
@@ -46,24 +46,24 @@ export const REFUSALS: Record<RefusalReason, Refusal> = {
   api_unbound: refusal('api_unbound', 403, 'APIG.0705', `${UNSIGNED} No signature key is bound to the API.`),
   key_gone: refusal('key_gone', 403, 'APIG.0705', `${UNSIGNED} The signature key of the API was deleted.`),
   not_synced: refusal('not_synced', 503, 'APIG.0705', `${UNSIGNED} The gateway has no keys yet.`, 1),
-  lease_over: refusal('lease_over', 503, 'APIG.0705', `${UNSIGNED} The gateway has lost its control plane.`, 1),
+  lease_over: refusal('lease_over', 503, 'APIG.0705', `${UNSIGNED} The gateway has lost the connection to its control plane.`, 1),
   gateway_deleted: refusal('gateway_deleted', 503, 'APIG.0705', `${UNSIGNED} The gateway was deleted.`),
   signature_failed: refusal('signature_failed', 500, 'APIG.0705', UNSIGNED),
   bad_request: refusal('bad_request', 400, 'APIG.0201', 'Bad request.'),
   method_not_allowed: refusal('method_not_allowed', 405, 'APIG.0201', 'Method not allowed.'),
   bad_target: refusal('bad_target', 400, 'APIG.0201', 'Bad request. The path or query is malformed or ambiguous.'),
-  bad_host: refusal('bad_host', 400, 'APIG.0201', 'Bad request. There must be one Host, a name or an address.'),
+  bad_host: refusal('bad_host', 400, 'APIG.0201', 'Bad request. Exactly one Host is required, which must be a name or an address.'),
   bad_environment: refusal('bad_environment', 400, 'APIG.0201', 'Bad request. X-Stage must be the name of one environment.'),
   body_too_large: refusal('body_too_large', 413, 'APIG.0201', 'Request entity too large.'),
   uri_too_large: refusal('uri_too_large', 414, 'APIG.0201', 'Request URI too large.'),
   headers_too_large: refusal('headers_too_large', 494, 'APIG.0201', 'Request headers too large.'),
-  body_late: refusal('body_late', 408, 'APIG.0201', 'Request timeout. The body came too slowly.'),
-  media_type: refusal('media_type', 415, 'APIG.0201', 'Unsupported media type. It must be application/json.'),
+  body_late: refusal('body_late', 408, 'APIG.0201', 'Request timeout. The body arrived too slowly.'),
+  media_type: refusal('media_type', 415, 'APIG.0201', 'Unsupported media type. The type must be application/json.'),
   foreign_page: refusal(
     'foreign_page',
     403,
     'APIG.0201',
-    'Requests of browser pages, and with a Host that is not configured, are refused.',
+    'Requests of web pages, and requests with a Host that is not configured, are refused.',
   ),
   busy: refusal('busy', 503, 'APIG.0201', 'The gateway is busy.', 1),
   backend_unavailable: refusal('backend_unavailable', 502, 'APIG.0201', 'Backend unavailable.'),
@@ -73,7 +73,7 @@ export const REFUSALS: Record<RefusalReason, Refusal> = {
 /** The JSON body of a refusal. */
 export const refusalBody = ({ code, message }: Refusal): string => JSON.stringify({ error_code: code, error_msg: message });
 
-/** The headers of a refusal. They repeat code and message, because nginx drops the body of an `auth_request` response. */
+/** The headers of a refusal. They repeat the code and the message, because nginx drops the body of an `auth_request` response. */
 export const refusalHeaders = (refusal: Refusal): Record<string, string> => ({
   'content-type': 'application/json; charset=utf-8',
   'signet-error-code': refusal.code,

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { refusalBody, refusalHeaders, type Refusal } from './refusals.js';
 
-/** How long a refused client may continue to send its body, so that it can read the response. */
+/** How long a client whose request is refused may continue to send its body, so that it can read the response. */
 const LINGER_MS = 2000;
 
 /** Sends a refusal in the contract's error format. */

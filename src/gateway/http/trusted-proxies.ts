@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIPv6 } from 'node:net';
 
-/** The proxies, configured by the operator, whose `X-Forwarded-*` headers are trusted. */
+/** The proxies whose `X-Forwarded-*` headers are trusted. The operator configures them. */
 export class TrustedProxies {
   readonly #list = new BlockList();
 
@@ -15,14 +15,16 @@ export class TrustedProxies {
     }
   }
 
-  /** @param address as the socket reports it; an IPv4 address may be IPv4-mapped IPv6 */
+  /** @param address the address as the socket reports it; an IPv4 address may be an IPv4-mapped IPv6 address */
   trusts(address: string | undefined): boolean {
     if (address === undefined) return false;
     const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
     return this.#list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
   }
 
-  /** The client's address: the peer's, or, if that is a trusted proxy, the last untrusted address in `X-Forwarded-For`. */
+  /**
+   * Returns the client's address: that of the peer, or, if the peer is a trusted proxy, the last untrusted address in `X-Forwarded-For`.
+   */
   clientOf({ headers, socket }: IncomingMessage): string {
     const peer = socket.remoteAddress ?? 'unknown';
     if (!this.trusts(peer)) return peer;

@@ -2,20 +2,20 @@ import { type DigestRow, digestText, EMPTY_DIGEST, type TableDigest, withoutRow,
 import type { UsedKey } from '../../lib/receipts/node.js';
 import { KeyTable, type Route } from './key-table.js';
 
-/** The signatures that a table switch ends, and those that it begins. */
+/** The signatures that a switch of the table ends, and those that it begins. */
 export interface TableDiff {
   readonly ended: readonly (Omit<UsedKey, 'publishId'> & { readonly publishId: string | null })[];
   readonly begun: readonly UsedKey[];
 }
 
 /**
- * The current key table of this node: read by every entrypoint, replaced by the change replicator only. Keys exist in memory only,
- * and no longer than the table that contains them.
+ * The current key table of this node. Every entrypoint reads it; only the change replicator replaces it. Keys exist only in memory, and no
+ * longer than the table that contains them.
  */
 export class KeyStore {
   #table = KeyTable.EMPTY;
   #digest: TableDigest = EMPTY_DIGEST;
-  /** The newest revision that the table reflects, deletions included. */
+  /** The newest revision that the table includes. Deletions count too. */
   newestRevision = 0;
   readonly #listeners: ((table: KeyTable) => void)[] = [];
   /** The newest revision that the control plane has announced. */
@@ -30,7 +30,7 @@ export class KeyStore {
     this.#listeners.push(listener);
   }
 
-  /** Digest of the table, which the control plane compares with its own (`lib/receipts/digest.ts`). */
+  /** Digest of the table. The control plane compares it with its own (`lib/receipts/digest.ts`). */
   get digest(): string {
     return digestText(this.#digest);
   }
@@ -49,13 +49,13 @@ export class KeyStore {
     return diffTables(before, table);
   }
 
-  /** Resets the revisions: those of another session or database history are not comparable. */
+  /** Resets the revisions, because revisions of different sessions or epochs cannot be compared. */
   restart(): void {
     this.newestRevision = 0;
     this.knownRevision = 0;
   }
 
-  /** Drops all keys. Nothing is signed until the next full snapshot, whatever its revision. */
+  /** Drops all keys. Nothing is signed until the next full snapshot, whatever its revision is. */
   drop(): void {
     this.switchTo(KeyTable.EMPTY, 0);
     this.restart();
@@ -70,7 +70,10 @@ function updateDigest(digest: TableDigest, from: KeyTable, to: KeyTable): TableD
   return next;
 }
 
-/** A secret that signs no publication any more ends everywhere (`publishId: null`): a restored backup may bind it elsewhere. */
+/**
+ * Compares two tables. A secret that signs for no publication any more ends for all publications (`publishId: null`), because a restored
+ * backup may bind it to another publication.
+ */
 function diffTables(from: KeyTable, to: KeyTable): TableDiff {
   const gone = (table: KeyTable, other: KeyTable): UsedKey[] =>
     table.routes.flatMap((route) => {

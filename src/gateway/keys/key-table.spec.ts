@@ -34,13 +34,13 @@ const snapshot = (publications: GatewayPublication[], partial = false): Snapshot
 const route = (table: KeyTable, id: string) => table.match('RELEASE', 'GET', `/${id}`);
 
 describe('the key table', () => {
-  it('is not changed by tables that are derived from it', () => {
+  it('does not change when another table is derived from it', () => {
     const before = KeyTable.from(snapshot([publication('p', sign('s'))]));
     const after = before.withoutKeys(new Set(['s']));
     expect([route(before, 'p')?.key?.sign.sign_id, route(after, 'p')?.key]).toEqual(['s', undefined]);
   });
 
-  it('stores that a key was deleted until its API has another key or changes itself', () => {
+  it('records that a key was deleted until its API has another key or changes itself', () => {
     const gone = KeyTable.from(snapshot([publication('p', sign('s'))])).withoutKeys(new Set(['s']));
     expect(route(gone, 'p')?.keyDeleted).toBe(true);
     const again = KeyTable.from(snapshot([publication('p', null)]), gone);
@@ -53,7 +53,7 @@ describe('the key table', () => {
     });
   });
 
-  it('reuses a key’s object while it is unchanged, and creates a new one for a new secret', () => {
+  it('reuses the object of an unchanged key, and creates a new one for a new secret', () => {
     const one = KeyTable.from(snapshot([publication('p', sign('s')), publication('q', sign('s'))]));
     expect(route(one, 'p')?.key).toBe(route(one, 'q')?.key);
     const same = KeyTable.from(snapshot([publication('p', sign('s'))]), one);
@@ -65,7 +65,7 @@ describe('the key table', () => {
     expect(route(other, 'q')?.key?.material.signSecret).toBe('secret_s_2');
   });
 
-  it('drops requested publications and keys that no longer exist, and a key that an API no longer uses', () => {
+  it('drops requested publications and keys that do not exist any more, and a key that an API does not use any more', () => {
     const before = KeyTable.from(snapshot([publication('p', sign('s')), publication('q', sign('s')), publication('r', sign('t'))]));
     const after = before.withPart(snapshot([publication('q', sign('s', 2))], true), { publishIds: ['r'], signIds: ['s'] });
     expect([route(after, 'r'), route(after, 'p')?.key, route(after, 'q')?.key?.sign.version]).toEqual([undefined, undefined, 2]);

@@ -2,7 +2,7 @@ import type { EncodedSlashes, GatewayPublication, GatewaySign, OpenConnections, 
 import type { KeyMaterial } from '#signing/scheme.js';
 import { PathMatcher, type Pattern } from './path-matcher.js';
 
-/** A key in this node. The object is reused while the key is unchanged, so that the key is parsed once. */
+/** A key in this node. While the key is unchanged, its object is reused, so that the key is parsed only once. */
 export interface StoredKey {
   sign: Readonly<GatewaySign>;
   material: KeyMaterial;
@@ -14,16 +14,16 @@ export interface Route {
   apiId: string;
   pattern: Pattern;
   key: StoredKey | undefined;
-  /** The key was deleted while this node stored it, and the API has not changed since. */
+  /** Whether the key was deleted while this node had it, and the API has not changed since. */
   keyDeleted: boolean;
 }
 
 /**
- * The publications of a gateway and their keys. Immutable: a change creates another table, and the node switches in one
- * assignment, so that a request never sees a mix of two states.
+ * The publications of a gateway and their keys. The table is immutable: a change creates another table, and the node switches to it by one
+ * assignment, so that no request uses a mix of two states.
  */
 export class KeyTable {
-  // `this`, because the compiler's alias of the class is not yet assigned in a static initializer.
+  // Uses `this`, because the compiler assigns its alias of the class only after the static initialisers.
   static readonly EMPTY: KeyTable = new this(new Map(), new PathMatcher([]));
 
   private constructor(
@@ -47,8 +47,8 @@ export class KeyTable {
   }
 
   /**
-   * Applies a partial snapshot: what was requested and is not in it was deleted. An API whose key was requested and that is
-   * no longer signed with it has no key until its own change arrives.
+   * Applies a partial snapshot. Everything that was requested and is missing in it was deleted. If the key of an API was requested and the
+   * API is not signed with it any more, the API has no key until its own change arrives.
    */
   withPart(part: Snapshot, asked: { publishIds: Iterable<string>; signIds: Iterable<string> }): KeyTable {
     const stored = keysBySignId(this.byId.values());
@@ -76,13 +76,13 @@ export class KeyTable {
     return this.#with(new Map([...this.byId].filter(([publishId]) => !publishIds.has(publishId))));
   }
 
-  /** The route of a request in an environment, or undefined. */
+  /** Returns the route of a request in an environment, or undefined. */
   match(environment: string, method: string, path: string): Route | undefined {
     const publishId = this.matcher.match(environment, method, path);
     return publishId === undefined ? undefined : this.byId.get(publishId);
   }
 
-  /** The route of a publication, or undefined. */
+  /** Returns the route of a publication, or undefined. */
   route(publishId: string): Route | undefined {
     return this.byId.get(publishId);
   }
@@ -95,12 +95,12 @@ export class KeyTable {
     return [...this.byId.values()];
   }
 
-  /** Ids of publications that no request can reach, because an older one has the same pattern. */
+  /** Ids of publications that no request can reach, because an older publication has the same pattern. */
   get unreachable(): readonly string[] {
     return this.matcher.unreachable;
   }
 
-  /** Reuses the path matcher when no pattern has changed. */
+  /** Returns a table with these routes. Reuses the path matcher if no pattern has changed. */
   #with(routes: ReadonlyMap<string, Route>, encodedSlashes = this.encodedSlashes, openConnections = this.openConnections): KeyTable {
     const same =
       routes.size === this.byId.size &&

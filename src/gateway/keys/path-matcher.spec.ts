@@ -12,7 +12,7 @@ const pattern = (template: string, overrides: Partial<Pattern> = {}): Pattern =>
 const matcher = (patterns: Record<string, Pattern>) => new PathMatcher(Object.entries(patterns));
 
 describe('the path matcher', () => {
-  it('matches a NORMAL template as a whole and a SWA template as a prefix of segments', () => {
+  it('matches a NORMAL template as a whole, and a SWA template as a prefix of segments', () => {
     const paths = matcher({ exact: pattern('/orders/{id}'), prefix: pattern('/files/', { mode: 'SWA' }) });
     const found = ['/orders/7', '/orders/7/', '/orders/', '/orders', '/files', '/files/', '/files/a/b', '/filesystem'].map((path) =>
       paths.match('RELEASE', 'GET', path),
@@ -20,7 +20,7 @@ describe('the path matcher', () => {
     expect(found).toEqual(['exact', undefined, undefined, undefined, 'prefix', 'prefix', 'prefix', undefined]);
   });
 
-  it('prefers exact to prefix, a literal to a parameter, a longer prefix, and the own method to ANY', () => {
+  it('prefers an exact match to a prefix, a literal to a parameter, a longer prefix to a shorter one, and the method itself to ANY', () => {
     const paths = matcher({
       root: pattern('/', { mode: 'SWA', method: 'ANY' }),
       a: pattern('/a', { mode: 'SWA' }),
@@ -45,7 +45,7 @@ describe('the path matcher', () => {
     expect(paths.match('OTHER', 'GET', '/a%20b/1')).toBeUndefined();
   });
 
-  it('reports which of two APIs with one pattern is unreachable', () => {
+  it('reports which of two APIs with the same pattern is unreachable', () => {
     const paths = matcher({ b: pattern('/x'), a: pattern('/x') });
     expect([paths.match('RELEASE', 'GET', '/x'), paths.unreachable]).toEqual(['a', ['b']]);
   });
@@ -62,7 +62,7 @@ describe('the path matcher', () => {
     { maxLength: 12 },
   );
 
-  it('finds the same API as a search through all patterns by precedence', () => {
+  it('finds the same API as a search through all patterns in order of precedence', () => {
     const fits = ({ method, template, mode }: Pattern, asked: string, path: string) => {
       const [wanted, given] = [segmentsOf(template, mode), segmentsOf(path)];
       const long = mode === 'NORMAL' ? given.length === wanted.length : given.length >= wanted.length;

@@ -1,11 +1,11 @@
 import { percentDecode } from '#signing/percent.js';
 
-/** The pattern of a published API, which requests are matched against (docs/contracts/apig.md §3.5). */
+/** The pattern of a published API, with which requests are matched (docs/contracts/apig.md §3.5). */
 export interface Pattern {
   environment: string;
   /** `GET` … or `ANY` */
   method: string;
-  /** A segment `{name}` matches any one non-empty segment. */
+  /** A segment `{name}` matches any single non-empty segment. */
   template: string;
   mode: 'NORMAL' | 'SWA';
 }
@@ -13,9 +13,9 @@ export interface Pattern {
 interface Node {
   literals: Map<string, Node>;
   parameter: Node | undefined;
-  /** Ids, by method, of publications whose template ends here. */
+  /** Ids of the publications whose template ends here, by method. */
   exact: Map<string, string>;
-  /** Ids, by method, of publications whose template ends here and also matches longer paths. */
+  /** Ids of the publications whose template ends here and also matches longer paths, by method. */
   prefix: Map<string, string>;
 }
 type Kind = 'exact' | 'prefix';
@@ -26,7 +26,7 @@ const node = (): Node => ({ literals: new Map(), parameter: undefined, exact: ne
 
 export const isParameter = (segment: string): boolean => PARAMETER.test(segment);
 
-/** Splits a path or template into segments. The trailing slash of a prefix is ignored. */
+/** Splits a path or a template into segments. The slash at the end of a prefix is ignored. */
 export function segmentsOf(path: string, mode: Pattern['mode'] = 'NORMAL'): string[] {
   const segments = path.slice(1).split('/');
   if (mode === 'SWA' && segments.at(-1) === '') segments.pop();
@@ -36,13 +36,14 @@ export function segmentsOf(path: string, mode: Pattern['mode'] = 'NORMAL'): stri
 const literal = (segment: string) => percentDecode(segment);
 
 /**
- * Finds the publication of a request: a trie of path segments for each environment. An exact template is preferred to a
- * prefix; then, segment by segment from the left, a literal to a parameter; then the longer prefix; then the method's own to
- * `ANY`. Of two publications with the same pattern, the smaller id wins, which is the older one.
+ * Finds the publication of a request, in a trie of path segments for each environment. An exact template takes precedence over a prefix.
+ * Then, segment by segment from the left, a literal takes precedence over a parameter; then a longer prefix over a shorter one; then the
+ * method itself over `ANY`. If two publications have the same pattern, the smaller id takes precedence, which is that of the older
+ * publication.
  */
 export class PathMatcher {
   readonly #environments = new Map<string, Node>();
-  /** Ids of publications that no request can reach, because an older one has the same pattern. */
+  /** Ids of publications that no request can reach, because an older publication has the same pattern. */
   readonly unreachable: string[] = [];
 
   constructor(patterns: Iterable<readonly [publishId: string, pattern: Pattern]>) {
@@ -66,7 +67,7 @@ export class PathMatcher {
     else methods.set(method, publishId);
   }
 
-  /** @param path of the request, encoded as sent, without its query */
+  /** @param path the path of the request, encoded as it was sent, without the query */
   match(environment: string, method: string, path: string): string | undefined {
     const root = this.#environments.get(environment);
     if (!root || !path.startsWith('/')) return undefined;
@@ -88,7 +89,10 @@ function find(at: Node, segments: readonly string[], depth: number, method: stri
   return at[kind].get(method) ?? at[kind].get(ANY);
 }
 
-/** Comparator with the precedence of {@link PathMatcher}, for gateways that try patterns in sequence: the most specific comes first. */
+/**
+ * Compares two patterns by the precedence of {@link PathMatcher}, for gateways that try patterns in sequence. The most specific one comes
+ * first.
+ */
 export function moreSpecificFirst(a: Pattern, b: Pattern): number {
   if (a.mode !== b.mode) return a.mode === 'NORMAL' ? -1 : 1;
   const [left, right] = [segmentsOf(a.template, a.mode), segmentsOf(b.template, b.mode)];

@@ -3,14 +3,14 @@ import type { Session } from '../session/session.js';
 
 const CHECK_INTERVAL_MS = 500;
 /**
- * Verifiers refuse signatures whose date is more than 15 minutes from their own clock. The threshold is far below that, and far above
- * network delay.
+ * Offset of the clock at which a warning is logged. Verifiers refuse signatures whose date differs from their own clock by more than 15
+ * minutes. The threshold is far below that, and far above network delays.
  */
 const OFFSET_WARN_MS = 60_000;
 
 /**
- * Logs when half of the lease has passed without a response from the control plane, and when the two wall clocks differ. It only
- * logs: whether a node signs, and is ready, depends on its lease alone.
+ * Logs when half of the lease has passed without a response from the control plane, and when the two wall clocks differ. It only logs:
+ * whether a node signs, and whether it is ready, depends on its lease alone.
  */
 export class ContactMonitor {
   #silent = false;
@@ -41,7 +41,7 @@ export class ContactMonitor {
       const leftSeconds = Math.max(0, Math.round(leftMs / 1000));
       this.logger.error(
         { leftSeconds },
-        'half of the lease has passed without a response from the control plane; the node stops signing when the lease expires',
+        'half of the lease has passed without a response from the control plane; this node stops signing when the lease expires',
       );
     } else if (!silent && this.#silent) this.logger.warn('the control plane responds again');
     this.#silent = silent;

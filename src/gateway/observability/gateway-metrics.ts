@@ -17,7 +17,7 @@ export class GatewayMetrics {
   });
   readonly #unsigned = new Counter({
     name: 'signet_gateway_unsigned_total',
-    help: 'Requests forwarded without a signature, because the configuration allows it for APIs without a key',
+    help: 'Requests forwarded without a signature, because their API has no key and the configuration allows it',
     labelNames: ['face'] as const,
     registers: [this.registry],
   });
@@ -35,7 +35,7 @@ export class GatewayMetrics {
   });
   readonly #closed = new Counter({
     name: 'signet_gateway_closed_connections_total',
-    help: 'Of those, the ones closed because their key no longer signs',
+    help: 'WebSockets and streams that were closed because their key does not sign any more',
     registers: [this.registry],
   });
 
@@ -50,18 +50,18 @@ export class GatewayMetrics {
         },
       });
     gauge('signet_gateway_revision', 'Revision that this node has applied', () => session.appliedRevision);
-    gauge('signet_gateway_lag', 'The last known revision of the control plane minus the applied one', () =>
+    gauge('signet_gateway_lag', 'Last known revision of the control plane minus the applied revision', () =>
       Math.max(0, keys.knownRevision - session.appliedRevision),
     );
-    gauge('signet_gateway_contact_age_seconds', 'Time since the last answered report was sent; -1: none was answered', () =>
+    gauge('signet_gateway_contact_age_seconds', 'Time since the last report with a response was sent; -1: no report got a response', () =>
       Number.isFinite(session.contactAgeMs) ? session.contactAgeMs / 1000 : -1,
     );
-    gauge('signet_gateway_lease_left_seconds', 'How long this node may sign without another answer; +Inf: no end', () =>
+    gauge('signet_gateway_lease_left_seconds', 'How long this node may sign without another response; +Inf: no end', () =>
       Math.max(0, session.leftMs / 1000),
     );
     gauge(
       'signet_gateway_clock_offset_seconds',
-      "This machine's wall clock minus the control plane's, whichever of them is wrong; not a number: no report was answered",
+      'Wall clock of this machine minus that of the control plane; not a number: no report got a response',
       () => (session.clockOffset?.ms ?? Number.NaN) / 1000,
     );
     gauge(
@@ -69,11 +69,11 @@ export class GatewayMetrics {
       'Possible error of the offset: half of the report’s round-trip time',
       () => (session.clockOffset?.errorMs ?? Number.NaN) / 1000,
     );
-    gauge('signet_gateway_ready', '1: it signs; 0: it signs nothing', () => (session.refusal === undefined ? 1 : 0));
+    gauge('signet_gateway_ready', '1: this node signs; 0: it does not sign', () => (session.refusal === undefined ? 1 : 0));
     gauge('signet_gateway_routes', 'Published APIs in the key table', () => keys.table.routes.length);
     gauge(
       'signet_gateway_shadowed_routes',
-      'Published APIs that no request reaches, because an older one has the same pattern',
+      'Published APIs that no request reaches, because an older API has the same pattern',
       () => keys.table.unreachable.length,
     );
   }

@@ -15,10 +15,10 @@ const HOP_BY_HOP = [
   'upgrade',
 ];
 
-/** The headers of nginx's requests to `/sign`; other gateways use `X-Forwarded-*`. */
+/** Headers of nginx's requests to `/sign`. Other gateways use `X-Forwarded-*`. */
 const NGINX_AUTH_HEADERS = ['uri', 'method', 'host', 'content-length', 'transfer-encoding'].map((part) => `x-original-${part}`);
 
-/** Never forwarded from a client: the proxy sets them itself, or has handled them (`Expect`). */
+/** Headers that are never forwarded from a client, because the proxy sets them itself or has handled them (`Expect`). */
 const MANAGED_HEADERS = new Set<string>([
   ...HOP_BY_HOP,
   ...SIGNING_HEADERS,
@@ -28,13 +28,13 @@ const MANAGED_HEADERS = new Set<string>([
   'expect',
   'forwarded',
 ]);
-/** Also never forwarded under a name that a backend normalizes to one of these: {@link foldedName}. */
+/** Headers that are also not forwarded under names that a backend normalises to one of these. See {@link foldedName}. */
 const MANAGED_FOLDED = new Set<string>([...MANAGED_HEADERS, 'x-stage']);
 const FORWARDED = 'x-forwarded-';
-/** Other `X-Forwarded-*` headers of a trusted proxy are forwarded unchanged. */
+/** Headers that are rewritten. Other `X-Forwarded-*` headers of a trusted proxy are forwarded unchanged. */
 const REWRITTEN = new Set(['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-uri', 'x-forwarded-method']);
 
-/** @param trusted the peer is a trusted proxy */
+/** @param trusted whether the peer is a trusted proxy */
 function isManaged(lower: string, trusted: boolean): boolean {
   if (lower.startsWith(FORWARDED) || lower === 'forwarded') return !trusted || REWRITTEN.has(lower);
   if (MANAGED_HEADERS.has(lower)) return true;
@@ -43,7 +43,7 @@ function isManaged(lower: string, trusted: boolean): boolean {
 }
 const HOP = new Set(HOP_BY_HOP);
 
-/** Headers listed in `Connection` are hop-by-hop too. */
+/** Returns the headers that `Connection` lists, which are hop-by-hop too. */
 function connectionOptions(connection: string | undefined): ReadonlySet<string> {
   if (!connection) return NONE;
   return new Set(connection.split(',').map((name) => name.trim().toLowerCase()));
@@ -51,9 +51,10 @@ function connectionOptions(connection: string | undefined): ReadonlySet<string> 
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * The headers for the backend: the client's, in its order and spelling, without managed ones, plus the proxy's own.
+ * Returns the headers for the backend: those of the client, in the client's order and spelling, without the managed ones, and the proxy's
+ * own.
  * @returns a flat list: name, value, name, value …
- * @param trusted the peer is a trusted proxy: its `X-Forwarded-*` are kept, and its address is appended
+ * @param trusted whether the peer is a trusted proxy. Its `X-Forwarded-*` headers are kept, and its address is appended
  */
 export function upstreamHeaders(request: IncomingMessage, host: string, signing: SigningHeaders, trusted: boolean): string[] {
   const { rawHeaders, headers, socket } = request;
@@ -76,7 +77,7 @@ export function upstreamHeaders(request: IncomingMessage, host: string, signing:
 
 const textOf = (value: string | string[] | undefined) => (Array.isArray(value) ? value.join(', ') : value) || undefined;
 
-/** The backend's response headers without hop-by-hop headers. */
+/** Returns the backend's response headers without hop-by-hop headers. */
 export function responseHeaders(raw: readonly (string | Buffer)[]): string[] {
   const text = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
   let dropped = NONE;

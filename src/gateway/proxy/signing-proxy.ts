@@ -16,16 +16,16 @@ import { type Upstream, upgrade } from './upgrade.js';
 import { UpstreamClient, UpstreamTimeout } from './upstream-client.js';
 
 const HEADER_LIMIT = 32 * 1024;
-/** Share of the body memory that one client may use. */
+/** Share of the memory for bodies that one client may use. */
 const CLIENT_SHARE = 1 / 4;
 
 /** The body that is sent to the backend. */
 interface Outgoing {
   body: Buffer | Readable | null;
   sha256: string;
-  /** Bytes in memory until the backend responds. */
+  /** Number of bytes that stay in memory until the backend responds. */
   bufferedBytes: number;
-  /** `Content-Length` of a streamed body, if the client sent it. */
+  /** `Content-Length` of a streamed body, if the client has sent it. */
   length?: string;
 }
 
@@ -108,7 +108,7 @@ export class SigningProxy {
     this.#dispatch(request, response, headers, body, decision.permit);
   }
 
-  /** Checks header sizes, framing and authority; the signer checks method, target, host and environment. */
+  /** Checks the sizes of headers, the framing and the authority. The signer checks method, target, host and environment. */
   #fault({ url = '', headers, headersDistinct, rawHeaders, httpVersion }: IncomingMessage): RefusalReason | undefined {
     if (rawHeaders.some((part) => part.length > HEADER_LIMIT)) return 'headers_too_large';
     const { host: hosts = [], 'transfer-encoding': codings = [] } = headersDistinct;
@@ -116,7 +116,7 @@ export class SigningProxy {
     if (hosts.length !== 1) return 'bad_host';
     if (!isValidFraming(codings, httpVersion)) return 'bad_request';
     const target = targetOf(url);
-    // Two different authorities are ambiguous: the backend could choose another virtual host than the one that was matched.
+    // Two different authorities are ambiguous: the backend could select another virtual host than the one that was matched.
     if (target.authority !== undefined && target.authority.toLowerCase() !== host.toLowerCase()) return 'bad_host';
     return headers['content-length'] !== undefined && !/^\d{1,15}$/.test(headers['content-length']) ? 'bad_request' : undefined;
   }
@@ -134,7 +134,7 @@ export class SigningProxy {
     return this.config.upstreamHost === 'upstream' ? this.#upstream.url.host : (headers.host ?? '');
   }
 
-  /** Reads the body to be signed. Requests that are refused anyway are refused before `100 Continue`. */
+  /** Reads the body that is to be signed. Requests that will be refused are refused before `100 Continue`. */
   async #body(request: IncomingMessage, response: ServerResponse): Promise<Outgoing | RefusalReason | 'answered'> {
     const body = bodyFramingOf(request);
     if (body.kind === 'none') return { body: null, sha256: EMPTY_SHA256, bufferedBytes: 0 };
@@ -177,14 +177,14 @@ export class SigningProxy {
     };
     let stale: Refusal | undefined;
     let over: (() => void) | undefined;
-    // A body without a known length, in either direction, is closed when its key ends.
+    // A connection with a body of unknown length, in either direction, is closed when its key ends.
     const begin = (): Refusal | undefined => {
       if (over) return undefined;
       const end = () => {
         request.socket.destroy();
-        sent?.destroy(new Error('the key no longer signs'));
+        sent?.destroy(new Error('the key does not sign any more'));
       };
-      // After a finished request its socket returns to the pool, and may carry another request.
+      // After a request has finished, its socket returns to the pool and may carry another request.
       const begun = permit.track({ end, sockets: () => [request.socket, sent?.destroyed === true ? undefined : sent?.socket] });
       if (!begun.ok) return begun.refusal;
       over = begun.over;
@@ -226,7 +226,7 @@ export class SigningProxy {
         if (!response.writableFinished) sent?.destroy(new Error('the client closed the connection'));
       });
     } catch (error) {
-      // Node rejects the client's method, path or headers.
+      // Node rejects the method, the path or the headers of the client.
       done();
       this.logger.warn({ err: error }, 'a request cannot be forwarded');
       this.#refuse(request, response, 'bad_request');
@@ -238,7 +238,7 @@ export class SigningProxy {
   }
 }
 
-/** A stream of the chunks that were read, followed by the rest of the body. */
+/** Returns a stream of the chunks that were already read, followed by the rest of the body. */
 function continued(read: ReadBody, request: IncomingMessage): Readable {
   const stream = new PassThrough();
   for (const chunk of read.chunks) stream.write(chunk);
@@ -248,11 +248,11 @@ function continued(read: ReadBody, request: IncomingMessage): Readable {
   return request.pipe(stream);
 }
 
-/** The framing headers of the request to the backend. */
+/** Returns the framing headers of the request to the backend. */
 function framingOf({ method = '' }: IncomingMessage, { body, length }: Outgoing): string[] {
   if (Buffer.isBuffer(body)) return ['content-length', String(body.length)];
   if (body !== null) return length === undefined ? ['transfer-encoding', 'chunked'] : ['content-length', length];
   return WITH_BODY.has(method) ? ['content-length', '0'] : [];
 }
-/** Methods that send `Content-Length: 0` without a body (RFC 9110 §8.6). */
+/** Methods with which `Content-Length: 0` is sent if there is no body (RFC 9110 §8.6). */
 const WITH_BODY = new Set(['POST', 'PUT', 'PATCH']);

@@ -10,15 +10,15 @@ import type { Decision, Signer } from '../signing/signer.js';
 /** The upstream to which the signing proxy forwards. */
 export interface Upstream {
   url: URL;
-  /** The URL has no slash at its end. */
+  /** Has no slash at the end. */
   basePath: string;
-  /** For an https URL. */
+  /** TLS options, for an https URL. */
   tls: SecureContextOptions;
 }
 
 /**
- * Only WebSocket requests are upgraded; other `Upgrade` headers are ignored, and the request is handled as HTTP/1.1
- * (RFC 9110 §7.8). A request with a body is not upgraded, because no body is read after an upgrade.
+ * Whether the request is a WebSocket upgrade. Other `Upgrade` headers are ignored, and the request is handled as HTTP/1.1 (RFC 9110 §7.8).
+ * A request with a body is not upgraded, because no body is read after an upgrade.
  */
 export function isWebSocketUpgrade({ method, headers }: IncomingMessage): boolean {
   const named = (headers.connection ?? '').toLowerCase().split(',');
@@ -37,16 +37,16 @@ interface Upgrade {
   head: Buffer;
   decision: Decision;
   upstream: Upstream;
-  /** Origin form, without the base path of the upstream. */
+  /** Request target in origin form, without the base path of the upstream. */
   target: string;
   host: string;
   timeouts: { upstreamTimeoutMs: number; idleTimeoutMs: number };
   signer: Signer;
-  /** The peer is a trusted proxy. */
+  /** Whether the peer is a trusted proxy. */
   trusted: boolean;
 }
 
-/** Forwards an upgrade request and, after `101 Switching Protocols`, pipes the two connections into each other. */
+/** Forwards an upgrade request and, after `101 Switching Protocols`, connects the two connections with each other. */
 export function upgrade({ request, socket, head, decision, upstream, target, host, timeouts, signer, trusted }: Upgrade): void {
   socket.on('error', () => socket.destroy());
   if (!decision.ok) return answer(socket, decision.refusal);
@@ -82,7 +82,7 @@ export function upgrade({ request, socket, head, decision, upstream, target, hos
       return answer(socket, begun.refusal);
     }
     socket.once('close', begun.over);
-    // No protocol switch: the response is forwarded, and the connection is closed after it.
+    // The protocol was not switched: the response is forwarded, and the connection is closed after it.
     socket.write(head101(response, [...responseHeaders(response.rawHeaders), 'connection', 'close']));
     response.pipe(socket);
   });
@@ -140,7 +140,7 @@ function answer(socket: Duplex, refusal: Refusal): void {
   socket.end(rawResponse(refusal));
 }
 
-/** A refusal as raw HTTP/1.1 text, for sockets without a `ServerResponse`. */
+/** Returns a refusal as HTTP/1.1 text, for sockets without a `ServerResponse`. */
 export function rawResponse(refusal: Refusal): string {
   const body = refusalBody(refusal);
   const headers = { ...refusalHeaders(refusal), 'content-length': String(Buffer.byteLength(body)), connection: 'close' };

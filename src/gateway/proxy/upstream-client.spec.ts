@@ -18,7 +18,7 @@ afterAll(() => {
   backend.close();
 });
 
-it('the upstream client sends the signature in the turn of the last check, and not when the body begins', async () => {
+it('the upstream client sends the signature in the same turn as the last check, not when the body begins', async () => {
   const body = new PassThrough();
   const connected = once(backend, 'connection');
   let asked = false;
@@ -34,7 +34,7 @@ it('the upstream client sends the signature in the turn of the last check, and n
     refuse,
   );
   const [socket] = (await connected) as [Socket];
-  // No byte of the body has been written.
+  // No byte of the body has been written yet.
   const [bytes] = (await once(socket, 'data')) as [Buffer];
   expect(asked).toBe(true);
   expect(bytes.toString('latin1')).toContain('authorization: signed\r\n');

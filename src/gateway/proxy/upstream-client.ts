@@ -11,19 +11,19 @@ export class UpstreamTimeout extends Error {}
 export interface UpstreamRequest {
   method: string;
   path: string;
-  /** Name, value, name, value …; includes the framing headers of the body. */
+  /** A flat list: name, value, name, value …. It includes the framing headers of the body. */
   headers: readonly string[];
   body: Buffer | Readable | null;
 }
 
-/** Idle connections are closed after this, or sooner if the backend's `Keep-Alive: timeout` is shorter. */
+/** Idle connections are closed after this time, or earlier if the backend's `Keep-Alive: timeout` is shorter. */
 const IDLE_MS = 4000;
 const CONNECT_MS = 10_000;
 const HEADERS_MAX_BYTES = 128 * 1024;
 
 /**
- * HTTP/1.1 client with a keep-alive pool. It uses Node's client, because undici closes the connection on an unsolicited
- * `100 Continue`.
+ * HTTP/1.1 client with a keep-alive pool. It uses Node's client, because undici closes the connection after a `100 Continue` that was not
+ * requested.
  */
 export class UpstreamClient {
   readonly #agent: HttpAgent;
@@ -31,8 +31,8 @@ export class UpstreamClient {
   readonly #secure: boolean;
 
   /**
-   * @param url its host name is verified against the certificate, whatever `Host` is sent
-   * @param tls for an https URL
+   * @param url the certificate is verified for the host name of this URL, whatever `Host` is sent
+   * @param tls TLS options, for an https URL
    */
   constructor(
     url: URL,
@@ -47,8 +47,9 @@ export class UpstreamClient {
   }
 
   /**
-   * Calls exactly one of `onAnswer` and `onError`; a response that breaks off later is destroyed.
-   * @param refuse called when the connection is established, in the turn in which the request is written; an error cancels the request
+   * Sends a request. Calls either `onAnswer` or `onError`, exactly once. A response that breaks off later is destroyed.
+   * @param refuse called when the connection is established, in the same turn in which the request is written; if it returns an error, the
+   * request is cancelled
    * @returns the request, which the caller destroys to cancel it
    * @throws TypeError for an invalid method, path or header
    */
@@ -85,8 +86,8 @@ export class UpstreamClient {
         wait();
         request.end(body ?? undefined);
       } else {
-        // The timeout of a streamed body begins when it has been sent. The headers are flushed now: otherwise the client decides when the
-        // signature is sent, possibly after the end of its key was acknowledged.
+        // The time-out of a streamed body begins when the body has been sent. The headers are flushed now. Otherwise the client would
+        // determine when the signature is sent, possibly after the end of its key was acknowledged.
         request.flushHeaders();
         request.once('finish', wait);
         body.on('error', (error) => request.destroy(error)).pipe(request);

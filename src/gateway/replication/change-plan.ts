@@ -3,15 +3,15 @@ import type { KeyTable } from '../keys/key-table.js';
 
 /** What a batch of changes requires. */
 export interface ChangePlan {
-  /** Dropped without a look-up. */
+  /** Keys that are dropped without a look-up. */
   deletedSigns: Set<string>;
   deletedPublications: Set<string>;
-  /** Fetched with a partial snapshot. */
+  /** Publications that are fetched in a partial snapshot. */
   publishIds: Set<string>;
   signIds: Set<string>;
-  /** A change that can affect any route, or of a kind that this version does not know. */
+  /** Whether a whole snapshot is needed: for a change that can affect any route, or whose kind this version does not know. */
   needsSnapshot: boolean;
-  /** The gateway was deleted. */
+  /** Whether the gateway was deleted. */
   instanceDeleted: boolean;
 }
 
@@ -30,10 +30,10 @@ const WITHOUT_EFFECT = new Set([
   'reveal',
   'recovery',
 ]);
-/** Limits the query string of a partial snapshot; above it, a full snapshot is cheaper. */
+/** Maximum number of ids, which limits the query string of a partial snapshot. With more ids, a full snapshot is cheaper. */
 const LOOK_UPS = 100;
 
-/** @param table changes of keys that it does not contain are ignored */
+/** @param table changes of keys that the table does not contain are ignored */
 export function planChanges(events: readonly ChangeEvent[], table: KeyTable): ChangePlan {
   const plan: ChangePlan = {
     deletedSigns: new Set(),
@@ -46,7 +46,7 @@ export function planChanges(events: readonly ChangeEvent[], table: KeyTable): Ch
   for (const { kind, id, op } of events.flatMap(({ changes }) => changes)) {
     if (kind === 'sign') {
       if (op === 'deleted') plan.deletedSigns.add(id);
-      // An unbound key arrives with the publication that it is bound to later.
+      // A key that is not bound arrives together with the publication to which it is bound later.
       else if (op === 'updated' && table.hasKey(id)) plan.signIds.add(id);
     } else if (kind === 'publication') {
       if (op === 'deleted') plan.deletedPublications.add(id);
@@ -55,7 +55,7 @@ export function planChanges(events: readonly ChangeEvent[], table: KeyTable): Ch
       // Settings change the admission rules.
       plan.needsSnapshot = true;
     } else if (kind === 'environment') {
-      // A rename affects all its publications. For a deletion, each publication has a change of its own.
+      // A new name affects all publications of the environment. When the environment is deleted, each publication has a change of its own.
       if (op === 'updated') plan.needsSnapshot = true;
     } else if (kind === 'instance') {
       if (op === 'deleted') plan.instanceDeleted = true;

@@ -12,26 +12,26 @@ import type { Session } from '../session/session.js';
 
 /** A copy of the key table outside this process: an HAProxy. */
 export interface ReplicationTarget {
-  /** Resolves when the target signs with this table and nothing older. @param table undefined: it must sign nothing */
+  /** Resolves when the target signs with this table and with nothing older. @param table undefined: the target must sign nothing */
   apply(table: KeyTable | undefined, signal: AbortSignal): Promise<void>;
 }
 
 const RECONNECT = { firstMs: 50, longestMs: 5000 };
 const STALE_RETRY_MS = 25;
 const STALE_RETRIES = 20;
-/** After this many heartbeats with a revision that has not arrived, a change was lost. */
+/** Number of heartbeats with a revision that has not arrived, after which a change counts as lost. */
 const HEARTBEATS_BEHIND = 2;
 
 /** Replicates the control plane's keys: a snapshot, then changes in order, and a new snapshot whenever the order is in doubt. */
 export class ChangeReplicator {
-  /** Received and not yet applied. */
+  /** Changes that were received and are not applied yet. */
   #pending: ChangeEvent[] = [];
   #received = 0;
   #needsSnapshot = true;
   #draining = false;
   #heartbeatsBehind = 0;
   #attempt = new AbortController();
-  /** A watch or snapshot of the current session is in progress. */
+  /** Whether a watch or a snapshot of the current session is in progress. */
   #isFollowing = false;
 
   constructor(
@@ -42,7 +42,7 @@ export class ChangeReplicator {
     private readonly logger: Logger,
   ) {}
 
-  /** Runs until `signal` aborts, or the gateway is deleted and none of its keys is in use. */
+  /** Runs until `signal` aborts, or until the gateway was deleted and none of its keys is in use. */
   async run(signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted; failures++) {
       if (this.session.gatewayDeleted) return this.#clear(signal);
@@ -52,7 +52,7 @@ export class ChangeReplicator {
       try {
         this.#pending = [];
         this.#heartbeatsBehind = 0;
-        // Register before fetching keys, so that every receipt waits for this session.
+        // Registers before it fetches keys, so that every receipt waits for this session.
         await this.session.whenRegistered(either);
         this.#isFollowing = true;
         if (!this.session.synced) this.#needsSnapshot = true;
@@ -76,7 +76,7 @@ export class ChangeReplicator {
     }
   }
 
-  /** @throws the signal's reason */
+  /** @throws the reason of the signal */
   async #clear(signal: AbortSignal): Promise<void> {
     this.keys.drop();
     await this.#applyToTargets(undefined, signal);
@@ -87,7 +87,7 @@ export class ChangeReplicator {
     this.session.handleRefusal(error);
   }
 
-  /** A new session has begun: it needs a full snapshot of its own. */
+  /** A new session has begun, so it needs a full snapshot of its own. */
   takeSnapshot(): void {
     this.#needsSnapshot = true;
     this.keys.restart();
@@ -123,7 +123,7 @@ export class ChangeReplicator {
     this.#received = event.revision;
     this.#heartbeatsBehind = 0;
     this.#pending.push(event);
-    // Drop deleted keys at once, even while the snapshot for an earlier change is being fetched.
+    // Drops deleted keys at once, even while the snapshot for an earlier change is being fetched.
     this.#dropDeleted(planChanges([event], this.keys.table), event.revision);
   }
 
@@ -182,14 +182,14 @@ export class ChangeReplicator {
       this.#needsSnapshot = true;
       return;
     }
-    // A deleted gateway has no snapshot; only the revision is acknowledged.
+    // A deleted gateway has no snapshot. Only the revision is acknowledged.
     let table = plan.instanceDeleted ? KeyTable.EMPTY : applyDeletions(this.keys.table, plan);
     if (!plan.instanceDeleted && plan.publishIds.size + plan.signIds.size > 0) {
       const asked = { publishIds: [...plan.publishIds], signIds: [...plan.signIds] };
       const part = await this.#fetchAtLeast(revision, () => this.controlPlane.snapshot(this.#sessionId(), signal, asked), signal);
       signal.throwIfAborted();
       newest = part.revision;
-      // The response may contain what was deleted in the meantime, so the deletions are applied again.
+      // The response may contain rows that were deleted in the meantime, so the deletions are applied again.
       table = applyDeletions(this.keys.table, plan).withPart(part, asked);
     }
     await this.#switchTo(table, revision, newest, signal);
@@ -206,7 +206,7 @@ export class ChangeReplicator {
     signal.throwIfAborted();
   }
 
-  /** Tells the session that a revision is in effect; the session decides whether it may be acknowledged. */
+  /** Informs the session that a revision is in effect. The session decides whether it may be acknowledged. */
   async #reportInEffect(event: (requestsUnderWay: number) => NodeEvent, signal: AbortSignal): Promise<void> {
     const effects = await this.session.dispatchWhenIdle(event, signal);
     if (effects.some((effect) => effect.do === 'take_snapshot')) this.#needsSnapshot = true;
@@ -221,7 +221,7 @@ export class ChangeReplicator {
       const effects = this.session.dispatch({ kind: 'snapshot', revision, epoch });
       if (effects.some((effect) => effect.do === 'apply_snapshot')) return snapshot;
       if (attempt === STALE_RETRIES)
-        throw new Error(`the control plane is at revision ${revision}, older than a revision it reported before`);
+        throw new Error(`the control plane is at revision ${revision}, which is older than a revision that it reported before`);
       await delay(STALE_RETRY_MS, undefined, { signal });
     }
   }
@@ -231,9 +231,9 @@ export class ChangeReplicator {
   }
 
   /**
-   * Retries until the response is at least at `revision`. A stale response (from a process whose database replica lags) would
-   * restore deleted keys.
-   * @throws Error when it stays stale
+   * Retries until the response is at least at `revision`. A stale response, from a process whose database replica lags, would restore
+   * deleted keys.
+   * @throws Error when the responses stay stale
    */
   async #fetchAtLeast<T extends { revision: number }>(revision: number, ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
     for (let attempt = 0; ; attempt++) {

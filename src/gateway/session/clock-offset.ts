@@ -1,16 +1,18 @@
 import type { Instant } from '../../lib/receipts/node.js';
 
-/** If wall and monotonic clock diverge by more than this during a report, the wall clock was set: the sample is discarded. */
+/**
+ * If the wall clock and the monotonic clock diverge by more than this during a report, the wall clock was set, and the sample is discarded.
+ */
 const STEP_MS = 100;
 
-/** This machine's wall clock minus the control plane's, and the error bound. */
+/** This machine's wall clock minus that of the control plane, with the possible error. */
 export interface ClockOffset {
   readonly ms: number;
   readonly errorMs: number;
 }
 
 /**
- * Estimates the offset from one report: the control plane read its clock between `sent` and `received`.
+ * Estimates the offset from one report: the control plane has read its clock between `sent` and `received`.
  * @returns undefined when this machine's clock was set in between
  */
 export function clockOffset(theirMs: number, sent: Instant, received: Instant): ClockOffset | undefined {

@@ -1,6 +1,6 @@
 /**
- * Counts requests between their last key look-up and their sending. The node acknowledges a revision, and ends its session, only when
- * no request that used an older key table is still unsent.
+ * Counts requests between their last key look-up and the moment at which they are sent. The node acknowledges a revision, and ends its
+ * session, only when no request with an older key table is still unsent.
  */
 export class InFlightRequests {
   #count = 0;
@@ -10,7 +10,7 @@ export class InFlightRequests {
     return this.#count;
   }
 
-  /** @returns a function to be called when the request has been sent or has failed */
+  /** @returns a function that must be called when the request was sent or has failed */
   enter(): () => void {
     this.#count++;
     let entered = true;
@@ -21,7 +21,7 @@ export class InFlightRequests {
     };
   }
 
-  /** Resolves when no request is in flight. @throws the signal's reason */
+  /** Resolves when no request is in flight. @throws the reason of the signal */
   async whenIdle(signal: AbortSignal): Promise<void> {
     while (this.#count > 0) {
       signal.throwIfAborted();

@@ -7,10 +7,10 @@ const RETRY = { firstMs: 50, longestMs: 1000 };
 const LEASE_PART = 3;
 const FINISH_MS = 1000;
 
-/** Registers the session, then sends reports: after every table switch, and every few seconds as a heartbeat. */
+/** Registers the session, and then sends reports: after every switch of the table, and every few seconds as a heartbeat. */
 export class Reporter {
   #due = true;
-  /** The gateway is deleted and nothing signs: the next report is the last one. */
+  /** Whether the gateway was deleted and nothing signs, so that the next report is the last one. */
   #isLeaving = false;
   #hasLeft = false;
   /** Revision of the newest report that was accepted. */
@@ -22,15 +22,15 @@ export class Reporter {
     private readonly logger: Logger,
   ) {}
 
-  /** Runs until `signal` aborts, or the gateway is deleted and the last report was accepted. */
+  /** Runs until `signal` aborts, or until the gateway was deleted and the last report was accepted. */
   async run(signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted; ) {
       if (this.session.gatewayDeleted && this.session.needsRegistration) return;
-      // Changes that arrive during a report are acknowledged together by the next one.
+      // The next report acknowledges all changes that arrive during a report.
       if (!this.#due && !this.session.needsRegistration) await this.#waitUntilDue(signal);
       if (signal.aborted) return;
       this.#due = false;
-      // Acknowledge the applied revision before leaving, because leaving does not acknowledge it.
+      // Acknowledges the applied revision before it leaves, because the last report does not acknowledge it.
       const { appliedRevision } = this.session;
       const last = this.#isLeaving && this.#reportedRevision >= appliedRevision;
       if (await this.#send(signal, last)) {
@@ -54,15 +54,15 @@ export class Reporter {
     this.#wake?.();
   }
 
-  /** Sends a last report: the gateway is deleted, and nothing signs in this session. */
+  /** Requests the last report, because the gateway was deleted and nothing signs in this session. */
   reportLeaving(): void {
     this.#isLeaving = true;
     this.reportSoon();
   }
 
   /**
-   * Sends the remaining usage counts; failures are ignored.
-   * @param leaving nothing signs in this session, so that receipts need not wait for it
+   * Sends the remaining usage counts. Failures are ignored.
+   * @param leaving whether nothing signs in this session any more, so that receipts need not wait for it
    */
   async finish({ leaving }: { leaving: boolean }): Promise<void> {
     if (this.#hasLeft) return;

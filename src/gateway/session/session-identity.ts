@@ -1,9 +1,9 @@
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 
-/** A session id and its signing key. The private key is stored in memory and in the state folder only. */
+/** The id of a session and its signing key. The private key is stored only in memory and in the state folder. */
 export interface SessionIdentity {
   readonly sessionId: string;
-  /** Ed25519, 32 bytes as base64url. */
+  /** Ed25519 public key, 32 bytes as base64url. */
   readonly publicKey: string;
   readonly privateKey: KeyObject;
 }

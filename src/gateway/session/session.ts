@@ -36,52 +36,52 @@ import { BootClock } from '../../platform/common/boot-clock.js';
 import { type ClockOffset, clockOffset } from './clock-offset.js';
 import type { UsageCounter } from './usage-counter.js';
 
-/** The lease of this process, as it is passed to an HAProxy. */
+/** The lease of this process, which is passed on to an HAProxy. */
 interface Lease {
-  /** 0 and less: expired; infinite: no end. */
+  /** Milliseconds left. 0 or less: the lease has expired; infinite: it has no end. */
   readonly leftMs: number;
-  /** Nothing is signed, whatever `leftMs` is. */
+  /** If true, nothing is signed, whatever `leftMs` is. */
   readonly over: boolean;
 }
 
-/** Callbacks of the session into the replicator and the reporter. */
+/** Callbacks of the session to the replicator and the reporter. */
 export interface SessionEvents {
   /** Drops the keys of this process and of its replication targets. */
   dropKeys(): void;
   /** Requests a report to the control plane. */
   reportSoon(): void;
-  /** Requests a full snapshot for the session that has just been registered. */
+  /** Requests a full snapshot for the session that was just registered. */
   takeSnapshot(): void;
-  /** Remaining lease of the replication targets, in seconds; 0: none; null: no end. */
+  /** Remaining lease of the replication targets in seconds; 0: none; null: no end. */
   grantedLeaseSeconds(): number | null;
 }
 
 /**
- * The session of this process with the control plane. The state machine in `lib/receipts/node.ts` decides what may be signed,
- * acknowledged and kept; this class stores its state, reads clocks and executes its effects.
+ * The session of this process with the control plane. The state machine in `lib/receipts/node.ts` decides what may be signed, acknowledged
+ * and kept. This class stores the state of the machine, reads clocks and executes the effects.
  *
  * Guarantees: The node signs only within its lease, and acknowledges a revision only when no in-flight request uses an older key.
  * Condition: The monotonic clock of the process counts seconds.
- * Degrades: When the control plane does not answer, the node signs until the lease ends, and then nothing.
+ * Degrades: While the control plane does not respond, the node signs until its lease ends, and not after that.
  */
 export class Session implements Lease {
   #state: NodeState;
-  /** There are tombstones that are not in the state folder yet. They are saved before the next request to the control plane. */
+  /** Whether there are tombstones that are not in the state folder yet. They are saved before the next request to the control plane. */
   #hasUnsavedTombstones = false;
-  /** A database restore was detected: registrations list the tombstones. */
+  /** Whether registrations list the tombstones, because a restore of the database was detected. */
   #sendsTombstones = false;
-  /** The registration to be sent: there is no session, or the database was restored and the table is kept. */
+  /** The registration that is to be sent, because there is no session, or because the database was restored and the table is kept. */
   #pendingRegistration: { identity: SessionIdentity; withTable: boolean; leaseSeconds: number | null; sent: boolean } | undefined;
   #identity: SessionIdentity | undefined;
-  /** Earlier sessions of this process, or of a dead one, whose end is not proved yet. */
+  /** Earlier sessions of this process, or of a process that has ended, whose end is not proved yet. */
   #predecessors: SessionIdentity[];
-  /** Monotonic; when the newest answered report was sent. */
+  /** When the newest report with a response was sent, on the monotonic clock. */
   #lastContactAt: number | undefined;
   #clockOffset: ClockOffset | undefined;
   readonly #boot = new BootClock();
   readonly #registrationWaiters: (() => void)[] = [];
 
-  /** @param hasHaproxy an HAProxy signs too: a predecessor's end is proved only once that HAProxy has a new table */
+  /** @param hasHaproxy whether an HAProxy signs too. Then the end of a predecessor is proved only when that HAProxy has a new table */
   constructor(
     private readonly config: { instanceId: string; nodeId: string },
     private readonly controlPlane: ControlPlaneClient,
@@ -115,17 +115,17 @@ export class Session implements Lease {
     return leaseLeftMs(this.#state, this.now());
   }
 
-  /** Null: no end; undefined: none yet. */
+  /** The lease in seconds. Null: no end; undefined: none yet. */
   get leaseSeconds(): number | null | undefined {
     return this.#state.lease?.seconds;
   }
 
-  /** Milliseconds since the newest answered report was sent; infinite: no report was answered. */
+  /** Milliseconds since the newest report with a response was sent; infinite: no report got a response. */
   get contactAgeMs(): number {
     return this.#lastContactAt === undefined ? Number.POSITIVE_INFINITY : this.clock.monotonic() - this.#lastContactAt;
   }
 
-  /** The offset measured by the newest answered report; undefined: no report was answered. For metrics and logs only. */
+  /** The offset that the newest report with a response has measured; undefined: no report got a response. For metrics and logs only. */
   get clockOffset(): ClockOffset | undefined {
     return this.#clockOffset;
   }
@@ -134,22 +134,22 @@ export class Session implements Lease {
     return this.#state.applied;
   }
 
-  /** A full snapshot is in effect. */
+  /** Whether a full snapshot is in effect. */
   get synced(): boolean {
     return this.#state.synced;
   }
 
-  /** Undefined: not registered. */
+  /** The id of the session; undefined: not registered. */
   get sessionId(): string | undefined {
     return this.#state.session?.sessionId;
   }
 
-  /** A registration must be sent before any report. */
+  /** Whether a registration must be sent before any report. */
   get needsRegistration(): boolean {
     return this.#state.session === undefined || this.#pendingRegistration !== undefined;
   }
 
-  /** The gateway is deleted: no more requests are sent for it. */
+  /** Whether the gateway was deleted, so that no more requests are sent for it. */
   get gatewayDeleted(): boolean {
     return this.#state.gone;
   }
@@ -158,12 +158,12 @@ export class Session implements Lease {
     return this.#state.tombstones.length > 0 && isTombstoned(this.#state, key);
   }
 
-  /** Records ended signatures as tombstones, so that they stay ended after a database restore. */
+  /** Records ended signatures as tombstones, so that they stay ended after a restore of the database. */
   recordTableDiff({ ended, begun }: TableDiff, revision: number): void {
     const { session } = this.#state;
     if (!session || ended.length + begun.length === 0) return;
     const { epoch } = session;
-    // Within one database history, a key may be bound again after it was unbound.
+    // Within one epoch, a key may be bound again after it was unbound.
     const again = this.#state.tombstones.filter(
       (each) =>
         each.epoch === epoch &&
@@ -186,14 +186,14 @@ export class Session implements Lease {
     if (tombstones.length > 0) this.dispatch({ kind: 'ended', tombstones });
   }
 
-  /** @throws when the state folder cannot be written: then nothing is acknowledged */
+  /** @throws when the state folder cannot be written; then nothing is acknowledged */
   #saveTombstones(): void {
     if (!this.#hasUnsavedTombstones) return;
     this.stateFile?.save(this.#state.tombstones, this.#state.putBack, this.clock.now());
     this.#hasUnsavedTombstones = false;
   }
 
-  /** Resolves when the session is registered, so that every receipt waits for it. Keys may be fetched only then. */
+  /** Resolves when the session is registered, so that every receipt waits for it. Keys may be fetched only after that. */
   async whenRegistered(signal: AbortSignal): Promise<void> {
     while (this.needsRegistration) {
       signal.throwIfAborted();
@@ -204,7 +204,7 @@ export class Session implements Lease {
     }
   }
 
-  /** Steps the state machine with an event. @returns its effects, some of which the caller executes */
+  /** Passes an event to the state machine. @returns the effects; the caller executes some of them */
   dispatch(event: NodeEvent): readonly NodeEffect[] {
     const [state, effects] = stepNode(this.#state, event);
     this.#state = state;
@@ -212,7 +212,7 @@ export class Session implements Lease {
       if (effect.do === 'drop_keys') {
         this.logger.error(
           this.#state.gone
-            ? 'the gateway is deleted; all keys are dropped'
+            ? 'the gateway was deleted; all keys are dropped'
             : 'the control plane rejects this session; all keys are dropped',
         );
         this.events.dropKeys();
@@ -223,14 +223,16 @@ export class Session implements Lease {
     return effects;
   }
 
-  /** The control plane may have accepted the registration that is replaced, so the next session also proves the end of that one. */
+  /**
+   * Replaces the pending registration. The control plane may already have accepted it, so the next session also proves the end of that one.
+   */
   #replaceRegistration(withTable: boolean, leaseSeconds: number | null): void {
     const before = this.#pendingRegistration;
     if (before?.sent) this.#predecessors.push(before.identity);
     this.#pendingRegistration = { identity: newSessionIdentity(), withTable, leaseSeconds, sent: false };
   }
 
-  /** Dispatches an event, and again after in-flight requests have finished. */
+  /** Dispatches an event, and dispatches it again when in-flight requests have finished. */
   async dispatchWhenIdle(event: (requestsUnderWay: number) => NodeEvent, signal: AbortSignal): Promise<readonly NodeEffect[]> {
     for (;;) {
       const effects = this.dispatch(event(this.requests.count));
@@ -239,7 +241,7 @@ export class Session implements Lease {
     }
   }
 
-  /** Registers this process, or repeats a registration whose response was lost. @throws when it was not accepted */
+  /** Registers this process, or repeats a registration whose response was lost. @throws when the registration was not accepted */
   async register(signal: AbortSignal): Promise<void> {
     const wanted = (this.#pendingRegistration ??= { identity: newSessionIdentity(), withTable: false, leaseSeconds: 0, sent: false });
     const { identity, withTable, leaseSeconds } = wanted;
@@ -259,7 +261,7 @@ export class Session implements Lease {
       ...(succeeds && { succeeds }),
       ...(tombstones.length > 0 && { tombstones: tombstones.map(toWire) }),
     };
-    // Saved before the request, so that a successor can prove this session's end if the process dies.
+    // Saved before the request, so that a successor can prove the end of this session if the process ends.
     this.stateFile?.add(identity);
     wanted.sent = true;
     const admission = await this.#request(() => this.controlPlane.register(sessionId, registration, signal));
@@ -280,7 +282,7 @@ export class Session implements Lease {
     if (effects.some((effect) => effect.do === 'take_snapshot')) this.events.takeSnapshot();
   }
 
-  /** Sends one report. @returns whether one was due @throws when it was not accepted */
+  /** Sends one report. @returns whether a report was due @throws when the report was not accepted */
   async report(signal: AbortSignal, leaving = false): Promise<boolean> {
     const identity = this.#identity;
     if (!identity || !this.#state.session) return false;
@@ -319,7 +321,7 @@ export class Session implements Lease {
       throw error;
     }
     if (succeeds) this.#removePredecessor(succeeds);
-    // A report proves the end of one predecessor; the next report proves the next.
+    // One report proves the end of one predecessor; the next report proves that of the next one.
     if (succeeds && this.#predecessors.length > 0) this.events.reportSoon();
     if (leaving) {
       this.stateFile?.remove(identity.sessionId);
@@ -333,7 +335,7 @@ export class Session implements Lease {
     return true;
   }
 
-  /** Dispatches an error response of the control plane as an event, whichever request it belongs to. */
+  /** Dispatches an error response of the control plane as an event, whichever request caused it. */
   handleRefusal(error: unknown): void {
     if (!(error instanceof ControlPlaneRefusal)) return;
     const because = error.session ?? (error.denied ? 'revoked' : undefined);
@@ -370,7 +372,7 @@ export class Session implements Lease {
     this.stateFile?.remove(session_id);
   }
 
-  /** Signed proof that a predecessor has ended: its keys were dropped, or belong to this session now. */
+  /** A signed proof that a predecessor has ended: its keys were dropped, or belong to this session now. */
   #succession({ sessionId, publicKey }: SessionIdentity): SessionSuccession | undefined {
     const own = this.#identity?.sessionId === sessionId ? undefined : this.#identity;
     const predecessor = [...this.#predecessors, ...(own ? [own] : [])].find((each) => each.sessionId !== sessionId);

@@ -15,7 +15,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const open = (at = folder) => StateFile.open(at, 'gateway1', logger);
 
 describe('the state file of a node', () => {
-  it('gives the next process the keys of a dead one, and is readable by its owner only', () => {
+  it('contains the keys of ended processes for the next one, and is readable by its owner only', () => {
     const identity = newSessionIdentity();
     const first = open()!;
     expect(first.predecessors).toEqual([]);
@@ -34,7 +34,7 @@ describe('the state file of a node', () => {
     third.close();
   });
 
-  it('is locked while its process lives', () => {
+  it('is locked while its process runs', () => {
     const living = open()!;
     living.add(newSessionIdentity());
     expect(open()).toBeUndefined();
@@ -45,7 +45,7 @@ describe('the state file of a node', () => {
     next.close();
   });
 
-  it('proves nothing if it was copied, although its lock is free', () => {
+  it('proves nothing if it was copied, although it is not locked', () => {
     const living = open()!;
     living.add(newSessionIdentity());
     const copy = join(folder, 'copy');
@@ -56,7 +56,7 @@ describe('the state file of a node', () => {
     living.close();
   });
 
-  it('keeps tombstones over restarts until they are removed', () => {
+  it('keeps tombstones across restarts until they are removed', () => {
     const first = open()!;
     const one = { signId: 's', version: 1, publishId: null, revision: 5, epoch: 'e1' };
     const [other, later] = [

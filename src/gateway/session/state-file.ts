@@ -7,7 +7,7 @@ import { makeFolder } from '../../platform/config/folder.js';
 import { maySucceed, type StateFile as Place, type Tombstone } from '../../lib/receipts/node.js';
 import type { SessionIdentity } from './session-identity.js';
 
-/** Magic numbers of local file systems (statfs(2)). On others, file locks may not be reliable. */
+/** Magic numbers of local file systems (statfs(2)). On other file systems, file locks may not be reliable. */
 const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
   0xef53, // ext2, ext3, ext4
   0x58465342, // xfs
@@ -36,23 +36,24 @@ interface TombstoneRow {
   publish_id: string;
   revision: number;
   epoch: string;
-  /** When it was first saved: Unix time in milliseconds. */
+  /** When the tombstone was first saved, as Unix time in milliseconds. */
   kept_at: number;
 }
 
 /**
- * Stores the private keys of this node's sessions, so that the next process can prove that a dead one has ended: receipts then do
- * not wait for its lease. Keys, records and lock are one SQLite file, opened once: the kernel releases its exclusive lock when the
- * process ends, however it ends. A process that cannot get the lock, or finds another file than was recorded, succeeds no session.
+ * Stores the private keys of this node's sessions. With them the next process proves that this one has ended, and receipts do not wait for
+ * the lease of this one. Keys, records and the lock are in one SQLite file, which is opened once. The kernel releases the exclusive lock
+ * when the process ends in any way. A process that cannot get the lock, or finds another file than the recorded one, succeeds no session.
  *
- * It also stores tombstones (no secrets), for a control plane whose database is restored to a state that lacks them.
+ * The file also contains tombstones, which contain no secrets. A control plane needs them if its database is restored to a state without
+ * them.
  *
- * Guarantees: One process at a time has the file, and a successor proves the death of its predecessor by it.
- * Condition: The file is on a local file system whose locks are the kernel's, and is the file that was recorded.
- * Degrades: Otherwise the process succeeds nobody: receipts wait for the lease of the predecessor.
+ * Guarantees: Only one process at a time has the file, and a successor proves by it that its predecessor has ended.
+ * Condition: The file is on a local file system, whose locks the kernel manages, and it is the recorded file.
+ * Degrades: Otherwise the process succeeds no session, and receipts wait for the lease of the predecessor.
  */
 export class StateFile {
-  /** Sessions of processes that have ended: the kernel released their lock. */
+  /** Sessions of processes that have ended, because the kernel has released their lock. */
   readonly predecessors: readonly SessionIdentity[];
   readonly #tombstones = new Map<string, Tombstone & { keptAt: number }>();
   readonly #restoredEpochs: Set<string>;
@@ -84,12 +85,12 @@ export class StateFile {
     for (const identity of this.predecessors) this.add(identity);
   }
 
-  /** @returns undefined when another process has the lock, or the file cannot be used: receipts then wait for leases */
+  /** @returns undefined when another process has the lock, or when the file cannot be used; receipts then wait for leases */
   static open(folder: string, instanceId: string, logger: Logger): StateFile | undefined {
     const path = join(folder, `${instanceId}.state`);
     try {
       makeFolder(folder);
-      // Created before SQLite opens it: closing a second handle would release the process's POSIX locks.
+      // Created before SQLite opens the file, because closing a second handle would release the POSIX locks of the process.
       closeSync(openSync(path, 'a', 0o600));
       const file = new DatabaseSync(path);
       try {
@@ -111,14 +112,14 @@ export class StateFile {
     }
   }
 
-  /** Saves a session's key, before the session is registered. */
+  /** Saves the key of a session, before the session is registered. */
   add({ sessionId, publicKey, privateKey }: SessionIdentity): void {
     const { bootId = null, device = null, inode = null } = this.place;
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     this.file.prepare('INSERT OR REPLACE INTO identities VALUES (?, ?, ?, ?, ?, ?)').run(sessionId, publicKey, pem, bootId, device, inode);
   }
 
-  /** Removes a session whose end the control plane knows. */
+  /** Removes a session whose end the control plane has accepted. */
   remove(sessionId: string): void {
     this.file.prepare('DELETE FROM identities WHERE session_id = ?').run(sessionId);
   }
@@ -128,17 +129,17 @@ export class StateFile {
     return [...this.#tombstones.values()];
   }
 
-  /** Database epochs for which this node has detected a restore. */
+  /** Epochs of the database for which this node has detected a restore. */
   get restoredEpochs(): readonly string[] {
     return [...this.#restoredEpochs];
   }
 
-  /** The tombstones that were first saved before an instant. @param before Unix time in milliseconds */
+  /** Returns the tombstones that were first saved before a certain time. @param before Unix time in milliseconds */
   savedBefore(before: number): readonly Tombstone[] {
     return [...this.#tombstones.values()].filter(({ keptAt }) => keptAt < before);
   }
 
-  /** Replaces the tombstones; durable when it returns. @param now Unix time in milliseconds @throws when the write fails */
+  /** Replaces the tombstones, durably when it returns. @param now Unix time in milliseconds @throws when the write fails */
   save(tombstones: readonly Tombstone[], putBack: readonly string[], now: number): void {
     const wanted = new Set(tombstones.map(nameOf));
     const more = tombstones.filter((each) => !this.#tombstones.has(nameOf(each)));
@@ -175,7 +176,7 @@ const valuesOf = ({ signId, version, publishId, revision, epoch }: Tombstone) =>
 
 const nameOf = (tombstone: Tombstone) => valuesOf(tombstone).join(' ');
 
-/** Uses the path, not a handle: closing a second handle would release the lock. */
+/** Uses the path instead of a handle, because closing a second handle would release the lock. */
 function placeOf(path: string): Place {
   const { dev, ino } = statSync(path, { bigint: true });
   return { bootId: bootId(), device: String(dev), inode: String(ino) };

@@ -14,7 +14,7 @@ export class UsageCounter {
     } else ofPublication.set(signId, { publish_id: publishId, sign_id: signId, count, last_signed_at: now });
   }
 
-  /** Removes and returns up to `max` counts; the rest goes into the next report. */
+  /** Removes and returns up to `max` counts. The rest is for the next report. */
   take(max: number): Usage[] {
     const all = [...this.#counts.values()].flatMap((ofPublication) => [...ofPublication.values()]);
     this.#counts = new Map();

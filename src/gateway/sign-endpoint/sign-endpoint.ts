@@ -9,15 +9,16 @@ import { parseEnvoyRequest, parseJsonRequest, parseForwardAuthRequest, type Sign
 import { type Decision, type Signer, SIGNING_HEADERS } from '../signing/signer.js';
 
 const ENVOY = '/envoy';
-/** Tells Envoy to remove the client's headers. Other gateways remove headers that the response lacks. */
+/** Header that tells Envoy which headers of the client to remove. Other gateways remove headers that the response lacks. */
 const ENVOY_REMOVES = 'x-envoy-auth-headers-to-remove';
 const JSON_LIMIT = 64 * 1024;
 const JSON_TYPE = /^application\/json *(;|$)/i;
 
 /**
- * Signs for gateways that forward requests themselves. It has no authentication, so it listens on a port of its own. Every 2xx
- * sets Authorization and X-Sdk-Date, and X-Sdk-Content-Sha256 if the body is not covered, or for a message signature Signature-Input,
- * Signature, and Content-Digest if the body is covered; the calling gateway removes the client's headers of these six names first.
+ * Signs for gateways that forward requests themselves. It has no authentication, so it listens on a separate port. A 2xx response sets
+ * Authorization and X-Sdk-Date, and also X-Sdk-Content-Sha256 if the body is not covered. For a message signature, it sets Signature-Input
+ * and Signature, and also Content-Digest if the body is covered. The calling gateway must first remove the client's headers with these six
+ * names.
  */
 export class SignEndpoint {
   constructor(
@@ -56,7 +57,7 @@ export class SignEndpoint {
     if (body.whole && signRequest.body === 'whole') return this.#decide(request, response, signRequest, body.sha256 ?? EMPTY_SHA256);
     if (this.config.largeBody === 'refuse') return this.#refuse(request, response, 'body_too_large');
     if (body.whole) return this.#decide(request, response, signRequest, UNSIGNED_PAYLOAD);
-    // The calling gateway reads the response only after it has sent its request, so the rest is read and discarded.
+    // The calling gateway reads the response only after it has sent its request, so the rest of the body is read and discarded.
     request.resume().once('end', () => this.#decide(request, response, signRequest, UNSIGNED_PAYLOAD));
   }
 
@@ -72,7 +73,7 @@ export class SignEndpoint {
     response.end();
   }
 
-  /** Refuses requests of web pages in a browser on this machine, DNS rebinding included. */
+  /** Refuses requests that web pages send from a browser on this machine, including those by DNS rebinding. */
   #fault({ headers, headersDistinct }: IncomingMessage): RefusalReason | undefined {
     if (headers.origin !== undefined || headers['sec-fetch-site'] !== undefined) return 'foreign_page';
     const [host = '', second] = headersDistinct['host'] ?? [];

@@ -2,22 +2,22 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { isValidFraming } from '../http/admission.js';
 import type { OutgoingRequest } from '../signing/signer.js';
 
-/** A request to `/sign`, parsed from a gateway's own format. The body hash is added when the body has been read. */
+/** A request to `/sign`, parsed from the format of the calling gateway. The hash of the body is added when the body was read. */
 export interface SignRequest {
   request: Omit<OutgoingRequest, 'bodySha256'>;
-  /** How the body of the sign request relates to the body of the request to be signed. */
+  /** What the body of the sign request says about the body of the request that is to be signed. */
   body: 'whole' | 'none' | 'unknown';
 }
 
 const one = (value: string | string[] | undefined) => (Array.isArray(value) ? value.join() : value);
-/** Methods treated as having no body. If there is one, the signature does not match, and the backend refuses it. */
+/** Methods that are treated as having no body. If there is a body, the signature does not match, and the backend refuses the request. */
 const WITHOUT_BODY = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);
 
 /**
- * Parses nginx's `auth_request` (`X-Original-*`, never a body), Caddy's `forward_auth`, Traefik's `forwardAuth` and APISIX's
- * `forward-auth` (`X-Forwarded-*`; the last two can send the body).
- * @returns undefined when headers of neither family or of both are present: then one family may come from the client. The body
- * length is read for nginx only, because the others forward the client's header of that name.
+ * Parses nginx's `auth_request` (`X-Original-*`, never a body), Caddy's `forward_auth`, Traefik's `forwardAuth` and APISIX's `forward-auth`
+ * (`X-Forwarded-*`; the last two can send the body).
+ * @returns undefined when the headers of both families or of none are present, because then one family may come from the client. The length
+ * of the body is only read for nginx, because the others forward the client's header with this name.
  */
 export function parseForwardAuthRequest(headers: IncomingHttpHeaders, bodyGiven: boolean): SignRequest | undefined {
   const [original, forwarded] = [one(headers['x-original-uri']), one(headers['x-forwarded-uri'])];
@@ -38,21 +38,21 @@ export function parseForwardAuthRequest(headers: IncomingHttpHeaders, bodyGiven:
   return { request, body: none ? 'none' : 'unknown' };
 }
 
-/** Parses Envoy's HTTP `ext_authz`: the client's method and path below a prefix, and as much of the body as Envoy buffers. */
+/** Parses Envoy's HTTP `ext_authz`: the client's method, its path below a prefix, and as much of the body as Envoy buffers. */
 export function parseEnvoyRequest(target: string, { method = '', headers, headersDistinct }: IncomingMessage): SignRequest {
   const partial = one(headers['x-envoy-auth-partial-body']) === 'true';
   const request = { method, target, host: headersDistinct['host']?.join() ?? '', stage: one(headers['x-stage']) };
   return { request, body: partial ? 'unknown' : 'whole' };
 }
 
-/** `POST /v1/sign`. */
+/** Body of `POST /v1/sign`. */
 interface JsonSignRequest {
   method?: unknown;
   /** Path and query, encoded as they will be sent. */
   url?: unknown;
   host?: unknown;
   environment?: unknown;
-  /** Hex SHA-256 of the body, or `UNSIGNED-PAYLOAD`; absent: no body. */
+  /** SHA-256 of the body in hex, or `UNSIGNED-PAYLOAD`; absent: no body. */
   body_sha256?: unknown;
 }
 

@@ -72,7 +72,7 @@ it('a connection whose key is dropped counts as an in-flight request until both 
   expect(sockets.map((socket) => socket.closed)).toEqual([true, true]);
 });
 
-it('after the table is dropped, connections are closed by the last setting, and no new ones are permitted', async () => {
+it('after the table is dropped, connections are closed according to the last setting, and no new ones are allowed', async () => {
   const { keys, open } = ground('close');
   const { sockets } = await open();
   keys.drop();
@@ -82,7 +82,7 @@ it('after the table is dropped, connections are closed by the last setting, and 
   late.end();
 });
 
-it('a connection that has ended is not closed again and delays nothing', async () => {
+it('a connection that has ended is not closed again, and delays nothing', async () => {
   const { keys, requests, open } = ground('close');
   const { sockets, over, end } = await open();
   over?.();

@@ -6,11 +6,11 @@ import { KeyTable } from '../keys/key-table.js';
 import type { InFlightRequests } from '../session/in-flight-requests.js';
 import type { Session } from '../session/session.js';
 
-/** A connection of a signed request without a known end: an upgrade, an event stream, a body that is still arriving. */
+/** A connection of a signed request without a known end: an upgrade, an event stream, or a body that is still arriving. */
 export interface OpenConnection {
   /** Closes the connection. */
   end(): void;
-  /** The sockets that must be closed before the connection counts as ended; read just before {@link end}. */
+  /** The sockets that must be closed before the connection counts as ended. Read just before {@link end} is called. */
   sockets(): readonly (Socket | null | undefined)[];
 }
 
@@ -25,13 +25,13 @@ interface Entry extends OpenConnection, Opener {}
 const CHECK_INTERVAL_MS = 500;
 
 /**
- * Connections that outlive their signed request. If the gateway's setting is `close`, a connection is closed as soon as its key no
- * longer signs for its publication, and counts as an in-flight request until its sockets are closed, so that the change is
- * acknowledged only then. When the lease expires, all are closed, because receipts no longer wait for this node.
+ * Connections that outlive their signed request. If the gateway's setting is `close`, a connection is closed as soon as its key does not
+ * sign for its publication any more. It counts as an in-flight request until its sockets are closed, so that the change is acknowledged
+ * only then. When the lease expires, all connections are closed, because receipts do not wait for this node any more.
  */
 export class OpenConnections {
   readonly #open = new Set<Entry>();
-  /** The setting of the last replicated table; the empty table after a drop has no setting. */
+  /** The setting in the last replicated table. The empty table after a drop has no setting. */
   #closes = false;
   readonly #timer: NodeJS.Timeout;
 
@@ -49,7 +49,8 @@ export class OpenConnections {
 
   /**
    * Tracks a connection.
-   * @returns a function to be called when it ends; undefined: its key has ended already, and it must not be opened
+   * @returns a function that must be called when the connection ends; undefined: the key has already ended, so the connection must not be
+   * opened
    */
   add(opener: Opener, connection: OpenConnection): (() => void) | undefined {
     const entry = { ...opener, ...connection };
@@ -74,13 +75,13 @@ export class OpenConnections {
     if (this.#closes && this.#open.size > 0 && this.#mayNotSign()) this.#closeWhere(() => true);
   }
 
-  /** Receipts no longer wait for this node. (A node that leaves closes its connections itself.) */
+  /** Whether receipts do not wait for this node any more. (A node that leaves closes its connections itself.) */
   #mayNotSign(): boolean {
     const { refusal } = this.session;
     return refusal !== undefined && refusal !== 'leaving';
   }
 
-  /** A new secret of the same key does not revoke it. */
+  /** Whether the key does not sign for the publication any more. A new secret of the same key does not count. */
   #isKeyRevoked({ publishId, signId }: Opener, table: KeyTable): boolean {
     return table.route(publishId)?.key?.sign.sign_id !== signId;
   }
@@ -96,7 +97,7 @@ export class OpenConnections {
     if (closed === 0) return;
     this.metrics.openConnections(this.#open.size);
     this.metrics.closedConnections(closed);
-    this.logger.warn({ connections: closed }, 'connections were closed because their key no longer signs');
+    this.logger.warn({ connections: closed }, 'connections were closed because their key does not sign any more');
   }
 
   #close(entry: Entry): void {

@@ -51,7 +51,7 @@ beforeEach(() => {
   signer = new Signer(keys, session, requests, policy, usage, metrics, clock, pino({ level: 'silent' }), connections);
 });
 
-/** The request is signed and not sent yet. */
+/** The request is signed, but not sent yet. */
 const signed = () => {
   const decision = signer.sign(
     { method: 'GET', target: '/orders/a%2Fb', host: 'api.example', stage: 'RELEASE', bodySha256: 'UNSIGNED-PAYLOAD' },
@@ -65,9 +65,9 @@ it.each([
   ['its environment gets another name', snapshot({ env_name: 'STAGING' }), 404],
   ['its API moves to another path', snapshot({ req_uri: '/others' }), 404],
   ['its API gets another method', snapshot({ req_method: 'POST' }), 404],
-  ['the path that it matches stops being a prefix', snapshot({ match_mode: 'NORMAL' }), 404],
+  ['the path that it matches is not a prefix any more', snapshot({ match_mode: 'NORMAL' }), 404],
   ['its API is offline', { ...snapshot(), publications: [] }, 404],
-  ['such paths are now refused', snapshot({}, 'refuse'), 400],
+  ['paths like its own are refused now', snapshot({}, 'refuse'), 400],
   ['its API gets another key', snapshot({ sign: sign() }), 403],
   ['the key of its API is unbound', snapshot({ sign: null }), 403],
 ])('a signed request that is still unsent is not sent if %s', (_, after, status) => {
@@ -76,7 +76,7 @@ it.each([
   expect(permit.recheck()?.refusal.status).toBe(status);
 });
 
-it('a signed request is sent if the table has changed only for other requests or not at all', () => {
+it('a signed request is sent if the table has not changed, or has changed only for other requests', () => {
   const [one, other] = [signed(), signed()];
   expect(one.recheck()).toBeUndefined();
   const publications = [...snapshot().publications, ...snapshot({ publish_id: 'q', req_uri: '/others', sign: sign() }).publications];

@@ -23,14 +23,14 @@ export interface OutgoingRequest extends IncomingRequest {
   sentTarget?: string;
   /** `Host` as sent to the backend, if it differs from the client's. */
   sentHost?: string;
-  /** Hex SHA-256 of the body, or `UNSIGNED-PAYLOAD`. */
+  /** SHA-256 of the body in hex, or `UNSIGNED-PAYLOAD`. */
   bodySha256: string;
 }
 
 /**
- * The headers sent to the backend; a client's own headers of these names are never forwarded. The first three and the last three are of
- * different types of keys (docs/signing.md). The third is set only if the body is not covered: existing verifiers trust its value and do not
- * hash the body.
+ * The headers that are sent to the backend. Headers of the client with these names are never forwarded. The first three and the last three
+ * belong to different types of keys (docs/signing.md). The third is set only if the body is not covered, because existing verifiers trust
+ * its value and do not hash the body.
  */
 export const SIGNING_HEADERS = [
   'authorization',
@@ -42,16 +42,17 @@ export const SIGNING_HEADERS = [
 ] as const;
 export type SigningHeaders = Partial<Record<(typeof SIGNING_HEADERS)[number], string>>;
 
-/**
- * Permission to send a signed request. Connecting to the backend takes time, and the key may be deleted in between.
- */
+/** Permission to send a signed request. Connecting to the backend takes time, and the key may be deleted meanwhile. */
 export interface SendPermit {
   /**
-   * Must be called just before the request is sent. If it returns `undefined`, the caller sends the request in the same turn of
-   * the event loop; no later revision is acknowledged before that.
+   * Must be called just before the request is sent. If it returns `undefined`, the caller must send the request in the same turn of the
+   * event loop. No later revision is acknowledged before that.
    */
   recheck(): { ok: false; refusal: Refusal } | undefined;
-  /** Tracks a connection that outlives the request. The caller calls `over` when it ends, and must not open it if refused. */
+  /**
+   * Tracks a connection that outlives the request. The caller calls `over` when the connection ends, and must not open it if the result is
+   * a refusal.
+   */
   track(connection: OpenConnection): { ok: true; over: () => void } | { ok: false; refusal: Refusal };
 }
 
@@ -63,10 +64,13 @@ export interface SigningPolicy {
   unbound: 'refuse' | 'unsigned';
 }
 
-/** Not a signature in any scheme, so that no verifier accepts it; it overwrites forged headers of the client. */
+/**
+ * Marks a request as unsigned. The value is not a signature in any scheme, so that no verifier accepts it. It overwrites forged headers of
+ * the client.
+ */
 const UNSIGNED_HEADERS: SigningHeaders = { authorization: 'unsigned', 'x-sdk-date': 'unsigned', 'x-sdk-content-sha256': 'unsigned' };
 
-/** An unsigned request has no signature that could end. */
+/** Permission for an unsigned request, which has no signature that could end. */
 const UNSIGNED_PERMIT: SendPermit = { recheck: () => undefined, track: () => ({ ok: true, over: () => undefined }) };
 
 const UNREADY: Record<RefusalToSign, RefusalReason> = {
@@ -98,7 +102,7 @@ export class Signer {
     return refusal && UNREADY[refusal];
   }
 
-  /** Checks a request before its body is read. {@link sign} checks again, because the table may have switched. */
+  /** Checks a request before its body is read. {@link sign} checks it again, because the table may have switched meanwhile. */
   admit(request: IncomingRequest, entrypoint: Entrypoint): { ok: true } | { ok: false; refusal: Refusal } {
     const found = this.#route(request);
     return typeof found === 'string' ? this.refuse(found, entrypoint) : { ok: true };
@@ -119,7 +123,7 @@ export class Signer {
       const { method, bodySha256 } = request;
       const sent = { method, url: request.sentTarget ?? request.target, host: request.sentHost ?? request.host, bodySha256 };
       headers = sign(sent, route.key.material, { now: () => now });
-      // A `basic` key signs neither, but a client's own must not arrive.
+      // A `basic` key sets neither header, but headers of the client with these names must not reach the backend.
       if (headers.authorization !== undefined)
         headers = {
           'x-sdk-date': formatSdkDate(now),
@@ -127,9 +131,12 @@ export class Signer {
           ...headers,
         };
     } catch (error) {
-      // A TypeError means an invalid method or host; any other error means an invalid key.
+      // A TypeError means that the method or the host is invalid; any other error means that the key is invalid.
       if (error instanceof TypeError) return this.refuse('bad_request', entrypoint);
-      this.logger.error({ err: error, publishId: route.publishId, signId: route.key.sign.sign_id }, 'signing failed; check the key');
+      this.logger.error(
+        { err: error, publishId: route.publishId, signId: route.key.sign.sign_id },
+        'signing failed: check the key and the secret',
+      );
       return this.refuse('signature_failed', entrypoint);
     }
     this.usage.add(route.publishId, route.key.sign.sign_id, now);
@@ -140,7 +147,7 @@ export class Signer {
       const over = this.connections.add(opener, connection);
       return over ? ({ ok: true, over } as const) : this.refuse('key_gone', entrypoint);
     };
-    // Match again: the environment or path of the API may have changed too, not only the key.
+    // Matches again, because not only the key but also the environment or the path of the API may have changed.
     const decideAgain = () => (this.keys.table === table ? this.#usable(route) : this.#route(request));
     return { ok: true, headers, permit: { recheck: () => this.#recheck(decideAgain(), key, entrypoint), track } };
   }
@@ -154,7 +161,7 @@ export class Signer {
   #recheck(now: Route | RefusalReason, key: StoredKey, entrypoint: Entrypoint): { ok: false; refusal: Refusal } | undefined {
     if (typeof now === 'string') return this.refuse(now, entrypoint);
     if (now.key !== key) return this.refuse('key_gone', entrypoint);
-    // In flight until the end of this turn; the request is written by then.
+    // Counts as in flight until the end of this turn. By then the request is written.
     setImmediate(this.requests.enter());
     return undefined;
   }
