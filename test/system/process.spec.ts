@@ -178,23 +178,26 @@ describe('signet', () => {
     const served = await ServedProcess.start(test.env);
     try {
       const added = await signet(['admin', 'iam', 'user', 'add', 'dana'], test.env);
-      const password = /^password: (\S+)$/m.exec(added.stdout)![1];
+      let password = /^password: (\S+)$/m.exec(added.stdout)![1]!;
       expect(
         (
           await signet(['admin', 'iam', 'grant', '--user', 'dana', '--project', 'default', '--role', 'APIG ReadOnlyAccess'], test.env)
         ).stdout.trim(),
       ).toBe('done');
+      const post = (path: string, body: object) =>
+        fetch(served.baseUrl + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
       const login = () =>
-        fetch(`${served.baseUrl}/v3/auth/tokens`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({
-            auth: {
-              identity: { methods: ['password'], password: { user: { name: 'dana', password, domain: { name: 'default' } } } },
-              scope: { project: { name: 'default' } },
-            },
-          }),
+        post('/v3/auth/tokens', {
+          auth: {
+            identity: { methods: ['password'], password: { user: { name: 'dana', password, domain: { name: 'default' } } } },
+            scope: { project: { name: 'default' } },
+          },
         });
+      // A password that the service has generated must be changed first, and the answer names the user.
+      const id = /needs to be changed for user: (\w+)\./.exec(await (await login()).text())![1]!;
+      const user = { password: 'a-password-of-my-own', original_password: password };
+      expect((await post(`/v3/users/${id}/password`, { user })).status).toBe(204);
+      ({ password } = user);
       expect((await login()).status).toBe(201);
       expect(
         (await signet(['admin', 'iam', 'revoke', '--user', 'dana', '--project', 'default', '--role', 'APIG ReadOnlyAccess'], test.env))
