@@ -1,11 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomInt } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from './process.js';
 import { overdue } from './slowness.js';
 
 const run = promisify(execFile);
@@ -86,7 +86,7 @@ export class Keystone {
 
   /** Starts the server of one kind of token, on its earlier port. */
   async serve(provider: Provider): Promise<void> {
-    const port = this.#ports.get(provider) ?? (await lowPort());
+    const port = this.#ports.get(provider) ?? (await freePort());
     this.#ports.set(provider, port);
     const args = ['--plugin', 'python3', '--master', '--die-on-term', '--lazy-apps', '--buffer-size', '65535'];
     const child = spawn(
@@ -229,20 +229,6 @@ export class Keystone {
       text,
       body: text.startsWith('{') ? JSON.parse(text) : undefined,
     };
-  }
-}
-
-/** A free port below the ephemeral range, so that no outgoing connection takes it before the server restarts. */
-async function lowPort(): Promise<number> {
-  for (;;) {
-    const probe = createServer();
-    const port = randomInt(20_000, 32_768);
-    const free = await new Promise<boolean>((resolve) =>
-      probe.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)),
-    );
-    if (!free) continue;
-    await new Promise((resolve) => probe.close(resolve));
-    return port;
   }
 }
 

@@ -1,20 +1,25 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { ADMIN_PASSWORD, Client } from './service.js';
 import { overdue } from './slowness.js';
 
 /** The inherited environment of Signet processes. Tests start hundreds of them, and the compile cache saves each a quarter of a second. */
 export const CHILD_ENV = { PATH: process.env['PATH'], NODE_COMPILE_CACHE: 'node_modules/.cache/compiled' };
 
-/** A free loopback port. */
+/** A free loopback port below the ephemeral range, so that no outgoing connection takes it before the server starts. */
 export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
+  for (;;) {
+    const probe = createServer();
+    const port = randomInt(10_000, 32_768);
+    const free = await new Promise<boolean>((resolve) =>
+      probe.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)),
+    );
+    if (!free) continue;
+    await new Promise((resolve) => probe.close(resolve));
+    return port;
+  }
 }
 
 /** Runs the built command line until it exits. */
