@@ -27,6 +27,7 @@ import { StoredAccessKey } from './identity/iam/access-key.entity.js';
 import { Policy } from './identity/iam/policy.entity.js';
 import { GroupRoleAssignment, UserGroup, UserGroupMember } from './identity/iam/user-group.entity.js';
 import { LoginSession } from './identity/iam/login-session.entity.js';
+import { TotpCredential, TotpRecoveryCode } from './identity/iam/totp-credential.entity.js';
 import { RevokedToken, RoleAssignment, TokenKey, User } from './identity/iam/user.entity.js';
 import { Instance, InstanceFeature } from './apig/instances/instance.entity.js';
 import { MessageAttempt } from './webhooks/delivery/attempt.entity.js';
@@ -91,6 +92,8 @@ export const entities = [
   SigningSession,
   StoredAccessKey,
   TokenKey,
+  TotpCredential,
+  TotpRecoveryCode,
   User,
   UserGroup,
   UserGroupMember,

@@ -83,6 +83,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   'admin iam user password': 'signet admin iam user password dana',
   'admin iam user disable': 'signet admin iam user disable dana',
   'admin iam user enable': 'signet admin iam user enable dana',
+  'admin iam user reset-totp': 'signet admin iam user reset-totp dana',
   'admin iam user list': 'signet admin iam user list',
   'admin iam project add': 'signet admin iam project add orders',
   'admin iam project list': 'signet admin iam project list',

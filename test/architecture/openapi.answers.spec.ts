@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { OpenAPIObject, ReferenceObject, SchemaObject } from '@nestjs/swagger';
 import { IamAdminService } from '../../src/identity/iam/iam-admin.service.js';
 import { RESPONSE_TYPES } from '../../src/apig/apis/gateway-responses.dto.js';
+import { type TOTP, URI } from 'otpauth';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { freePort } from '../support/process.js';
 import { apiKey, createSignetClient, token } from 'signet-client';
@@ -347,6 +348,14 @@ describe('signet-client gets an answer with exactly the documented fields in the
     await call('KeystoneValidateToken', subject);
     const { id: user_id, password: original_password } = await service.app.get(IamAdminService).addUser({ name: 'newcomer' });
     await call('KeystoneUpdateUserPassword', { user_id, body: { user: { password: 'a-new-password', original_password } } });
+    await service.app.get(IamAdminService).grant({ user: 'newcomer', project: 'default', role: READ_ONLY });
+    const { token } = await service.app.get(IamAdminService).issueToken('newcomer', 'default');
+    const newcomer = { headers: { 'x-auth-token': token } };
+    const { uri } = await call('CreateMyTotp', { ...newcomer, body: { password: 'a-new-password' } });
+    const passcode = (URI.parse(uri as string) as TOTP).generate();
+    const { recovery_codes } = await call('ConfirmMyTotp', { ...newcomer, body: { passcode } });
+    expect((await call('ShowMyTotp', newcomer)).enabled).toBe(true);
+    await call('DisableMyTotp', { ...newcomer, body: { password: 'a-new-password', passcode: recovery_codes[0] } });
     await call('KeystoneCreateProject', { body: { project: { name: 'new_project' } } });
     for (const id of ['Projects', 'AuthProjects', 'AuthDomains', 'Users', 'Regions', 'Versions']) await call(`KeystoneList${id}`);
     for (const id of ['KeystoneShowVersion', 'KeystoneShowCatalog', 'ShowHealth', 'ShowLiveness', 'ShowReadiness', 'ListMetrics'])

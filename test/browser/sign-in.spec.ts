@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { TOTP } from 'otpauth';
 import type { Browser } from 'playwright-core';
 import { IamAdminService } from '../../src/identity/iam/iam-admin.service.js';
 import { accessibilityFaults, type ConsolePage, openConsole, startBrowser } from '../support/browser.js';
@@ -90,6 +91,32 @@ describe('signing in to the console', () => {
     await row.waitFor({ state: 'detached' });
     expect((await lost.get('/v3/projects')).status).toBe(401);
     await page.getByRole('row', { name: /Chrome.*this one/ }).waitFor();
+  });
+
+  it('turns on one-time passwords, and then asks for a passcode at the sign-in', async () => {
+    const { page } = visit;
+    await page.getByRole('button', { name: 'Turn on one-time passwords' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Password').fill(PASSWORD);
+    await dialog.getByRole('button', { name: 'Next' }).click();
+    const secret = ((await dialog.locator('.mono').textContent()) ?? '').trim();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await dialog.getByLabel('Six digits of the app').fill(new TOTP({ secret }).generate());
+    await dialog.getByRole('button', { name: 'Next' }).click();
+    const codes = ((await dialog.getByRole('group', { name: 'Recovery codes' }).textContent()) ?? '').trim().split(/\s+/);
+    expect(codes).toHaveLength(10);
+    await dialog.getByRole('button', { name: 'I have kept them' }).click();
+    await page.getByText('Recovery codes left: 10').waitFor();
+    await page.getByRole('button', { name: 'Account' }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    await signIn(PASSWORD);
+    await page.getByLabel('Passcode').fill('000000');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('The username or password is wrong.').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByLabel('Passcode').fill(codes[0]!);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('heading', { name: 'Choose a project' }).waitFor();
   });
 
   it('violates no policy, throws no error and calls no other origin', () => {

@@ -35,6 +35,10 @@ const MORE: Record<string, Example> = {
   },
   // The wrong password of a user, so that no example changes one.
   'POST /v3/users/:user_id/password': { body: () => ({ user: { password: 'a-new-password', original_password: 'wrong' } }) },
+  // The wrong password, so that no example enables one-time passwords.
+  'POST /signet/v1/me/totp': { body: () => ({ password: 'wrong' }) },
+  'POST /signet/v1/me/totp/confirm': { body: () => ({ passcode: '000000' }) },
+  'POST /signet/v1/me/totp/disable': { body: () => ({ password: 'wrong', passcode: '000000' }) },
   'POST /v3/projects': { body: () => ({ project: { name: unique('p') } }) },
   'POST /v3/groups': { body: () => ({ group: { name: unique('g') } }) },
   'POST /v3.0/OS-ROLE/roles': { body: () => ({ role: { display_name: unique('r'), policy } }) },

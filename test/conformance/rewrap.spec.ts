@@ -9,6 +9,7 @@ import { openDatabase } from '../../src/platform/database/open.js';
 import { entities } from '../../src/entities.js';
 import { DURATION_SECONDS } from '../../src/identity/iam/access-keys.dto.js';
 import { AccessKeySecrets } from '../../src/identity/iam/access-key-secrets.js';
+import { IamAdminService } from '../../src/identity/iam/iam-admin.service.js';
 import { TokenKeys } from '../../src/identity/iam/token-keys.js';
 import { SEALED_ELSEWHERE_MAX_MS } from '../../src/platform/vault/data-keys.js';
 import { KekStatusService } from '../../src/platform/vault/kek-status.service.js';
@@ -18,7 +19,7 @@ import { dataKeyIdOf, fromColumn, DecryptionFailed } from '../../src/platform/va
 import { VaultService } from '../../src/platform/vault/vault.service.js';
 import { createTestDatabase, onBothDatabases, type TestDatabase } from '../support/databases.js';
 import { Machine } from '../support/machine.js';
-import { Client, TestService } from '../support/service.js';
+import { Client, READ_ONLY, TestService } from '../support/service.js';
 import { WEBHOOK_ENV, WebhookClient } from '../support/webhooks.js';
 
 const HOUR_MS = 3_600_000;
@@ -77,6 +78,12 @@ onBothDatabases((name) => {
       expect((await webhooks.post(`/v1/endpoints/${id}/pause`)).status).toBe(200);
       expect((await webhooks.post('/v1/webhooks/send', { endpoint_id: id, payload: {}, headers })).status).toBe(202);
     }
+    const iam = running.at(-1)!.app.get(IamAdminService, { strict: false });
+    await iam.addUser({ name: 'careful' }, { password: 'careful-password' });
+    await iam.grant({ user: 'careful', project: 'default', role: READ_ONLY });
+    const { token, projectId } = await iam.issueToken('careful', 'default');
+    const careful = new Client(running.at(-1)!.baseUrl, projectId, token);
+    expect((await careful.post('/signet/v1/me/totp', { password: 'careful-password' })).status).toBe(201);
     return async () => {
       const shown = [];
       for (const { client, path } of gateways) {

@@ -5,6 +5,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSy
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type TOTP, URI } from 'otpauth';
 import { verifySignature } from 'signet-signing';
 import { EXIT, type ExitName } from '../../src/cli/exit-codes.js';
 import { CommandLine } from '../support/command-line.js';
@@ -78,6 +79,27 @@ describe('a profile', () => {
     expect(await first({ stdin: 'a-new-password' })).toMatchObject({ code: 0 });
     expect(newcomer.printed).not.toContain('a-new-password');
     newcomer.remove();
+  });
+
+  it('is made by a password and the passcode of the app, which is asked for', async () => {
+    const iam = service.app.get(IamAdminService, { strict: false });
+    await iam.addUser({ name: 'careful' }, { password: 'careful-password' });
+    await iam.grant({ user: 'careful', project: 'default', role: READ_ONLY });
+    const { token, projectId } = await iam.issueToken('careful', 'default');
+    const client = new Client(service.baseUrl, projectId, token);
+    const { uri } = (await client.post('/signet/v1/me/totp', { password: 'careful-password' })).body as { uri: string };
+    const passcode = (URI.parse(uri) as TOTP).generate();
+    const { recovery_codes: codes } = (await client.post('/signet/v1/me/totp/confirm', { passcode })).body as { recovery_codes: string[] };
+    const careful = new CommandLine();
+    const attempt = (given: Parameters<CommandLine['run']>[1]) =>
+      careful.run(login('--user', 'careful', ...(given?.stdin ? ['--stdin'] : [])), given);
+    expect(await attempt({ stdin: 'careful-password' })).toMatchObject({
+      code: EXIT.denied.code,
+      stderr: expect.stringContaining('one-time'),
+    });
+    expect(await attempt({ typed: ['careful-password', '000000'] })).toMatchObject({ code: EXIT.denied.code });
+    expect(await attempt({ typed: ['careful-password', codes[0]!] })).toMatchObject({ code: 0 });
+    careful.remove();
   });
 
   it('is not used when others may read it', async () => {

@@ -15,7 +15,7 @@ export {
 export { apiKey, type Credentials, type RequestToAuthenticate, token } from './credentials.js';
 export { type ClientErrorCode, SignetError, type SignetErrorDetail } from './errors.js';
 export { items, type ItemOf, type ListPath, type Page, pages } from './pages.js';
-export { userOfExpiredPassword } from './password.js';
+export { isPasscodeRequired, userOfExpiredPassword } from './password.js';
 export { type Receipt, ReceiptIncompleteError, receiptOf, type ReceiptWait, waitForReceipt } from './receipts.js';
 export type { components, operations, paths } from './schema.js';
 import type { components } from './schema.js';

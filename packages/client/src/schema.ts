@@ -848,6 +848,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/signet/v1/me/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show whether the caller has one-time passwords
+         * @description Requires a token with any scope, or a signature.
+         */
+        get: operations["ShowMyTotp"];
+        put?: never;
+        /**
+         * Generate a secret for one-time passwords, which its first code enables
+         * @description Requires a token with any scope, or a signature.
+         */
+        post: operations["CreateMyTotp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/signet/v1/me/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enable one-time passwords by the first code of the app
+         * @description Requires a token with any scope, or a signature.
+         */
+        post: operations["ConfirmMyTotp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/signet/v1/me/totp/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disable one-time passwords
+         * @description Requires a token with any scope, or a signature.
+         */
+        post: operations["DisableMyTotp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/api-keys": {
         parameters: {
             query?: never;
@@ -5181,10 +5245,12 @@ export interface components {
             api_versions: components["schemas"]["HistoryVersionView"][];
         };
         IdentityInput: {
-            /** @description How the caller authenticates */
-            methods: ("password" | "token")[];
+            /** @description How the caller authenticates: `password`, `password` with `totp`, or `token` */
+            methods: ("password" | "token" | "totp")[];
             /** @description Required for the method `password` */
             password?: components["schemas"]["PasswordMethod"];
+            /** @description Required for the method `totp` */
+            totp?: components["schemas"]["TotpMethod"];
             /** @description Required for the method `token` */
             token?: components["schemas"]["TokenMethod"];
         };
@@ -5993,6 +6059,12 @@ export interface components {
             /** @description The secret; not shown again */
             signing_secret: string;
         };
+        NewTotpView: {
+            /** @description Secret for the app, in base32 */
+            secret: string;
+            /** @description The same as a URI, for a QR code: `otpauth://totp/…` */
+            uri: string;
+        };
         NewUserGroup: {
             /** @description Unique within the domain */
             name: string;
@@ -6629,6 +6701,10 @@ export interface components {
             verifiers: components["schemas"]["ReceiptVerifiersView"];
             /** @description True if the receipt is complete and all known verifiers refuse the keys that the revision ended */
             refused_everywhere: boolean;
+        };
+        RecoveryCodesView: {
+            /** @description Each stands for a code of the app once */
+            recovery_codes: string[];
         };
         RegionListView: {
             regions: components["schemas"]["RegionView"][];
@@ -7585,6 +7661,46 @@ export interface components {
             revision: number;
             /** @description Epoch of the database to which the revision belongs */
             epoch: string;
+        };
+        TotpConfirmation: {
+            /** @description The code that the app shows */
+            passcode: string;
+        };
+        TotpEnd: {
+            /**
+             * Format: password
+             * @description Password of the caller
+             */
+            password: string;
+            /** @description The code that the app shows, or a recovery code */
+            passcode: string;
+        };
+        TotpInput: {
+            /**
+             * Format: password
+             * @description Password of the caller
+             */
+            password: string;
+        };
+        TotpMethod: {
+            /** @description The user of the password */
+            user: components["schemas"]["TotpUser"];
+        };
+        TotpUser: {
+            /** @description Id; takes precedence over the name */
+            id?: string;
+            /** @description Name */
+            name?: string;
+            /** @description Domain of a user given by name */
+            domain?: components["schemas"]["DomainReference"];
+            /** @description The code that the app shows, or a recovery code */
+            passcode: string;
+        };
+        TotpView: {
+            /** @description Whether a password of the caller gives a token only together with a code */
+            enabled: boolean;
+            /** @description Recovery codes that are left */
+            recovery_codes: number;
         };
         UnboundApiView: {
             /** @description API */
@@ -11043,6 +11159,231 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemError"];
                 };
             };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    ShowMyTotp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    CreateMyTotp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TotpInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewTotpView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    ConfirmMyTotp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TotpConfirmation"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodesView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    DisableMyTotp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TotpEnd"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemError"];
+                };
+            };
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];

@@ -96,6 +96,14 @@ export function iamCommand(): Command {
       );
   }
   user
+    .command('reset-totp <name>')
+    .description('remove the one-time passwords of a user who has lost the device')
+    .option(...domain)
+    .action(async (name: string, options: { domain: string }) => {
+      const had = await withDirectory((directory) => directory.resetTotp({ name, domain: options.domain }));
+      console.log(had ? 'done' : 'nothing to do');
+    });
+  user
     .command('list')
     .description('list users with their roles, one JSON object a line')
     .action(async () => {

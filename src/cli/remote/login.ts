@@ -1,4 +1,4 @@
-import { createSignetClient, type SignetClient, userOfExpiredPassword } from 'signet-client';
+import { createSignetClient, isPasscodeRequired, type SignetClient, userOfExpiredPassword } from 'signet-client';
 import { Exit, usage } from '../exit-codes.js';
 import { canAsk, type Io } from '../io.js';
 import { connect, credentialsOf, DEFAULT_URL, environmentOf, format, serviceUrl } from './connection.js';
@@ -99,19 +99,31 @@ async function proofOf(io: Io, url: string, options: LoginOptions): Promise<Proo
   const scope = { project: { name: options.project ?? 'default', domain: { name: options.domain } } };
   const user = { name, domain: { name: options.domain } };
   const client = createSignetClient({ baseUrl: url });
-  const issue = (given: string) =>
-    client.POST('/v3/auth/tokens', {
-      params: { query: { nocatalog: '' } },
-      body: { auth: { identity: { methods: ['password'], password: { user: { ...user, password: given } } }, scope } },
+  const issue = (given: string, passcode?: string) => {
+    const proof = { methods: ['password' as const], password: { user: { ...user, password: given } } };
+    const identity =
+      passcode === undefined ? proof : { ...proof, methods: ['password' as const, 'totp' as const], totp: { user: { ...user, passcode } } };
+    return client.POST('/v3/auth/tokens', { params: { query: { nocatalog: '' } }, body: { auth: { identity, scope } } });
+  };
+  const login = (given: string) =>
+    issue(given).catch(async (error: unknown) => {
+      if (!isPasscodeRequired(error)) throw error;
+      return issue(given, await askForPasscode(io));
     });
-  const { data, response } = await issue(password).catch(async (error: unknown) => {
+  const { data, response } = await login(password).catch(async (error: unknown) => {
     const user_id = userOfExpiredPassword(error);
     if (user_id === undefined) throw error;
-    return issue(await changePassword(io, client, user_id, password));
+    return login(await changePassword(io, client, user_id, password));
   });
   const token = response.headers.get('X-Subject-Token');
   if (token === null) throw new Exit('unavailable', 'the service has answered without a token');
   return { kind: 'token', token, expires_at: data.token.expires_at };
+}
+
+/** The code that the app of the user shows now. It is worth nothing after its use, so it may be seen. */
+async function askForPasscode(io: Io): Promise<string> {
+  if (!canAsk(io)) throw new Exit('denied', 'the user has one-time passwords: sign in at a terminal, or with a token or an access key');
+  return ask(io, 'Passcode of your app');
 }
 
 /** Asks for a password in place of one that must be changed. @returns the new one */

@@ -31,6 +31,7 @@ export class AuthTokensController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TokenAnswerView> {
     const { token, session } = await this.tokens.issue(input, {
+      requestId: request.id,
       sourceAddress: request.ip,
       userAgent: request.headers['user-agent'] ?? '',
     });

@@ -12,18 +12,24 @@ import {
   IsOptional,
   IsString,
   MaxLength,
+  ValidateBy,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { EmptyIsAbsent } from '../../platform/common/pagination.js';
 
-const METHODS = ['password', 'token'] as const;
+const METHODS = ['password', 'token', 'totp'] as const;
 type Method = (typeof METHODS)[number];
 
 /** Maximum length of a password, which limits the time of hashing. */
 export const PASSWORD_MAX_CHARS = 1024;
 /** Minimum length of new passwords. Existing shorter ones stay valid. */
 export const PASSWORD_MIN_CHARS = 8;
+
+/** More than a code of the app; a recovery code may be typed with spaces. */
+export const PASSCODE_MAX_CHARS = 64;
+
+const isLogin = (methods: unknown) => Array.isArray(methods) && ['password', 'token', 'password,totp'].includes((methods as unknown[]).toSorted().join());
 
 /** Property decorator: an object with rules of its own. An array, a string or `null` is refused. */
 const Nested = (type: () => new () => object) => applyDecorators(IsObject(), ValidateNested(), Type(type));
@@ -72,6 +78,26 @@ class PasswordMethod {
   user: PasswordUser;
 }
 
+class TotpUser extends DomainReference {
+  @ApiPropertyOptional({ type: DomainReference, description: 'Domain of a user given by name' })
+  @Nested(() => DomainReference)
+  @MayBeLeftOut()
+  domain?: DomainReference;
+
+  @ApiProperty({ maxLength: PASSCODE_MAX_CHARS, description: 'The code that the app shows, or a recovery code' })
+  @IsDefined()
+  @IsString()
+  @MaxLength(PASSCODE_MAX_CHARS)
+  passcode: string;
+}
+
+class TotpMethod {
+  @ApiProperty({ type: TotpUser, description: 'The user of the password' })
+  @IsDefined()
+  @Nested(() => TotpUser)
+  user: TotpUser;
+}
+
 class TokenMethod {
   @ApiProperty({ description: 'Token to exchange; the new token expires at the same time' })
   @IsDefined()
@@ -81,18 +107,30 @@ class TokenMethod {
 }
 
 class IdentityInput {
-  @ApiProperty({ type: [String], enum: METHODS, minItems: 1, maxItems: 1, description: 'How the caller authenticates' })
+  @ApiProperty({
+    type: [String],
+    enum: METHODS,
+    minItems: 1,
+    maxItems: 2,
+    description: 'How the caller authenticates: `password`, `password` with `totp`, or `token`',
+  })
   @IsDefined()
   @IsArray()
   @ArrayNotEmpty()
-  @ArrayMaxSize(1)
+  @ArrayMaxSize(2)
   @IsIn(METHODS, { each: true })
-  methods: [Method];
+  @ValidateBy({ name: 'isLogin', validator: { validate: isLogin } })
+  methods: Method[];
 
   @ApiPropertyOptional({ type: PasswordMethod, description: 'Required for the method `password`' })
   @Nested(() => PasswordMethod)
   @MayBeLeftOut()
   password?: PasswordMethod;
+
+  @ApiPropertyOptional({ type: TotpMethod, description: 'Required for the method `totp`' })
+  @Nested(() => TotpMethod)
+  @MayBeLeftOut()
+  totp?: TotpMethod;
 
   @ApiPropertyOptional({ type: TokenMethod, description: 'Required for the method `token`' })
   @Nested(() => TokenMethod)

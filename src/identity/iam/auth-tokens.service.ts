@@ -9,13 +9,14 @@ import { Database } from '../../platform/database/database.js';
 import type { ScopeInput, TokenInput } from './auth-tokens.dto.js';
 import { catalogFor, type TokenAnswerView, toTokenView } from './auth-tokens.views.js';
 import { Directory, type Reference, type UserRow } from './directory.js';
-import { PasswordExpired } from './iam.errors.js';
+import { PasscodeRequired, PasswordExpired } from './iam.errors.js';
 import { JwtIdentity, type Session } from './jwt-identity.js';
 import { type LoginOrigin, LoginSessions } from './login-sessions.js';
-import { PasswordCheck } from './password-check.js';
+import { PasswordCheck, type UserReference } from './password-check.js';
 import { revokeIn } from './revoked-tokens.js';
 import { rolesNamed } from './roles.js';
 import { type Claims, Tokens } from './tokens.js';
+import { TotpService } from './totp.service.js';
 import { RowMacs } from '../../platform/vault/row-macs.js';
 
 /** Allows a caller to validate and revoke tokens of other users in its domain. */
@@ -29,6 +30,8 @@ interface Proof {
   /** The login session of the token that is exchanged. */
   sessionId?: string;
 }
+
+type Identity = TokenInput['auth']['identity'];
 
 /** The claims of a new token that concern its login. */
 type Made = Pick<Claims, 'methods' | 'issuedAt' | 'expiresAt' | 'sessionId'>;
@@ -47,6 +50,7 @@ export class AuthTokensService {
     private readonly database: Database,
     private readonly directory: Directory,
     private readonly passwords: PasswordCheck,
+    private readonly totp: TotpService,
     private readonly tokens: Tokens,
     private readonly identity: JwtIdentity,
     private readonly logins: LoginSessions,
@@ -60,16 +64,14 @@ export class AuthTokensService {
    * @param from the request, for counting failed logins and for the list of logins
    * @throws ApiFault 400 for a missing part; 401 `credentials_wrong`, the same for an unknown user, a wrong password and a disabled user;
    * 429 after too many of these; 401 `token_invalid`, the same for an unknown scope and for one in which the user has no role
-   * @throws PasswordExpired for the correct password, if it must be changed first
+   * @throws PasswordExpired for the correct password, if it must be changed first; PasscodeRequired if the user has one-time passwords
    */
   async issue({ auth }: TokenInput, from: LoginOrigin): Promise<IssuedToken> {
     const scope = readScope(auth.scope);
     // Taken before any read, so that a later change (a new password, a disabled user) invalidates the token.
     const issuedAt = this.clock.now();
     const proof =
-      auth.identity.methods[0] === 'token'
-        ? await this.byToken(auth.identity)
-        : await this.byPassword(auth.identity, issuedAt, from.sourceAddress);
+      auth.identity.methods[0] === 'token' ? await this.byToken(auth.identity) : await this.byPassword(auth.identity, issuedAt, from);
     const { user, ...made } = proof;
     return this.issueFor(user, scope, { ...made, issuedAt }, from);
   }
@@ -121,18 +123,28 @@ export class AuthTokensService {
     return toTokenView(session, known, withCatalog ? catalogFor(this.config, session.project?.id) : undefined);
   }
 
-  private async byPassword({ password }: TokenInput['auth']['identity'], issuedAt: number, address: string): Promise<Proof> {
+  private async byPassword({ methods, password, totp }: Identity, issuedAt: number, from: LoginOrigin): Promise<Proof> {
     if (!password) throw missing('auth.identity.password');
     const { id, name, domain, password: given } = password.user;
     if (id === undefined && name === undefined) throw missing('auth.identity.password.user.name');
     if (id === undefined && domain?.id === undefined && domain?.name === undefined) throw missing('auth.identity.password.user.domain');
-    const { user } = await this.passwords.check({ id, name, domain }, given, address);
+    const withPasscode = methods.includes('totp');
+    if (withPasscode && !totp) throw missing('auth.identity.totp');
+    const proof = await this.passwords.check({ id, name, domain }, given, from.sourceAddress);
+    const { user } = proof;
     if (user.passwordExpiresAt !== null && issuedAt >= user.passwordExpiresAt) throw new PasswordExpired(user.id);
-    return { user, methods: ['password'], expiresAt: issuedAt + this.config.tokenTtlSeconds * 1000 };
+    if (!withPasscode && user.totpId !== null) throw new PasscodeRequired();
+    if (withPasscode && !(totp && isOf(totp.user, user) && (await this.totp.accepts(user, totp.user.passcode, from)))) {
+      await proof.failed();
+      throw new ApiFault('credentials_wrong');
+    }
+    await proof.succeeded();
+    const expiresAt = issuedAt + this.config.tokenTtlSeconds * 1000;
+    return { user, methods: withPasscode ? ['password', 'totp'] : ['password'], expiresAt };
   }
 
   /** Reads the database instead of the cache, because a revoked token must not be exchanged for a new one. */
-  private async byToken({ token }: TokenInput['auth']['identity']): Promise<Proof> {
+  private async byToken({ token }: Identity): Promise<Proof> {
     if (!token) throw missing('auth.identity.token');
     const { user, claims } = await this.identity.session(token.id);
     const { methods, expiresAt, sessionId } = claims;
@@ -153,6 +165,10 @@ export class AuthTokensService {
     return { domainId: user.domainId, roles: await this.directory.rolesInDomain(user.id, user.domainId) };
   }
 }
+
+/** Whether a reference, by id or by name and domain, means this user. */
+const isOf = ({ id, name, domain }: UserReference, user: UserRow): boolean =>
+  id !== undefined ? id === user.id : name === user.name && (domain?.id === user.domainId || domain?.name === user.domainName);
 
 /** The scope of a token: a project, the user's own domain, or none. */
 export interface Scope {

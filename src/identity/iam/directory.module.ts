@@ -22,6 +22,7 @@ import { PoliciesService } from './policies.service.js';
 import { StoredAccessKeys } from './stored-access-keys.js';
 import { TokenKeys } from './token-keys.js';
 import { Tokens } from './tokens.js';
+import { TotpService } from './totp.service.js';
 import { UserPasswordsService } from './user-passwords.service.js';
 
 /**
@@ -53,6 +54,7 @@ import { UserPasswordsService } from './user-passwords.service.js';
     StoredAccessKeys,
     TokenKeys,
     Tokens,
+    TotpService,
     UserPasswordsService,
   ],
   exports: [
@@ -68,6 +70,7 @@ import { UserPasswordsService } from './user-passwords.service.js';
     MySessionsService,
     PoliciesService,
     StoredAccessKeys,
+    TotpService,
     UserGroupsService,
     UserPasswordsService,
   ],

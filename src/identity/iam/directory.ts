@@ -24,6 +24,8 @@ export interface UserRow {
   tokensValidFrom: number;
   /** The time from which the password must be changed before it gives a token, as Unix time in milliseconds. */
   passwordExpiresAt: number | null;
+  /** The one-time passwords without which a password gives no token. */
+  totpId: string | null;
 }
 
 /** A project in which a user has a role, with its domain. */
@@ -41,7 +43,7 @@ type Stored<T extends { enabled: boolean }> = Omit<T, 'enabled'> & { enabled: nu
 
 const OF_DOMAIN = columnsOf(Domain, 'd').pick({ domainId: 'id', domainName: 'name' }).select;
 const PASSWORD = columnsOf(User, 'u').pick('passwordHash').select;
-const USER = `${columnsOf(User, 'u').pick('id', 'name', 'tokensValidFrom', 'passwordExpiresAt').select}, ${OF_DOMAIN},
+const USER = `${columnsOf(User, 'u').pick('id', 'name', 'tokensValidFrom', 'passwordExpiresAt', 'totpId').select}, ${OF_DOMAIN},
   CASE WHEN u.enabled = 1 AND d.enabled = 1 THEN 1 ELSE 0 END AS enabled, ${proof('users', 'u')}, ${proof('domains', 'd')}`;
 const OF_USER = { u: 'users', d: 'domains' } as const;
 const PROJECT = `${columnsOf(Project, 'p').pick('id', 'name', 'description').select}, ${OF_DOMAIN},

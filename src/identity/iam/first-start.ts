@@ -95,6 +95,7 @@ export class FirstStart implements OnApplicationBootstrap {
         created_at: write.now,
         // A generated password is printed, perhaps into a log, so it must be changed.
         password_expires_at: configured === undefined ? write.now : null,
+        totp_id: null,
       };
       const inserted = await this.macs.insert(write, 'users', user).then(
         () => true,

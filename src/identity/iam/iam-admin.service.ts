@@ -23,6 +23,7 @@ import { UserGroupsService } from './user-groups.service.js';
 import { DEFAULT_DOMAIN } from './iam-file.js';
 import { generatePassword, Passwords } from './passwords.js';
 import { type Role, rolesNamed } from './roles.js';
+import { TotpService } from './totp.service.js';
 import { USER_NAME } from './user-name.js';
 
 export const UNIQUE_USER_NAME = { name: 'uq_users_domain_name', columns: 'users.domain_id, users.name' };
@@ -66,6 +67,8 @@ export interface UserSummary {
   name: string;
   domain: string;
   enabled: boolean;
+  /** Whether a password gives a token only together with a one-time password. */
+  totp: boolean;
   roles: { project: string; role: string }[];
 }
 
@@ -77,7 +80,7 @@ export interface ProjectSummary {
 }
 
 /** The origin of a command on the machine of the service, which has no address. */
-const LOCAL = { sourceAddress: '', userAgent: '' };
+const LOCAL = { requestId: '', sourceAddress: '', userAgent: '' };
 
 /**
  * Administers users, projects and roles, for the command line and for `SIGNET_IAM_FILE` (iam-file.service.ts). Cannot be reached over HTTP.
@@ -94,6 +97,7 @@ export class IamAdminService {
     private readonly directory: Directory,
     private readonly passwords: Passwords,
     private readonly tokens: AuthTokensService,
+    private readonly totp: TotpService,
     private readonly groups: UserGroupsService,
     private readonly assignments: AssignmentsService,
     private readonly authorizationCache: AuthorizationCacheInvalidator,
@@ -121,6 +125,7 @@ export class IamAdminService {
         tokens_valid_from: 0,
         created_at: write.now,
         password_expires_at: mustChange ? write.now : null,
+        totp_id: null,
       };
       await this.macs.insert(write, 'users', row).catch((error: unknown) => {
         throw violates(error, UNIQUE_USER_NAME) ? new IamAdminError(`the user ${name} already exists`) : error;
@@ -164,18 +169,23 @@ export class IamAdminService {
     this.authorizationCache.invalidate();
   }
 
+  /** Removes the one-time passwords of a user who has lost the device. @returns whether there were any */
+  async resetTotp(user: Named, caller: Caller = operator('signet-cli')): Promise<boolean> {
+    return this.totp.remove(await this.user(user), caller);
+  }
+
   async listUsers(): Promise<UserSummary[]> {
     const rows = await this.database.rows<
-      Omit<UserSummary, 'enabled' | 'roles'> & { enabled: number; project: string | null; role: string }
+      Omit<UserSummary, 'enabled' | 'totp' | 'roles'> & { enabled: number; totp: number; project: string | null; role: string }
     >(
-      `SELECT u.id, u.name, d.name AS domain, u.enabled, p.name AS project, COALESCE(q.name, r.role) AS role
+      `SELECT u.id, u.name, d.name AS domain, u.enabled, u.totp_id IS NOT NULL AS totp, p.name AS project, COALESCE(q.name, r.role) AS role
        FROM users u JOIN domains d ON d.id = u.domain_id
        LEFT JOIN role_assignments r ON r.user_id = u.id LEFT JOIN policies q ON q.id = r.policy_id
        LEFT JOIN projects p ON p.id = r.project_id ORDER BY d.name, u.name, p.name, role`,
     );
     const users = new Map<string, UserSummary>();
-    for (const { project, role, enabled, ...row } of rows) {
-      const user = users.get(row.id) ?? { ...row, enabled: enabled === 1, roles: [] };
+    for (const { project, role, enabled, totp, ...row } of rows) {
+      const user = users.get(row.id) ?? { ...row, enabled: enabled === 1, totp: totp === 1, roles: [] };
       if (project !== null) user.roles.push({ project, role });
       users.set(row.id, user);
     }

@@ -1,17 +1,20 @@
 import { ApiFault } from '../../platform/common/api-error.js';
 import { ProjectNameTaken } from '../projects/projects.errors.js';
-import { NameTaken, PasswordExpired, PasswordRepeated, PolicyRefused, PrivilegeEscalation } from './iam.errors.js';
+import { NameTaken, PasscodeRequired, PasswordExpired, PasswordRepeated, PolicyRefused, PrivilegeEscalation } from './iam.errors.js';
 
 /** Errors that only some operations on tokens return (docs/contracts/apig.md §6.1). */
 export const TOKEN_ERRORS = {
   /** The second error occurs for an unknown scope, for a scope in which the user has no role, and for a token that cannot be exchanged. */
-  issue: [new ApiFault('credentials_wrong'), new ApiFault('token_invalid'), new PasswordExpired('{user_id}')],
+  issue: [new ApiFault('credentials_wrong'), new ApiFault('token_invalid'), new PasswordExpired('{user_id}'), new PasscodeRequired()],
   /** The last error has the same text for an invalid token and for a token that the caller may not see. */
   subject: [new ApiFault('missing', { parameter: 'X-Subject-Token' }), new ApiFault('not_found')],
 };
 
 /** The first error is the same for an unknown user and for a wrong password. */
 export const PASSWORD_ERRORS = [new ApiFault('credentials_wrong'), new PasswordRepeated()];
+
+/** The errors about one-time passwords. 409: there are some already, or no secret waits for its first code. */
+export const TOTP_ERRORS = [new ApiFault('forbidden', { detail: 'The password or the passcode is wrong.' }), new ApiFault('conflict')];
 
 export const PROJECT_ERRORS = {
   create: [new ProjectNameTaken()],

@@ -21,6 +21,13 @@ export class PasswordExpired extends ContractError {
   }
 }
 
+/** The password is right, and the user has one-time passwords. Keystone's text. */
+export class PasscodeRequired extends ContractError {
+  constructor() {
+    super(401, 'Unauthorized', 'Additional authentications steps required.');
+  }
+}
+
 /** The new password is the old one. It would be known to the same people as before. */
 export class PasswordRepeated extends ContractError {
   constructor() {

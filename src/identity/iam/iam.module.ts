@@ -8,6 +8,7 @@ import { DirectoryController } from './directory.controller.js';
 import { UserGroupsController } from './user-groups.controller.js';
 import { PoliciesController } from './policies.controller.js';
 import { MySessionsController } from './my-sessions.controller.js';
+import { MyTotpController } from './my-totp.controller.js';
 import { UserPasswordsController } from './user-passwords.controller.js';
 import { VersionsController } from './versions.controller.js';
 import { DirectoryModule } from './directory.module.js';
@@ -24,6 +25,7 @@ import { StoredAccessKeys } from './stored-access-keys.js';
     DirectoryController,
     UserGroupsController,
     MySessionsController,
+    MyTotpController,
     PoliciesController,
     UserPasswordsController,
     VersionsController,

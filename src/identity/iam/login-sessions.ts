@@ -12,6 +12,7 @@ const USER_AGENT_MAX_CHARS = 255;
 
 /** The request with which a user logs in. */
 export interface LoginOrigin {
+  requestId: string;
   sourceAddress: string;
   /** As the client sent it. */
   userAgent: string;

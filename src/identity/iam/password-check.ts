@@ -9,6 +9,17 @@ export interface UserReference extends Reference {
   domain?: Reference;
 }
 
+/** A right password. Whoever checks more than that says how the login ended. */
+export interface PasswordProof {
+  user: UserRow;
+  /** The stored hash that the password fits. */
+  stored: string;
+  /** Counts the attempt as failed. */
+  failed: () => Promise<void>;
+  /** Resets the failures of this user and address. */
+  succeeded: () => Promise<void>;
+}
+
 /**
  * Checks the password of a user. Failed attempts are limited, and the check of an unknown user takes as long as that of a wrong password.
  */
@@ -22,10 +33,9 @@ export class PasswordCheck {
 
   /**
    * @param address the address of the client, for counting failed attempts
-   * @returns the user, and the stored hash that matches the password
    * @throws ApiFault `credentials_wrong`, the same for an unknown user, a wrong password and a disabled user; `rate_limited`
    */
-  async check({ id, name, domain }: UserReference, given: string, address: string): Promise<{ user: UserRow; stored: string }> {
+  async check({ id, name, domain }: UserReference, given: string, address: string): Promise<PasswordProof> {
     const user = id !== undefined ? await this.directory.userById(id) : await this.directory.userByName(name ?? '', domain ?? {});
     // All failed logins of a user share one counter, whether the user is given by id or by name. An unknown user is counted by name and
     // domain, with the same number of look-ups.
@@ -42,7 +52,11 @@ export class PasswordCheck {
       await this.throttle.failed(named, address);
       throw new ApiFault('credentials_wrong');
     }
-    await this.throttle.succeeded(named, address);
-    return { user, stored };
+    return {
+      user,
+      stored,
+      failed: () => this.throttle.failed(named, address),
+      succeeded: () => this.throttle.succeeded(named, address),
+    };
   }
 }

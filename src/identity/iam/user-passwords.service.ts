@@ -6,7 +6,7 @@ import type { Caller } from '../../platform/common/principal.js';
 import { RowMacs } from '../../platform/vault/row-macs.js';
 import { inDomain } from '../projects/projects.service.js';
 import { AuthorizationCacheInvalidator } from './authorization-cache-invalidator.js';
-import type { UserRow } from './directory.js';
+import { callerOfUser } from './caller-of-user.js';
 import { PasswordRepeated } from './iam.errors.js';
 import { PasswordCheck } from './password-check.js';
 import { Passwords } from './passwords.js';
@@ -34,10 +34,10 @@ export class UserPasswordsService {
     given: { password: string; original_password: string },
     from: Pick<Caller, 'requestId' | 'sourceAddress'>,
   ): Promise<void> {
-    const { user, stored } = await this.check.check({ id: userId }, given.original_password, from.sourceAddress);
+    const { user, stored, succeeded } = await this.check.check({ id: userId }, given.original_password, from.sourceAddress);
     if (given.password === given.original_password) throw new PasswordRepeated();
     const hash = await this.passwords.hash(given.password);
-    const caller = { principal: principalOf(user), ...from };
+    const caller = callerOfUser(user, from);
     const changed = await this.changes.write(inDomain(user.domainId), async (write) => {
       const values = { password_hash: hash, tokens_valid_from: write.now, password_expires_at: null };
       if (!(await this.macs.update(write, 'users', { id: user.id }, values, (before) => before['password_hash'] === stored))) return false;
@@ -47,17 +47,7 @@ export class UserPasswordsService {
       return true;
     });
     if (!changed) throw new ApiFault('credentials_wrong');
+    await succeeded();
     this.authorizationCache.invalidate();
   }
 }
-
-/** The actor of an audit row: a user who has proved the password and has no token. */
-const principalOf = ({ id, name, domainId, domainName }: UserRow): Caller['principal'] => ({
-  userId: id,
-  userName: name,
-  domainId,
-  domainName,
-  roles: [],
-  credentialHash: '',
-  expiresAt: 0,
-});

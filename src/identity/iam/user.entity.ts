@@ -35,6 +35,10 @@ export class User {
   @Column({ name: 'password_expires_at', type: 'bigint', nullable: true })
   passwordExpiresAt: number | null;
 
+  /** The one-time passwords without which a password gives no token. Null: none. */
+  @Column({ name: 'totp_id', type: 'varchar', length: 32, nullable: true })
+  totpId: string | null;
+
   /** MAC of the columns on which authentication relies (platform/vault/row-macs.ts). */
   @Column({ type: 'varchar', length: 80, default: '', select: false })
   mac?: string;

@@ -28,6 +28,19 @@ export class LoginThrottle {
     await Promise.all(this.keys(user, address).map(([limit, key]) => limit.consume(key)));
   }
 
+  /**
+   * Counts a one-time password before it is checked, so that many at once cannot pass the limit together.
+   * @throws ApiFault `rate_limited`
+   */
+  async admitPasscode(userId: string): Promise<void> {
+    const state = await this.limits.passcodesOfUser?.consume(keyOf(userId));
+    if (state && !state.allowed) throw new ApiFault('rate_limited', { retryAfterSeconds: state.resetSeconds });
+  }
+
+  async passcodeSucceeded(userId: string): Promise<void> {
+    await this.limits.passcodesOfUser?.reset(keyOf(userId));
+  }
+
   /** Resets the failures of this user and address after a correct password. Failures from other addresses stay. */
   async succeeded(user: string, address: string): Promise<void> {
     await this.limits.loginsOfPair?.reset(pairOf(user, address));

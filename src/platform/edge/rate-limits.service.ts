@@ -32,6 +32,8 @@ export class RateLimits implements OnModuleDestroy {
   readonly loginsOfUser: RateLimit | undefined;
   /** Failed logins of one user from one address. It is a tenth of the user's limit, so that one client cannot lock a user out. */
   readonly loginsOfPair: RateLimit | undefined;
+  /** One-time passwords of one user, whatever the address: who may try them has the user's password already. */
+  readonly passcodesOfUser: RateLimit | undefined;
   /** Failed logins from one address. */
   readonly loginsOfAddress: RateLimit | undefined;
 
@@ -46,7 +48,9 @@ export class RateLimits implements OnModuleDestroy {
     this.address = limit('address', address);
     this.machines = limit('machines', address);
     this.loginsOfUser = limit('login-user', loginUser);
-    this.loginsOfPair = limit('login-pair', loginUser && { ...loginUser, requests: Math.ceil(loginUser.requests / 10) });
+    const tenth = loginUser && { ...loginUser, requests: Math.ceil(loginUser.requests / 10) };
+    this.loginsOfPair = limit('login-pair', tenth);
+    this.passcodesOfUser = limit('passcode-user', tenth);
     this.loginsOfAddress = limit('login-address', loginAddress);
     this.apiKeysOfAddress = limit('api-keys', loginAddress);
   }

@@ -18,9 +18,10 @@ export const MAC_TABLES = {
   projects: { key: ['id'], columns: ['id', 'domain_id', 'name', 'enabled'] },
   users: {
     key: ['id'],
-    columns: ['id', 'domain_id', 'name', 'password_hash', 'enabled', 'tokens_valid_from', 'password_expires_at'],
-    later: 1,
+    columns: ['id', 'domain_id', 'name', 'password_hash', 'enabled', 'tokens_valid_from', 'password_expires_at', 'totp_id'],
+    later: 2,
   },
+  totp_recovery_codes: { key: ['user_id', 'code_hash'], columns: ['user_id', 'code_hash'] },
   user_groups: { key: ['id'], columns: ['id', 'domain_id', 'name'] },
   user_group_members: { key: ['group_id', 'user_id'], columns: ['group_id', 'user_id'] },
   role_assignments: { key: ['user_id', 'project_id', 'role'], columns: ['user_id', 'project_id', 'role', 'policy_id'] },

@@ -105,6 +105,16 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     version: '1',
   },
   {
+    table: 'totp_credentials',
+    column: 'secret',
+    key: ['id'],
+    projectId: "'iam'",
+    ownerId: 'user_id',
+    field: "'totp_credentials.secret'",
+    rowId: 'id',
+    version: '1',
+  },
+  {
     table: 'identity_keys',
     column: 'secret',
     key: ['id'],

@@ -3,18 +3,20 @@ import { Alert, Button, Card, Flex, Form, Input, List, Typography } from 'antd';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation, useNavigate } from 'react-router';
-import { userOfExpiredPassword } from 'signet-client';
+import { isPasscodeRequired, userOfExpiredPassword } from 'signet-client';
 import { type Session, session, useSession } from '../../app/session.ts';
 import { Name } from '../../parts/text.tsx';
 import { Nothing } from '../../parts/page.tsx';
 import { Trouble } from '../../parts/trouble.tsx';
 import { byPassword, byToken, changePassword, type Credentials, type Login, logIn, type Project, projectsOf } from './log-in.ts';
 import { NewPassword } from './NewPassword.tsx';
+import { Passcode } from './Passcode.tsx';
 
 /** What the page asks for now. */
 type Step =
   | { asks: 'credentials' }
   | { asks: 'password'; given: Credentials; userId: string }
+  | { asks: 'passcode'; given: Credentials }
   | { asks: 'project'; login: Login; projects: Project[] };
 
 /** Signing in: first who, then for which project; a person with one project is not asked. */
@@ -41,8 +43,9 @@ export function SignIn() {
     if (only && projects.length === 1) enter({ ...(await logIn(byToken(login.token), only.id)), pasted: login.pasted }, to);
     else setStep({ asks: 'project', login, projects });
   };
-  const passwordLogin = async (given: Credentials) => {
-    const login = await logIn(byPassword(given)).catch((error: unknown) => {
+  const passwordLogin = async (given: Credentials, passcode?: string) => {
+    const login = await logIn(byPassword(given, passcode)).catch((error: unknown) => {
+      if (isPasscodeRequired(error)) return setStep({ asks: 'passcode', given });
       const userId = userOfExpiredPassword(error);
       if (userId === undefined) throw error;
       setStep({ asks: 'password', given, userId });
@@ -59,6 +62,9 @@ export function SignIn() {
       await passwordLogin({ ...given, password });
     },
   });
+  const prove = useMutation({
+    mutationFn: ({ given, passcode }: { given: Credentials; passcode: string }) => passwordLogin(given, passcode),
+  });
   const pick = useMutation({
     mutationFn: async ({ login, project }: { login: Login; project: Project }) =>
       enter({ ...(await logIn(byToken(login.token), project.id)), pasted: login.pasted }, change ? '/' : from),
@@ -70,8 +76,13 @@ export function SignIn() {
     // Once, with the session that this page was opened with.
   }, []);
 
-  const failed = start.error ?? renew.error ?? pick.error ?? again.error;
-  const title = { credentials: t('signIn.title'), password: t('signIn.choosePassword'), project: t('signIn.chooseProject') }[step.asks];
+  const failed = start.error ?? renew.error ?? prove.error ?? pick.error ?? again.error;
+  const title = {
+    credentials: t('signIn.title'),
+    password: t('signIn.choosePassword'),
+    passcode: t('signIn.title'),
+    project: t('signIn.chooseProject'),
+  }[step.asks];
   return (
     <main className="sign-in">
       <Card style={{ width: '100%', maxWidth: 400 }}>
@@ -87,6 +98,9 @@ export function SignIn() {
               busy={renew.isPending}
               onSubmit={(password) => renew.mutate({ given: step.given, userId: step.userId, password })}
             />
+          )}
+          {step.asks === 'passcode' && (
+            <Passcode busy={prove.isPending} onSubmit={(passcode) => prove.mutate({ given: step.given, passcode })} />
           )}
           {step.asks === 'project' &&
             (step.projects.length === 0 ? (

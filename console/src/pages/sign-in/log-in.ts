@@ -15,10 +15,12 @@ export type Login = { token: string } & Omit<Session, 'project'> & { project?: P
 
 type Identity = Schema<'TokenInput'>['auth']['identity'];
 
-export const byPassword = ({ user, password, domain }: Credentials): Identity => ({
-  methods: ['password'],
-  password: { user: { name: user, password, domain: { name: domain } } },
-});
+/** @param passcode of the person's app, if it is asked for */
+export function byPassword({ user: name, password, domain }: Credentials, passcode?: string): Identity {
+  const user = { name, domain: { name: domain } };
+  const proof = { methods: ['password' as const], password: { user: { ...user, password } } };
+  return passcode === undefined ? proof : { ...proof, methods: ['password', 'totp'], totp: { user: { ...user, passcode } } };
+}
 /** With a token: of this sign-in, or one that was pasted. */
 export const byToken = (id: string): Identity => ({ methods: ['token'], token: { id } });
 
