@@ -206,6 +206,9 @@ const REFUSED: Record<string, string> = {
   'POST /v1/messages/:id/cancel': 'the message does not wait for a retry',
   'POST /signet/v1/endpoints/:id/signing-keys/:keyId/test': 'this process does not deliver',
   'DELETE /v3/auth/tokens': 'names no token',
+  'POST /signet/v1/me/totp': 'needs the password of the caller',
+  'POST /signet/v1/me/totp/confirm': 'nothing waits for a confirmation',
+  'POST /signet/v1/me/totp/disable': 'one-time passwords are not enabled',
 };
 
 const NOW = 1_800_000_000_000;
