@@ -29,7 +29,8 @@ export const PASSWORD_MIN_CHARS = 8;
 /** More than a code of the app; a recovery code may be typed with spaces. */
 export const PASSCODE_MAX_CHARS = 64;
 
-const isLogin = (methods: unknown) => Array.isArray(methods) && ['password', 'token', 'password,totp'].includes((methods as unknown[]).toSorted().join());
+const isLogin = (methods: unknown) =>
+  Array.isArray(methods) && ['password', 'token', 'password,totp'].includes((methods as unknown[]).toSorted().join());
 
 /** Property decorator: an object with rules of its own. An array, a string or `null` is refused. */
 const Nested = (type: () => new () => object) => applyDecorators(IsObject(), ValidateNested(), Type(type));
