@@ -1,4 +1,4 @@
-import type { Caller } from '../../platform/common/principal.js';
+import { type Caller, withoutCredential } from '../../platform/common/principal.js';
 import type { UserRow } from './directory.js';
 
 /** A user without a token, who has proved the password, as the author of audit rows. */
@@ -6,7 +6,7 @@ export const callerOfUser = (
   { id, name, domainId, domainName }: UserRow,
   { requestId, sourceAddress }: Pick<Caller, 'requestId' | 'sourceAddress'>,
 ): Caller => ({
-  principal: { userId: id, userName: name, domainId, domainName, roles: [], credentialHash: '', expiresAt: 0 },
+  principal: withoutCredential({ userId: id, userName: name, domainId, domainName }),
   requestId,
   sourceAddress,
 });

@@ -1,8 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { toMicroseconds } from '../../platform/common/clock.js';
 import { Cursor, Limit } from '../../platform/common/cursor.js';
-import type { RowOf } from '../../platform/database/columns.js';
-import { columnsOf } from '../../platform/database/columns.js';
+import { columnsOf, type RowOf } from '../../platform/database/columns.js';
 import { LoginSession } from './login-session.entity.js';
 
 /** The columns that the view shows. */

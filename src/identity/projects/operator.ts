@@ -1,12 +1,12 @@
 import { newId } from '../../platform/common/ids.js';
-import type { Caller } from '../../platform/common/principal.js';
+import { type Caller, withoutCredential } from '../../platform/common/principal.js';
 
 /**
  * The service itself or its command line as the actor of audit rows, without a token and an address.
  * @param name `signet` or `signet-cli`
  */
 export function operator(name: 'signet' | 'signet-cli'): Caller {
-  const principal = { userId: name, userName: name, domainId: '', domainName: '', roles: [], credentialHash: '', expiresAt: 0 };
+  const principal = withoutCredential({ userId: name, userName: name, domainId: '', domainName: '' });
   const caller = { principal, requestId: newId(), sourceAddress: '' };
   operators.add(caller);
   return caller;

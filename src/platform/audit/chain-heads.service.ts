@@ -3,7 +3,7 @@ import { ChangeFeed } from '../changes/change-feed.js';
 import { ChangesService, type WriteScope } from '../changes/changes.service.js';
 import { ChangeCounter } from '../changes/change.entity.js';
 import { newId } from '../common/ids.js';
-import type { Caller } from '../common/principal.js';
+import { type Caller, withoutCredential } from '../common/principal.js';
 import { Database } from '../database/database.js';
 import { columnsOf } from '../database/columns.js';
 import { AuditEvent } from './audit-event.entity.js';
@@ -109,7 +109,7 @@ const inProject = (projectId: string): WriteScope => ({
 
 /** The actor in rows about what the service does by itself. */
 export const serviceCaller = (): Caller => ({
-  principal: { userId: 'signet', userName: 'signet', domainId: '', domainName: '', roles: [], credentialHash: '', expiresAt: 0 },
+  principal: withoutCredential({ userId: 'signet', userName: 'signet', domainId: '', domainName: '' }),
   requestId: newId(),
   sourceAddress: '',
 });

@@ -25,6 +25,14 @@ export interface Principal {
   apiKeyMode?: ApiKeyMode;
 }
 
+/** The principal of audit rows that no request with a credential has caused. It may do nothing. */
+export const withoutCredential = (of: Pick<Principal, 'userId' | 'userName' | 'domainId' | 'domainName'>): Principal => ({
+  ...of,
+  roles: [],
+  credentialHash: '',
+  expiresAt: 0,
+});
+
 /** An authenticated machine of one gateway: a gateway node or a verifier. */
 export interface Machine {
   /** Id of the credential. Several machines may share it. */
