@@ -1,4 +1,4 @@
-import { SignetError } from 'signet-client';
+import { isNotFound } from 'signet-client';
 import { api } from '../api/client.ts';
 import { session } from './session.ts';
 
@@ -15,7 +15,7 @@ export async function signOut(): Promise<void> {
     else
       await api.DELETE('/signet/v1/me/sessions/{session_id}', { params: { path: { session_id: 'current' } } }).catch((error: unknown) => {
         // A login that could not be recorded, or another identity service.
-        if (error instanceof SignetError && error.status === 404) return revoke();
+        if (isNotFound(error)) return revoke();
         throw error;
       });
   } catch {

@@ -110,6 +110,9 @@ export function retryAfterSeconds(headers: Headers): number | undefined {
   return value !== null && /^\d{1,9}$/.test(value) ? Math.min(Number(value), LATEST_RETRY_AFTER_SECONDS) : undefined;
 }
 
+/** Whether the service answered that something is not there, or is not the caller's: it gives both the same answer. */
+export const isNotFound = (error: unknown): boolean => error instanceof SignetError && error.status === 404;
+
 /** The error of an answer that is not a success. @param body its text */
 export function errorOf(operation: string, response: Response, body: string): SignetError {
   const { status, headers } = response;

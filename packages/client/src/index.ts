@@ -13,10 +13,10 @@ export {
   type SignetClient,
 } from './client.js';
 export { apiKey, type Credentials, type RequestToAuthenticate, token } from './credentials.js';
-export { type ClientErrorCode, SignetError, type SignetErrorDetail } from './errors.js';
+export { type ClientErrorCode, isNotFound, SignetError, type SignetErrorDetail } from './errors.js';
 export { items, type ItemOf, type ListPath, type Page, pages } from './pages.js';
 export { isPasscodeRequired, userOfExpiredPassword } from './password.js';
-export { type Receipt, ReceiptIncompleteError, receiptOf, type ReceiptWait, waitForReceipt } from './receipts.js';
+export { openSessions, type Receipt, ReceiptIncompleteError, receiptOf, type ReceiptWait, waitForReceipt } from './receipts.js';
 export type { components, operations, paths } from './schema.js';
 import type { components } from './schema.js';
 

@@ -36,6 +36,10 @@ export class ReceiptIncompleteError extends SignetError {
 /** The receipt that a write has answered with, as a path; undefined if it has ended no signature. */
 export const receiptOf = ({ headers }: Response): string | undefined => headers.get('Signet-Receipt') ?? undefined;
 
+/** The sessions for which a receipt still waits. */
+export const openSessions = ({ sessions }: Pick<Receipt, 'sessions'>): Receipt['sessions'] =>
+  sessions.filter(({ state }) => state === 'pending' || state === 'silent');
+
 const RECEIPT = /^\/signet\/v1\/(instances|endpoints)\/([\w-]+)\/receipts\/(\d+)(?:\?epoch=([\w-]+))?$/;
 
 /**

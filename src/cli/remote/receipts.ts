@@ -1,4 +1,4 @@
-import { type Receipt, ReceiptIncompleteError, receiptOf, SignetError, waitForReceipt } from 'signet-client';
+import { openSessions, type Receipt, ReceiptIncompleteError, receiptOf, SignetError, waitForReceipt } from 'signet-client';
 import { Exit } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import type { Connection } from './connection.js';
@@ -7,8 +7,6 @@ import type { Columns } from './output.js';
 import { printable } from './printable.js';
 
 const WAIT_SECONDS = 60;
-
-const OPEN = new Set(['pending', 'silent']);
 
 export const SESSION_COLUMNS: Columns<Receipt['sessions'][number]> = {
   NODE: ({ node_id }) => node_id,
@@ -22,7 +20,7 @@ export const SESSION_COLUMNS: Columns<Receipt['sessions'][number]> = {
 /** How a receipt stands, in one line. */
 export function standing({ complete, sessions }: Receipt): string {
   if (complete) return 'complete: every process has acknowledged it, or has ended';
-  const open = sessions.filter(({ state }) => OPEN.has(state));
+  const open = openSessions({ sessions });
   const names = open.map(({ node_id, state }) => (state === 'silent' ? `${node_id} (silent)` : node_id));
   return open.length === 0 ? 'not complete yet' : `waiting for ${open.length} of ${sessions.length} sessions: ${names.join(', ')}`;
 }

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { Button, Card, Flex, Popconfirm, Tag } from 'antd';
 import { useTranslation } from 'react-i18next';
-import { SignetError } from 'signet-client';
+import { isNotFound } from 'signet-client';
 import { api } from '../../api/client.ts';
 import { useSession } from '../../app/session.ts';
 import { DataTable } from '../../parts/DataTable.tsx';
@@ -26,7 +26,7 @@ export function Sessions() {
     onSettled: () => queries.invalidateQueries({ queryKey }),
   });
   // With another identity service there are none here.
-  const elsewhere = list.error instanceof SignetError && list.error.status === 404;
+  const elsewhere = isNotFound(list.error);
   return (
     <Card title={t('account.sessions')}>
       <Flex vertical gap="middle">

@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Alert, Button, Card, Flex, Form, Input, Modal, QRCode, Tag } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { SignetError } from 'signet-client';
+import { isNotFound } from 'signet-client';
 import { api } from '../../api/client.ts';
 import { useSession } from '../../app/session.ts';
 import { Code, Id, Secondary } from '../../parts/text.tsx';
@@ -20,7 +20,7 @@ export function Totp() {
   const state = useQuery({ queryKey, queryFn: async ({ signal }) => (await api.GET('/signet/v1/me/totp', { signal })).data });
   const changed = () => queries.invalidateQueries({ queryKey });
   // With another identity service there are none here.
-  if (state.error instanceof SignetError && state.error.status === 404) return null;
+  if (isNotFound(state.error)) return null;
   const enabled = state.data?.enabled;
   return (
     <Card

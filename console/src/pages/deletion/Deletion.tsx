@@ -3,7 +3,7 @@ import { Alert, Button, Card, Descriptions, Flex, Form, Input, Typography } from
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate, useParams } from 'react-router';
-import { receiptOf, SignetError } from 'signet-client';
+import { receiptOf, isNotFound } from 'signet-client';
 import { api } from '../../api/client.ts';
 import { usePlace } from '../../api/place.ts';
 import { DataTable } from '../../parts/DataTable.tsx';
@@ -44,7 +44,7 @@ export function Deletion() {
   });
   const { data } = impact;
   if (!data) {
-    const absent = impact.error instanceof SignetError && impact.error.status === 404;
+    const absent = isNotFound(impact.error);
     return (
       <Page title={t('common.delete')}>
         {absent ? (

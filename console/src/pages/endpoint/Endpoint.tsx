@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Alert, App, Button, Card, Descriptions, Flex, Modal, Skeleton, Tag } from 'antd';
 import { useTranslation } from 'react-i18next';
 import { useNavigate, useParams } from 'react-router';
-import { SignetError } from 'signet-client';
+import { isNotFound } from 'signet-client';
 import { api } from '../../api/client.ts';
 import { DataTable } from '../../parts/DataTable.tsx';
 import { CurlButton } from '../../parts/copy.tsx';
@@ -55,7 +55,7 @@ export function Endpoint() {
   });
   if (endpoint.isPending) return <Skeleton active />;
   if (endpoint.error) {
-    const absent = endpoint.error instanceof SignetError && endpoint.error.status === 404;
+    const absent = isNotFound(endpoint.error);
     return (
       <Page title={t('endpoints.title')}>
         {absent ? <Nothing text={t('endpoints.absent')} /> : <Trouble error={endpoint.error} onRetry={() => void endpoint.refetch()} />}

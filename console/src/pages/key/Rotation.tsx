@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Alert, Card, Flex, Skeleton, Steps, Tag } from 'antd';
 import { useTranslation } from 'react-i18next';
-import { SignetError } from 'signet-client';
+import { isNotFound } from 'signet-client';
 import { api } from '../../api/client.ts';
 import { usePlace } from '../../api/place.ts';
 import { DataTable } from '../../parts/DataTable.tsx';
@@ -25,7 +25,7 @@ export function Rotation({ id }: { id: string }) {
         return (await api.GET(PATH, { signal, params })).data;
       } catch (error) {
         // Also the answer for a key that is absent; then its page is gone as well.
-        if (error instanceof SignetError && error.status === 404) return null;
+        if (isNotFound(error)) return null;
         throw error;
       }
     },

@@ -2,16 +2,14 @@ import { CheckCircleFilled, ClockCircleOutlined, DownloadOutlined, ExclamationCi
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Alert, App, Button, Card, Flex, Tag, Typography } from 'antd';
 import { useTranslation } from 'react-i18next';
+import { openSessions } from 'signet-client';
 import { api } from '../../api/client.ts';
 import { DataTable } from '../../parts/DataTable.tsx';
 import { GuardedButton } from '../../parts/guarded.tsx';
 import { usePreferences } from '../../app/preferences.ts';
 import { Moment, Name } from '../../parts/text.tsx';
 import { Trouble } from '../../parts/trouble.tsx';
-import { type ReceiptView, useReceipt } from './receipt-query.ts';
-
-type Session = ReceiptView['sessions'][number];
-const WAITS = new Set<Session['state']>(['pending', 'silent']);
+import { useReceipt } from './receipt-query.ts';
 
 /**
  * The proof, live: a row per node that turns from waiting to acknowledged with its milliseconds, the verifiers below, and at the end the
@@ -42,7 +40,7 @@ export function Receipt({
   const { data } = receipt;
   if (!data) return receipt.error ? <Trouble error={receipt.error} onRetry={() => void receipt.refetch()} /> : <Card loading />;
   const msAfter = (at: string | null | undefined) => (at ? Date.parse(at) - Date.parse(data.created_at) : undefined);
-  const waiting = data.sessions.filter(({ state }) => WAITS.has(state)).length;
+  const waiting = openSessions(data).length;
   const silent = data.sessions.filter(({ state }) => state === 'silent');
   const took = msAfter(data.completed_at);
   const since =
