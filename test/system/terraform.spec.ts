@@ -30,14 +30,7 @@ onBothDatabases((name) => {
     const [, access = '', secret = ''] = /access: (\S+)\nsecret: (\S+)/.exec(printed) ?? [];
     key = { access, secret };
     const [, generated = ''] = /password: (\S+)/.exec(printed) ?? [];
-    identity.password.user.password = generated;
-    // A generated password must be changed first, and the answer names the user.
-    const anyone = new Client(served.baseUrl, '', '');
-    const refused = await anyone.post('/v3/auth/tokens', { auth: { identity } });
-    const [, user = ''] = /needs to be changed for user: (\w+)\./.exec(refused.text) ?? [];
-    identity.password.user.password = 'a-password-of-its-own';
-    const change = { password: identity.password.user.password, original_password: generated };
-    expect((await anyone.post(`/v3/users/${user}/password`, { user: change })).status).toBe(204);
+    identity.password.user.password = await Client.replacePassword(served.baseUrl, 'terraform', generated);
     const { body } = await login({ project: { name: REGION } });
     project = body.token.project.id;
     const client = new Client(served.baseUrl, project, await token({ project: { id: project } }));
